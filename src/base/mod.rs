@@ -1,0 +1,14 @@
+//! What every floor needs and none owns: places in the source, diagnostics, typed ids, sizes and
+//! supports of types, and the closed list of primitive operations.
+
+pub mod arena;
+pub mod code;
+pub mod diagnostic;
+pub mod op;
+pub mod philox;
+pub mod span;
+
+pub use arena::{Arena, Id};
+pub use code::Code;
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use span::{FileId, Sources, Span};

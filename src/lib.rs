@@ -1,0 +1,6 @@
+//! Tilde: a language and compiler for generative models.
+
+pub mod backend;
+pub mod base;
+pub mod graph;
+pub mod syntax;

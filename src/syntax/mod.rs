@@ -1,0 +1,3 @@
+//! Text -> tree, and tree -> text.
+
+pub mod ast;
