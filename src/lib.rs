@@ -2,5 +2,6 @@
 
 pub mod backend;
 pub mod base;
+pub mod check;
 pub mod graph;
 pub mod syntax;

@@ -36,9 +36,10 @@ def moon_curve(upper: np.ndarray, angle: np.ndarray) -> np.ndarray:
 def moons_log_density(points: np.ndarray, noise: float = 0.05, nodes: int = 2000) -> np.ndarray:
     """log p of the distribution that `moons` draws from, by the midpoint rule over the angle."""
     angle = (np.arange(nodes) + 0.5) * np.pi / nodes
-    curve = np.concatenate([moon_curve(np.full(nodes, half), angle) for half in (True, False)])
-    squared = [((points - centre) ** 2).sum(-1) for centre in curve]
-    return np.logaddexp.reduce(np.stack(squared) / (-2 * noise**2)) - np.log(2 * nodes * 2 * np.pi * noise**2)
+    total = np.full(len(points), -np.inf)
+    for centre in np.concatenate([moon_curve(np.full(nodes, half), angle) for half in (True, False)]):
+        total = np.logaddexp(total, ((points - centre) ** 2).sum(-1) / (-2 * noise**2))
+    return total - np.log(2 * nodes * 2 * np.pi * noise**2)
 
 
 def minibatches(rng: np.random.Generator, rows: int, batch: int) -> Iterator[np.ndarray]:

@@ -6,6 +6,7 @@ pub mod code;
 pub mod diagnostic;
 pub mod op;
 pub mod philox;
+pub mod size;
 pub mod span;
 
 pub use arena::{Arena, Id};
