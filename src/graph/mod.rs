@@ -15,9 +15,11 @@ use std::fmt;
 
 pub mod builder;
 pub mod infer;
+pub mod interpret;
 pub mod op;
 
 pub use builder::Builder;
+pub use interpret::{Value, interpret};
 pub use op::{Literal, Op};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
