@@ -128,3 +128,17 @@ impl BinaryOp {
         &[Add, Sub, Mul, Div, FloorDiv, Rem, Pow, Max, Min, And, Or]
     };
 }
+
+impl CompareOp {
+    pub const ALL: &[CompareOp] = {
+        use CompareOp::*;
+        &[Eq, Ne, Lt, Le, Gt, Ge]
+    };
+}
+
+impl ReduceOp {
+    pub const ALL: &[ReduceOp] = {
+        use ReduceOp::*;
+        &[Sum, Prod, Max, Min, And, Or]
+    };
+}

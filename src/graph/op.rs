@@ -170,3 +170,20 @@ pub enum Op {
     /// The operand, with derivative zero
     Stop,
 }
+
+impl Op {
+    /// The sub-graphs of a control operation, each with its role.
+    pub fn subgraphs(&self) -> Vec<(&'static str, &Arc<Graph>)> {
+        match self {
+            Op::Scan { body, .. } => vec![("body", body)],
+            Op::While { condition, body, .. } => vec![("condition", condition), ("body", body)],
+            Op::Cond { then, otherwise } => vec![("then", then), ("else", otherwise)],
+            _ => vec![],
+        }
+    }
+
+    /// Whether the results are many and read by `Project` only.
+    pub fn is_control(&self) -> bool {
+        matches!(self, Op::Scan { .. } | Op::While { .. } | Op::Cond { .. })
+    }
+}

@@ -11,7 +11,7 @@ pub fn unary(op: UnaryOp, x: &Value) -> Value {
 }
 
 pub fn binary(op: BinaryOp, a: &Value, b: &Value) -> Value {
-    zip(a.ty.clone(), a, b, |x, y| binary_scalar(op, x, y))
+    zip(a.ty.clone(), a, b, |x, y| binary_scalar(op, a.ty.dtype, x, y))
 }
 
 pub fn compare(op: CompareOp, a: &Value, b: &Value) -> Value {
@@ -66,13 +66,15 @@ fn sign(x: f64) -> f64 {
     if x == 0.0 { 0.0 } else { x.signum() }
 }
 
-pub fn binary_scalar(op: BinaryOp, x: f64, y: f64) -> f64 {
+/// `dtype` is the operands'.
+pub fn binary_scalar(op: BinaryOp, dtype: DType, x: f64, y: f64) -> f64 {
     match op {
         BinaryOp::Add => x + y,
         BinaryOp::Sub => x - y,
         BinaryOp::Mul => x * y,
         BinaryOp::Div => x / y,
         BinaryOp::FloorDiv => floor_div(x as i64, y as i64) as f64,
+        BinaryOp::Rem if dtype == DType::Int && y == 0.0 => x,
         BinaryOp::Rem => rem(x, y),
         BinaryOp::Pow => x.powf(y),
         BinaryOp::Max => max(x, y),
