@@ -3,4 +3,5 @@
 pub mod backend;
 pub mod base;
 pub mod graph;
+pub mod pass;
 pub mod syntax;
