@@ -32,21 +32,19 @@ pub(super) fn tangents(
         let t: Tangents<'_> = node.args.iter().map(|arg| found[arg.index()]).collect();
         b.borrow_mut().span = node.span;
         match &node.op {
-            Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } => {
-                if t.iter().any(Option::is_some) {
-                    results.insert(index, control_rule(b, &node, &t).at(node.span)?);
-                }
-            }
             Op::Project(result) => {
                 let inherited = results.get(&node.args[0].index()).and_then(|of_results| of_results[*result]);
                 add(&mut found[index], inherited);
             }
-            op if t.iter().any(Option::is_some) => {
+            _ if t.iter().all(Option::is_none) => {}
+            Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } => {
+                results.insert(index, control_rule(b, &node, &t).at(node.span)?);
+            }
+            op => {
                 let operands: Vec<Term<'_>> = node.args.iter().map(|&arg| Term::new(b, arg)).collect();
                 let inherited = rule(op, &t, &operands, Term::new(b, NodeId(index as u32))).at(node.span)?;
                 add(&mut found[index], inherited);
             }
-            _ => {}
         }
     }
     b.borrow_mut().span = span;

@@ -45,7 +45,7 @@ pub(super) fn product_tree<'a>(x: Term<'a>, axes: &[usize]) -> Term<'a> {
             let part = |from, to| product.make(|b| b.slice_axis(product.id, axis, from, to));
             let pairs = part(0, half).binary(BinaryOp::Mul, part(half, 2 * half));
             let rest = part(2 * half, size);
-            product = if size % 2 == 0 { pairs } else { pairs.make(|b| b.join(&[pairs.id, rest.id], axis)) };
+            product = if size.is_multiple_of(2) { pairs } else { pairs.make(|b| b.join(&[pairs.id, rest.id], axis)) };
         }
     }
     // Every axis has size 1 now, or 0: the sum over it is the product, but over nothing the product is 1

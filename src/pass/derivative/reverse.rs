@@ -73,6 +73,7 @@ fn control_rule<'a>(b: &'a RefCell<Builder>, node: &Node, g: &[Option<Term<'a>>]
 /// The part of the cotangent `g` of `y = op(x…)` that belongs to operand number `operand`. `None` is zero.
 fn rule<'a>(op: &Op, operand: usize, g: Term<'a>, x: &[Term<'a>], y: Term<'a>) -> Result<Option<Term<'a>>, Diagnostic> {
     let part = match op {
+        Op::Unary(_) | Op::Binary(_) if let Some((condition, g)) = g.masked() => rule(op, operand, g, x, y)?.map(|part| part.only_where(condition)),
         Op::Unary(unary) => elementwise::unary(*unary, g, x[0], y)?,
         Op::Binary(binary) => elementwise::binary(*binary, operand, g, [x[0], x[1]], y),
         Op::Select => Some(elementwise::select(operand, g, x[0])),
