@@ -15,7 +15,12 @@ struct Example {
     build: Box<dyn Fn(&mut Builder, &[NodeId]) -> NodeId>,
 }
 
-fn example(shapes: &[&[usize]], interval: (f64, f64), order: usize, build: impl Fn(&mut Builder, &[NodeId]) -> NodeId + 'static) -> Example {
+fn example(
+    shapes: &[&[usize]],
+    interval: (f64, f64),
+    order: usize,
+    build: impl Fn(&mut Builder, &[NodeId]) -> NodeId + 'static,
+) -> Example {
     Example { shapes: shapes.iter().map(|shape| shape.to_vec()).collect(), interval, order, build: Box::new(build) }
 }
 
@@ -90,7 +95,9 @@ fn check(name: &str, example: &Example) {
         let derived = derive(example, order);
         let (low, high) = example.interval;
         let point: Vec<Value> = (derived.inputs.iter().enumerate())
-            .map(|(i, ty)| Value::new(ty.clone(), numbers(7 + i as u64, ty.len()).iter().map(|u| low + (high - low) * u).collect::<Vec<_>>()))
+            .map(|(i, ty)| {
+                Value::new(ty.clone(), numbers(7 + i as u64, ty.len()).iter().map(|u| low + (high - low) * u).collect::<Vec<_>>())
+            })
             .collect();
         let results = interpret(&derived.graph, &point);
         let (by_reverse, by_forward) = (results[1].elements[0], results[2].elements[0]);
@@ -184,9 +191,8 @@ fn scan(b: &mut Builder, x: &[NodeId], reverse: bool) -> NodeId {
 }
 
 fn while_loop(b: &mut Builder, x: &[NodeId]) -> NodeId {
-    let inputs = |b: &mut Builder| {
-        (b.input("turn", TensorType::int([])), b.input("h", TensorType::real([2])), b.input("k", TensorType::real([2])))
-    };
+    let inputs =
+        |b: &mut Builder| (b.input("turn", TensorType::int([])), b.input("h", TensorType::real([2])), b.input("k", TensorType::real([2])));
     let mut condition = Builder::new();
     let (turn, ..) = inputs(&mut condition);
     let limit = condition.int(3);
@@ -234,29 +240,41 @@ fn structural_examples() -> Vec<(&'static str, Example)> {
     };
     let reduced = |op: ReduceOp, axes: &'static [usize]| example(&[&[2, 3, 2]], (0.5, 1.5), 2, move |b, x| b.reduce(op, x[0], axes));
     vec![
-        ("Select", real(&[&[4], &[4]], |b, x| {
-            let condition = b.compare(CompareOp::Lt, x[0], x[1]);
-            let square = b.mul(x[0], x[0]);
-            b.select(condition, square, x[1])
-        })),
-        ("Cast", real(&[&[4]], |b, x| {
-            let zero = b.fill_like(0.0, x[0]);
-            let positive = b.compare(CompareOp::Gt, x[0], zero);
-            let one = b.cast(positive, DType::Real);
-            b.mul(one, x[0])
-        })),
+        (
+            "Select",
+            real(&[&[4], &[4]], |b, x| {
+                let condition = b.compare(CompareOp::Lt, x[0], x[1]);
+                let square = b.mul(x[0], x[0]);
+                b.select(condition, square, x[1])
+            }),
+        ),
+        (
+            "Cast",
+            real(&[&[4]], |b, x| {
+                let zero = b.fill_like(0.0, x[0]);
+                let positive = b.compare(CompareOp::Gt, x[0], zero);
+                let one = b.cast(positive, DType::Real);
+                b.mul(one, x[0])
+            }),
+        ),
         ("Broadcast", squared(|b, x| b.broadcast(x, &[4, 2, 2, 3], &[1, 3]))),
         ("Reshape", squared(|b, x| b.reshape(x, &[3, 2]))),
-        ("Transpose", real(&[&[2, 3, 2]], |b, x| {
-            let square = b.mul(x[0], x[0]);
-            b.transpose(square, &[2, 0, 1])
-        })),
+        (
+            "Transpose",
+            real(&[&[2, 3, 2]], |b, x| {
+                let square = b.mul(x[0], x[0]);
+                b.transpose(square, &[2, 0, 1])
+            }),
+        ),
         ("Slice", squared(|b, x| b.slice(x, &[0, 1], &[1, 3]))),
         ("Pad", squared(|b, x| b.pad(x, &[1, 0], &[2, 1]))),
-        ("Join", real(&[&[2, 2], &[2, 1]], |b, x| {
-            let square = b.mul(x[0], x[0]);
-            b.join(&[x[0], x[1], square], 1)
-        })),
+        (
+            "Join",
+            real(&[&[2, 2], &[2, 1]], |b, x| {
+                let square = b.mul(x[0], x[0]);
+                b.join(&[x[0], x[1], square], 1)
+            }),
+        ),
         ("Reverse", squared(|b, x| b.reverse(x, &[1]))),
         ("Reduce Sum", squared(|b, x| b.sum(x, &[1]))),
         ("Reduce Prod", reduced(ReduceOp::Prod, &[0, 1])),
@@ -265,52 +283,71 @@ fn structural_examples() -> Vec<(&'static str, Example)> {
         ("CumSum", squared(|b, x| b.push(Op::CumSum { axis: 1, reverse: false }, &[x]))),
         ("CumSum from the end", squared(|b, x| b.push(Op::CumSum { axis: 0, reverse: true }, &[x]))),
         ("Sort", squared(|b, x| b.push(Op::Sort { axis: 0 }, &[x]))),
-        ("ArgSort, ArgMax, Iota", squared(|b, x| {
-            let order = b.push(Op::ArgSort { axis: 1 }, &[x]);
-            let first = b.push(Op::ArgMax { axis: 1 }, &[x]);
-            let first = b.broadcast(first, &[2, 3], &[0]);
-            let places = b.iota(3);
-            let places = b.broadcast(places, &[2, 3], &[1]);
-            let sum = b.add(order, places);
-            let sum = b.add(sum, first);
-            let weight = b.cast(sum, DType::Real);
-            b.mul(weight, x)
-        })),
+        (
+            "ArgSort, ArgMax, Iota",
+            squared(|b, x| {
+                let order = b.push(Op::ArgSort { axis: 1 }, &[x]);
+                let first = b.push(Op::ArgMax { axis: 1 }, &[x]);
+                let first = b.broadcast(first, &[2, 3], &[0]);
+                let places = b.iota(3);
+                let places = b.broadcast(places, &[2, 3], &[1]);
+                let sum = b.add(order, places);
+                let sum = b.add(sum, first);
+                let weight = b.cast(sum, DType::Real);
+                b.mul(weight, x)
+            }),
+        ),
         ("Contract", real(&[&[2, 3, 2], &[2, 2, 4]], |b, x| b.contract(x[0], x[1], &[7, 0, 1], &[7, 1, 2], &[2, 7, 0]))),
-        ("Gather", squared(|b, x| {
-            let index = b.literal(DType::Int, &[2, 4], &[0.0, 2.0, 2.0, 9.0, 1.0, 0.0, -3.0, 1.0]);
-            b.gather(x, index, 1)
-        })),
-        ("ScatterAdd", squared(|b, x| {
-            let index = b.literal(DType::Int, &[2, 3], &[0.0, 3.0, 3.0, 1.0, 0.0, 9.0]);
-            b.scatter_add(index, x, 1, 5)
-        })),
-        ("Random", real(&[&[2, 3]], |b, x| {
-            let (seed, step, turn) = (b.int(1), b.int(2), b.int(3));
-            let rows = b.iota(2);
-            let noise = b.random(RandomKind::Normal, 4, [seed, step, turn, rows], &[3]);
-            let square = b.mul(x[0], x[0]);
-            b.mul(noise, square)
-        })),
-        ("Cholesky", real(&[&[2, 3, 3]], |b, x| {
-            let matrix = positive_definite(b, x[0]);
-            b.push(Op::Cholesky, &[matrix])
-        })),
+        (
+            "Gather",
+            squared(|b, x| {
+                let index = b.literal(DType::Int, &[2, 4], &[0.0, 2.0, 2.0, 9.0, 1.0, 0.0, -3.0, 1.0]);
+                b.gather(x, index, 1)
+            }),
+        ),
+        (
+            "ScatterAdd",
+            squared(|b, x| {
+                let index = b.literal(DType::Int, &[2, 3], &[0.0, 3.0, 3.0, 1.0, 0.0, 9.0]);
+                b.scatter_add(index, x, 1, 5)
+            }),
+        ),
+        (
+            "Random",
+            real(&[&[2, 3]], |b, x| {
+                let (seed, step, turn) = (b.int(1), b.int(2), b.int(3));
+                let rows = b.iota(2);
+                let noise = b.random(RandomKind::Normal, 4, [seed, step, turn, rows], &[3]);
+                let square = b.mul(x[0], x[0]);
+                b.mul(noise, square)
+            }),
+        ),
+        (
+            "Cholesky",
+            real(&[&[2, 3, 3]], |b, x| {
+                let matrix = positive_definite(b, x[0]);
+                b.push(Op::Cholesky, &[matrix])
+            }),
+        ),
         ("TriangularSolve", example(&[&[2, 2], &[2, 3]], (0.5, 1.5), 2, |b, x| b.push(Op::TriangularSolve { transpose: false }, x))),
-        ("TriangularSolve of the transpose", example(&[&[1, 3, 3], &[1, 3, 2]], (0.5, 1.5), 2, |b, x| {
-            b.push(Op::TriangularSolve { transpose: true }, x)
-        })),
+        (
+            "TriangularSolve of the transpose",
+            example(&[&[1, 3, 3], &[1, 3, 2]], (0.5, 1.5), 2, |b, x| b.push(Op::TriangularSolve { transpose: true }, x)),
+        ),
         ("Scan", real(&[&[2], &[3, 2], &[2, 2]], |b, x| scan(b, x, false))),
         ("Scan from the end", real(&[&[2], &[3, 2], &[2, 2]], |b, x| scan(b, x, true))),
         ("Cond, then", real(&[&[3], &[3]], |b, x| cond(b, x, -9.0))),
         ("Cond, else", real(&[&[3], &[3]], |b, x| cond(b, x, 9.0))),
-        ("Stop", real(&[&[3]], |b, x| {
-            let stopped = b.stop(x[0]);
-            let zero = b.sub(x[0], stopped);
-            let gone = b.sub(zero, zero);
-            let square = b.mul(x[0], x[0]);
-            b.add(gone, square)
-        })),
+        (
+            "Stop",
+            real(&[&[3]], |b, x| {
+                let stopped = b.stop(x[0]);
+                let zero = b.sub(x[0], stopped);
+                let gone = b.sub(zero, zero);
+                let square = b.mul(x[0], x[0]);
+                b.add(gone, square)
+            }),
+        ),
     ]
 }
 

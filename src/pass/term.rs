@@ -88,6 +88,20 @@ impl<'a> Term<'a> {
         condition.select(self.zeros(), self)
     }
 
+    /// Takes apart what [`Term::only_where`] (true) or [`Term::except_where`] (false) made: condition, value, which.
+    pub fn masked(self) -> Option<(Term<'a>, Term<'a>, bool)> {
+        let b = self.builder.borrow();
+        let node = b.graph().node(self.id);
+        let [condition, yes, no] = node.args[..] else { return None };
+        let zero = |id| matches!(b.graph().node(id).op, Op::Fill { bits: 0, .. });
+        let term = |id| Term::new(self.builder, id);
+        match node.op {
+            Op::Select if zero(no) => Some((term(condition), term(yes), true)),
+            Op::Select if zero(yes) => Some((term(condition), term(no), false)),
+            _ => None,
+        }
+    }
+
     pub fn exp(self) -> Term<'a> {
         self.unary(UnaryOp::Exp)
     }

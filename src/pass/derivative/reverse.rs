@@ -42,7 +42,7 @@ pub(super) fn cotangents(b: &RefCell<Builder>, seeds: &[(NodeId, NodeId)], wrt: 
             (_, Some(g)) => {
                 let operands: Vec<Term<'_>> = node.args.iter().map(|&arg| Term::new(b, arg)).collect();
                 let y = Term::new(b, NodeId(index as u32));
-                let rule = |(i, wanted): (usize, &bool)| if *wanted { rule(&node.op, i, g, &operands, y) } else { Ok(None) };
+                let rule = |(i, wanted): (usize, &bool)| if *wanted { under_mask(&node.op, i, g, &operands, y) } else { Ok(None) };
                 wanted.iter().enumerate().map(rule).collect::<Result<_, _>>().at(node.span)?
             }
             (_, None) => continue,
@@ -70,10 +70,21 @@ fn control_rule<'a>(b: &'a RefCell<Builder>, node: &Node, g: &[Option<Term<'a>>]
     }
 }
 
+/// [`rule`], with the mask of a cotangent `select(c, g, 0)` moved outwards over elementwise operations: where the value was not
+/// chosen the cotangent stays 0, even if the derivative there is infinite or NaN.
+fn under_mask<'a>(op: &Op, operand: usize, g: Term<'a>, x: &[Term<'a>], y: Term<'a>) -> Result<Option<Term<'a>>, Diagnostic> {
+    match (op, g.masked()) {
+        (Op::Unary(_) | Op::Binary(_), Some((condition, inner, chosen))) => {
+            let part = under_mask(op, operand, inner, x, y)?;
+            Ok(part.map(|part| if chosen { part.only_where(condition) } else { part.except_where(condition) }))
+        }
+        _ => rule(op, operand, g, x, y),
+    }
+}
+
 /// The part of the cotangent `g` of `y = op(x…)` that belongs to operand number `operand`. `None` is zero.
 fn rule<'a>(op: &Op, operand: usize, g: Term<'a>, x: &[Term<'a>], y: Term<'a>) -> Result<Option<Term<'a>>, Diagnostic> {
     let part = match op {
-        Op::Unary(_) | Op::Binary(_) if let Some((condition, g)) = g.masked() => rule(op, operand, g, x, y)?.map(|part| part.only_where(condition)),
         Op::Unary(unary) => elementwise::unary(*unary, g, x[0], y)?,
         Op::Binary(binary) => elementwise::binary(*binary, operand, g, [x[0], x[1]], y),
         Op::Select => Some(elementwise::select(operand, g, x[0])),
