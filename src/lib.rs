@@ -4,4 +4,5 @@ pub mod backend;
 pub mod base;
 pub mod check;
 pub mod graph;
+pub mod pass;
 pub mod syntax;
