@@ -3,4 +3,6 @@
 pub mod backend;
 pub mod base;
 pub mod graph;
+pub mod report;
+pub mod runtime;
 pub mod syntax;

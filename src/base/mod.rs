@@ -4,6 +4,7 @@
 pub mod arena;
 pub mod code;
 pub mod diagnostic;
+pub mod nearest;
 pub mod op;
 pub mod philox;
 pub mod span;
@@ -11,4 +12,5 @@ pub mod span;
 pub use arena::{Arena, Id};
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use nearest::nearest;
 pub use span::{FileId, Sources, Span};
