@@ -4,12 +4,15 @@
 pub mod arena;
 pub mod code;
 pub mod diagnostic;
+pub mod nearest;
 pub mod op;
 pub mod philox;
+pub mod size;
 pub mod span;
 pub mod special;
 
 pub use arena::{Arena, Id};
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use nearest::nearest;
 pub use span::{FileId, Sources, Span};
