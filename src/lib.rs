@@ -1,8 +1,11 @@
 //! Tilde: a language and compiler for generative models.
 
+pub mod algebra;
 pub mod backend;
 pub mod base;
+pub mod check;
 pub mod graph;
+pub mod pass;
 pub mod report;
 pub mod runtime;
 pub mod syntax;

@@ -1,5 +1,5 @@
 //! What every floor needs and none owns: places in the source, diagnostics, typed ids, sizes and
-//! supports of types, and the closed list of primitive operations.
+//! supports of types, the closed list of primitive operations, and special functions.
 
 pub mod arena;
 pub mod code;
@@ -7,7 +7,9 @@ pub mod diagnostic;
 pub mod nearest;
 pub mod op;
 pub mod philox;
+pub mod size;
 pub mod span;
+pub mod special;
 
 pub use arena::{Arena, Id};
 pub use code::Code;

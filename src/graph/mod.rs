@@ -15,10 +15,20 @@ use std::fmt;
 
 pub mod builder;
 pub mod infer;
+pub mod interpret;
 pub mod op;
+pub mod parse;
+pub mod print;
+#[doc(hidden)]
+pub mod random;
+pub mod verify;
 
 pub use builder::Builder;
+pub use interpret::{Value, interpret};
 pub use op::{Literal, Op};
+pub use parse::parse;
+pub use print::{print, print_brief};
+pub use verify::verify;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TensorType {

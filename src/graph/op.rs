@@ -53,7 +53,7 @@ pub enum Op {
     Compare(CompareOp),
     /// (condition, a, b): a where true, else b; all of one shape. An operand not chosen may hold NaN
     Select,
-    /// Between element types: `Bool -> Int/Real` is 0/1, `Real -> Int` rounds towards zero, `-> Bool` is ≠ 0
+    /// Between element types: `Bool -> Int/Real` is 0/1, `Real -> Int` rounds towards zero (any value where it does not fit), `-> Bool` is ≠ 0
     Cast(DType),
 
     /// Axis i of the operand becomes axis `axes[i]` of `shape`; all other axes repeat. `axes` increase strictly; sizes agree
@@ -93,7 +93,7 @@ pub enum Op {
         axis: usize,
         reverse: bool,
     },
-    /// Increasing, along the axis; stable
+    /// Increasing, along the axis; stable; NaN last
     Sort {
         axis: usize,
     },
@@ -101,7 +101,7 @@ pub enum Op {
     ArgSort {
         axis: usize,
     },
-    /// `Int`: the first position of the maximum along the axis, which disappears
+    /// `Int`: the first position of the maximum along the axis, which disappears; NaN counts as largest; 0 over nothing
     ArgMax {
         axis: usize,
     },
@@ -134,9 +134,11 @@ pub enum Op {
         shape: Vec<usize>,
     },
 
-    /// The lower Cholesky factor of the last two axes; NaN where the matrix is not positive definite. Reads the lower triangle
+    /// The lower Cholesky factor of the last two axes; zeros above the diagonal. Where a matrix is not positive
+    /// definite, all of its factor on and below the diagonal is NaN. Reads the lower triangle
     Cholesky,
-    /// (L, b): solves L y = b (or Lᵀ y = b) over the last two axes; L lower triangular [.., n, n], b [.., n, m]; same leading axes
+    /// (L, b): solves L y = b (or Lᵀ y = b) over the last two axes; L lower triangular [.., n, n], b [.., n, m]; same leading axes.
+    /// Reads the lower triangle
     TriangularSolve {
         transpose: bool,
     },
@@ -167,4 +169,21 @@ pub enum Op {
 
     /// The operand, with derivative zero
     Stop,
+}
+
+impl Op {
+    /// The sub-graphs of a control operation, each with its role.
+    pub fn subgraphs(&self) -> Vec<(&'static str, &Arc<Graph>)> {
+        match self {
+            Op::Scan { body, .. } => vec![("body", body)],
+            Op::While { condition, body, .. } => vec![("condition", condition), ("body", body)],
+            Op::Cond { then, otherwise } => vec![("then", then), ("else", otherwise)],
+            _ => vec![],
+        }
+    }
+
+    /// Whether the results are many and read by `Project` only.
+    pub fn is_control(&self) -> bool {
+        matches!(self, Op::Scan { .. } | Op::While { .. } | Op::Cond { .. })
+    }
 }

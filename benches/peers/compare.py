@@ -1,0 +1,108 @@
+"""Runs the peers, and Tilde where its binary is there, and writes what they report.
+
+`timing`: short VAE runs in turn (A B C A B C ...), so each ratio is of two runs a moment apart; as a markdown table.
+`figures`: every peer at full length from several seeds, for the quality it reaches.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PEERS = Path(__file__).resolve().parent
+REPOSITORY = PEERS.parents[1]
+
+VAE_SYSTEMS = {
+    "jax-scan": ["vae_jax.py"],
+    "jax-jit": ["vae_jax.py", "--mode", "jit"],
+    "torch-eager": ["vae_torch.py"],
+    "torch-compile": ["vae_torch.py", "--compile"],
+}
+FIGURES = [*VAE_SYSTEMS.values(), ["ddpm_jax.py"], ["realnvp_jax.py"]]
+TIMED = {"ms per step": "step_ms", "ms to the first step": "first_step_ms", "peak MB": "peak_mb"}
+
+
+def last_json_line(command: list[str]) -> dict | None:
+    """What the command reports; None, with its last words shown, if it fails or reports nothing."""
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    try:
+        done.check_returncode()
+        return json.loads(done.stdout.strip().rpartition("\n")[2])
+    except (subprocess.CalledProcessError, json.JSONDecodeError) as problem:
+        print(f"left out: {' '.join(command)}: {problem}\n{done.stderr[-500:]}", file=sys.stderr)
+        return None
+
+
+def run_peer(program: list[str], *options: str) -> dict | None:
+    script, *flags = program
+    arguments = [*flags, *options, "--json"]
+    reported = last_json_line([sys.executable, str(PEERS / script), *arguments])
+    return reported and reported | {"command": " ".join(["python", script, *arguments])}
+
+
+def run_tilde(binary: Path, steps: int) -> dict | None:
+    with tempfile.TemporaryDirectory() as out:
+        options = ["--steps", str(steps), "--out", out, "--bench-json"]
+        reported = last_json_line([str(binary), "train", "examples/vae.tilde", *options])
+    return reported and reported | {"workload": "vae", "system": "tilde"}
+
+
+def run_in_turn(binary: Path, steps: int, rounds: int) -> dict[str, list[dict]]:
+    """By system, one report a round; a system that fails once is left out of the rest."""
+    runners = {
+        name: lambda program=program: run_peer(program, "--steps", str(steps)) for name, program in VAE_SYSTEMS.items()
+    }
+    if binary.exists():
+        runners = {"tilde": lambda: run_tilde(binary, steps)} | runners
+    reports: dict[str, list[dict]] = {name: [] for name in runners}
+    for _ in range(rounds):
+        for name in list(reports):
+            load = os.getloadavg()[0]
+            if reported := runners[name]():
+                reports[name].append(reported | {"load_before": round(load, 2)})
+            else:
+                del reports[name]
+    return reports
+
+
+def ratio_table(reports: dict[str, list[dict]]) -> str:
+    """Medians over the rounds, then the ratio to the first system in the same round: median (least to greatest)."""
+    baseline, *_ = reports
+    lines = [f"| system | {' | '.join(TIMED)} |", "| --- " * (1 + len(TIMED)) + "|"]
+    for name, runs in reports.items():
+        cells = []
+        for key in TIMED.values():
+            ratios = [run[key] / base[key] for run, base in zip(runs, reports[baseline])]
+            spread = f"{statistics.median(ratios):.2f}x ({min(ratios):.2f} to {max(ratios):.2f})"
+            cells.append(f"{statistics.median(run[key] for run in runs):.4g}, {spread}")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", f"Ratios to {baseline}."])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=["timing", "figures"], help="what is not run stays as it is in --out")
+    parser.add_argument("--tilde", type=Path, default=REPOSITORY / "target/release/tilde", help="its binary")
+    parser.add_argument("--steps", type=int, default=1000, help="of each timed run, a multiple of 100")
+    parser.add_argument("--rounds", type=int, default=3, help="of timed runs")
+    parser.add_argument("--seeds", type=int, default=3, help="of full-length runs")
+    parser.add_argument("--out", type=Path, default=PEERS / "results.json")
+    args = parser.parse_args()
+
+    results = json.loads(args.out.read_text()) if args.out.exists() else {}
+    if args.only != "figures":
+        results["timing"] = run_in_turn(args.tilde.resolve(), args.steps, args.rounds)
+        print(ratio_table(results["timing"]))
+    if args.only != "timing":
+        runs = [run_peer(program, "--seed", str(seed)) for program in FIGURES for seed in range(args.seeds)]
+        results["figures"] = [reported for reported in runs if reported]
+        print("\n".join(map(json.dumps, results["figures"])))
+    args.out.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""A RealNVP flow on the two moons, in JAX."""
+
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+from jax.scipy.stats import norm
+
+from common import arguments, minibatches, moons, moons_log_density, report
+from common_jax import init_mlp, mlp, train
+from metrics import distances
+
+COUPLINGS, HIDDEN = 8, 64
+ROWS, BATCH = 10_000, 512
+
+optimiser = optax.adam(1e-3)
+
+
+def scale_and_shift(net: list, kept: Array) -> tuple[Array, Array]:
+    raw_log_scale, shift = jnp.split(mlp(net, kept), 2, axis=-1)
+    return jnp.tanh(raw_log_scale), shift
+
+
+def log_density(params: list, x: Array) -> Array:
+    """x -> z by couplings that keep one dimension and rescale the other; swapping the two alternates the mask."""
+    kept, moved = jnp.split(x, 2, axis=-1)
+    log_det = 0.0
+    for net in params:
+        log_scale, shift = scale_and_shift(net, kept)
+        kept, moved = moved * jnp.exp(log_scale) + shift, kept
+        log_det += log_scale
+    return (norm.logpdf(kept) + norm.logpdf(moved) + log_det).squeeze(-1)
+
+
+@jax.jit
+def draw(params: list, key: Array) -> Array:
+    kept, moved = jax.random.normal(key, (2, ROWS, 1))
+    for net in reversed(params):
+        log_scale, shift = scale_and_shift(net, moved)
+        kept, moved = moved, (kept - shift) * jnp.exp(-log_scale)
+    return jnp.concatenate([kept, moved], axis=-1)
+
+
+def negative_log_likelihood(params: list, x: Array) -> Array:
+    return -log_density(params, x).mean()
+
+
+def step(state: tuple, x: Array) -> tuple[tuple, Array]:
+    params, moments = state
+    loss, grads = jax.value_and_grad(negative_log_likelihood)(params, x)
+    updates, moments = optimiser.update(grads, moments)
+    return (optax.apply_updates(params, updates), moments), loss
+
+
+def main() -> None:
+    args = arguments(__doc__, steps=5_000).parse_args()
+    rng = np.random.default_rng(args.seed)
+    rows = moons(rng, ROWS)
+    init_key, draw_key = jax.random.split(jax.random.key(args.seed))
+    params = [init_mlp(key, [1, HIDDEN, HIDDEN, 2]) for key in jax.random.split(init_key, COUPLINGS)]
+    batches = minibatches(rng, ROWS, BATCH)
+    (params, _), timing = train(step, (params, optimiser.init(params)), rows, batches, args.steps)
+
+    held_out = moons(rng, ROWS)
+    likelihood = {
+        "loglik": -float(negative_log_likelihood(params, held_out)),
+        "loglik_truth": float(moons_log_density(held_out).mean()),
+    }
+    compiled = draw.lower(params, draw_key).compile()
+    start = time.perf_counter()
+    draws = np.asarray(compiled(params, draw_key))
+    draw_s = time.perf_counter() - start
+    result = {"workload": "realnvp", "system": "jax-scan", "version": jax.__version__, "steps": args.steps}
+    quality = likelihood | distances(draws, held_out, moons(rng, ROWS))
+    report(result | quality | {"draw_s": draw_s} | timing, args.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,514 @@
+//! The checked program: every name resolved, every expression typed, every generic function, layer and distribution instantiated
+//! for the sizes at which it is used. `algebra/` gives it a meaning as graphs and needs no type rule of its own.
+
+use super::types::Type;
+use crate::base::op::{BinaryOp, CompareOp, ReduceOp, UnaryOp};
+use crate::base::{Arena, Id, Span};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    pub dims: Vec<(String, usize)>,
+    pub locals: Arena<Local>,
+    pub consts: Arena<Const>,
+    pub data: Arena<Data>,
+    pub vars: Arena<Var>,
+    pub params: Arena<Param>,
+    pub functions: Arena<Function>,
+    pub dists: Arena<Dist>,
+    pub rules: Vec<Rule>,
+    pub densities: Arena<Density>,
+    pub optimisers: Arena<Optimiser>,
+    /// `objective` and `metric` declarations, in order
+    pub quantities: Arena<Quantity>,
+    pub trains: Vec<Train>,
+    pub samples: Vec<Sample>,
+}
+
+pub type LocalId = Id<Local>;
+pub type ConstId = Id<Const>;
+pub type VarId = Id<Var>;
+pub type ParamId = Id<Param>;
+pub type FunctionId = Id<Function>;
+pub type DistId = Id<Dist>;
+pub type DensityId = Id<Density>;
+pub type QuantityId = Id<Quantity>;
+pub type OptimiserId = Id<Optimiser>;
+
+/// A name bound inside an expression: an argument, a `let`, a comprehension index, a draw.
+#[derive(Clone, Debug)]
+pub struct Local {
+    pub name: String,
+    pub ty: Type,
+    pub span: Span,
+}
+
+/// A top-level `let`. A table `let beta[t in 1..T]` has its indices as leading axes of `ty`; `value` is one entry.
+#[derive(Clone, Debug)]
+pub struct Const {
+    pub name: String,
+    pub indices: Vec<Index>,
+    pub value: Expr,
+    pub ty: Type,
+    pub span: Span,
+}
+
+/// A comprehension or table index that runs over `first .. first + count - 1`, as a local of type `Int`.
+#[derive(Clone, Debug)]
+pub struct Index {
+    pub local: LocalId,
+    pub first: i64,
+    pub count: usize,
+}
+
+/// One `data` declaration: several variables when the source gives tuples. Rows are one more axis in the source than in the types.
+#[derive(Clone, Debug)]
+pub struct Data {
+    pub vars: Vec<VarId>,
+    pub source: Source,
+    /// The fraction of rows held out for metrics
+    pub split: f64,
+    pub span: Span,
+}
+
+/// What stands after `data x : T =`, with constant arguments.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// `mnist().binary`, `csv("a.csv", columns: ...)`
+    Named { name: String, args: Vec<(Option<String>, Argument)>, field: Option<String>, span: Span },
+    /// Numbers in the file: shape with the axis of rows, values in row-major order
+    Values { shape: Vec<usize>, values: Vec<f64>, span: Span },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Argument {
+    Number(f64),
+    Text(String),
+    List(Vec<Argument>),
+}
+
+/// A random variable. Names are identities: the same name in every density is the same variable.
+#[derive(Clone, Debug)]
+pub struct Var {
+    pub name: String,
+    pub ty: Type,
+    /// The `data` declaration that observes it
+    pub observed: Option<Id<Data>>,
+    pub family: Family,
+    pub span: Span,
+}
+
+/// Whether a variable is one or an indexed family (chains and processes: "not supported yet" beyond declarations).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Family {
+    Single,
+    Chain { from: i64, to: i64 },
+    Process { from: f64, to: f64 },
+}
+
+/// Something learned. `path` is unique: `theta`, `enc.dense1.W`.
+#[derive(Clone, Debug)]
+pub struct Param {
+    pub path: String,
+    pub ty: Type,
+    pub init: Init,
+    /// For constrained types: from an unconstrained array to one value of the type and back. Over one event of the support
+    /// (a scalar for `Positive`, `[K]` for `Simplex`, `[D, D]` for `Cov`); leading axes are plates
+    pub constraint: Option<Constraint>,
+    /// The net in which it was made, for `over G`
+    pub net: Option<String>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum Init {
+    /// Of the parameter's type or a scalar that fills it (before the constraint is inverted)
+    Value(Expr),
+    /// `~ dist`: of type `Distribution`
+    Draw(Expr),
+    /// `~ rows(x)`: distinct rows of the data, as many as the leading axis
+    Rows(VarId),
+}
+
+#[derive(Clone, Debug)]
+pub struct Constraint {
+    pub forward: FunctionId,
+    pub inverse: FunctionId,
+}
+
+/// One instance of a `fn`, `layer`, `net`, or of a member of a library declaration. A layer's use and a turn of `repeat` are
+/// instances of their own, with their own parameters; a net is one instance.
+#[derive(Clone, Debug)]
+pub struct Function {
+    pub name: String,
+    pub params: Vec<LocalId>,
+    pub body: Expr,
+    pub span: Span,
+}
+
+/// One instance of a `dist` declaration. Over events of type `event`; when it is used over more axes, these lead in every
+/// argument and in the value (or an argument lacks them all and is repeated), and the density is the product over them.
+#[derive(Clone, Debug)]
+pub struct Dist {
+    /// `Normal`
+    pub name: String,
+    pub params: Vec<LocalId>,
+    pub event: Type,
+    /// Takes the value, then the parameters
+    pub log_prob: FunctionId,
+    /// Takes the parameters; uses `Noise`
+    pub draw: Option<FunctionId>,
+    /// `mean`, `var`, `std`, `mode`, `entropy`, …: take the parameters
+    pub members: BTreeMap<String, FunctionId>,
+    pub span: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RuleKind {
+    /// `KL(a || b)`
+    Kl,
+    /// `H(a)`
+    Entropy,
+}
+
+/// A closed form from a `rule` declaration, instantiated for distributions. Takes the parameters of all of them in order.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub kind: RuleKind,
+    pub dists: Vec<DistId>,
+    pub function: FunctionId,
+    /// The literature source
+    pub source: Option<String>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct Density {
+    pub name: String,
+    pub factors: Vec<Factor>,
+    /// `ref = frozen(pi)`: the factors are those of the other, with derivative zero
+    pub frozen: bool,
+    pub span: Span,
+}
+
+/// `p(a | b) = dist`. In `dist`, the given variables are `ExprKind::Var`.
+#[derive(Clone, Debug)]
+pub struct Factor {
+    pub targets: Vec<VarId>,
+    pub given: Vec<VarId>,
+    /// Of type `Distribution(type of the target)`
+    pub dist: Expr,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct Quantity {
+    pub name: String,
+    pub metric: bool,
+    pub value: Expr,
+    pub span: Span,
+}
+
+/// An `optimizer` declaration with its arguments, for one scalar of a parameter; lifted over all elements.
+#[derive(Clone, Debug)]
+pub struct Optimiser {
+    pub name: String,
+    /// Constants or expressions of consts: the learning rate and so on
+    pub params: Vec<LocalId>,
+    pub args: Vec<Expr>,
+    /// The state: its name, local and start value
+    pub states: Vec<(String, LocalId, Expr)>,
+    /// The parameter, its gradient (of the quantity to be minimised), the number of this step from 1
+    pub x: LocalId,
+    pub gradient: LocalId,
+    pub step: LocalId,
+    /// A tuple: the new parameter, then the new states
+    pub update: Expr,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct Train {
+    pub name: Option<String>,
+    pub body: Vec<TrainStmt>,
+    pub settings: Settings,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum TrainStmt {
+    /// `let`, draws, assignments
+    Plain(Stmt),
+    Optimise(Optimise),
+    /// `repeat n { … }`
+    Repeat {
+        times: usize,
+        body: Vec<TrainStmt>,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub struct Optimise {
+    pub maximize: bool,
+    pub value: Expr,
+    /// All parameters on which the value depends, unless `over` named some
+    pub over: Option<Vec<ParamId>>,
+    pub optimiser: OptimiserId,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    pub batch: Option<usize>,
+    pub steps: Option<u64>,
+    pub epochs: Option<u64>,
+    /// Decay of an exponential moving average of the parameters, used for metrics and samples
+    pub ema: Option<f64>,
+    /// Bound on the Euclidean norm of the whole gradient
+    pub clip: Option<f64>,
+    pub seed: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Sample {
+    pub name: String,
+    /// One draw
+    pub value: Expr,
+    pub picture: Option<Picture>,
+    pub span: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Picture {
+    Image { height: usize, width: usize },
+    Scatter,
+    Histogram,
+    Path,
+    Text,
+}
+
+#[derive(Clone, Debug)]
+pub struct Expr {
+    pub kind: ExprKind,
+    pub ty: Type,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum ExprKind {
+    Real(f64),
+    Int(i64),
+    Bool(bool),
+    Local(LocalId),
+    Const(ConstId),
+    /// A random variable: a given of the factor in which it stands, a draw, or observed data
+    Var(VarId),
+    Param(ParamId),
+    Quantity(QuantityId),
+
+    /// Elementwise; `Expr::ty` has the shape of the operand
+    Unary(UnaryOp, Box<Expr>),
+    /// Elementwise; both operands have the shape of the result, or one is a scalar that stretches. Element types agree:
+    /// `ToReal` has been inserted. `Int / Int` is a `Binary(Div)` of two `ToReal`
+    Binary(BinaryOp, Box<Expr>, Box<Expr>),
+    Compare(CompareOp, Box<Expr>, Box<Expr>),
+    /// From `Int`, `Cat`, `Bool` to a real number
+    ToReal(Box<Expr>),
+    /// From a real number towards zero, or from `Bool`
+    ToInt(Box<Expr>),
+    If(Box<Expr>, Box<Expr>, Box<Expr>),
+
+    /// Vector or matrix by vector or matrix, as `@`; dot product of two vectors
+    MatMul(Box<Expr>, Box<Expr>),
+    /// The last two axes; of a vector: itself, as the row of a product
+    Transpose(Box<Expr>),
+    /// Along the last axis; scalars count as vectors of length 1
+    Join(Box<Expr>, Box<Expr>),
+    /// `x[i, a..b]` from the first axis on; remaining axes whole
+    Subscript(Box<Expr>, Vec<Subscript>),
+    /// `[a, b, c]`: a new leading axis
+    Stack(Vec<Expr>),
+    Reshape(Box<Expr>),
+    Tuple(Vec<Expr>),
+    Project(Box<Expr>, usize),
+
+    /// `sum(e for i in D if c)`
+    Fold {
+        fold: Fold,
+        indices: Vec<Index>,
+        condition: Option<Box<Expr>>,
+        body: Box<Expr>,
+    },
+    /// `[e for i in D]`: the indices become leading axes, in order
+    Array {
+        indices: Vec<Index>,
+        body: Box<Expr>,
+    },
+    /// `sum(x)` over all axes of one example's value
+    FoldAll(Fold, Box<Expr>),
+    Primitive(Primitive, Vec<Expr>),
+
+    Block(Vec<Stmt>, Box<Expr>),
+    Call(FunctionId, Vec<Expr>),
+
+    /// A distribution with its parameters, in the order of `Dist::params`
+    Dist(DistId, Vec<Expr>),
+    /// `p(x | z)` as a value: of type `Distribution`
+    Conditional(Query),
+    /// `log p(x | z)`
+    LogDensity(Query),
+    /// `d.mean`, `d.std`, …; `member` may also be the name of a parameter (`.logits`)
+    DistMember(Box<Expr>, String),
+    /// `d.log_prob(x)`
+    LogProb(Box<Expr>, Box<Expr>),
+    Expectation {
+        draws: Vec<Draw>,
+        samples: Option<usize>,
+        estimator: Estimator,
+        body: Box<Expr>,
+    },
+    /// Of two values of type `Distribution`
+    Kl(Box<Expr>, Box<Expr>),
+    Entropy(Box<Expr>),
+    Elbo(Bound),
+    Iwae(Bound),
+
+    /// The derivative of a scalar: has the type of `wrt`
+    Grad {
+        wrt: Place,
+        body: Box<Expr>,
+    },
+    /// Of a vector by a vector: rows are outputs
+    Jacobian {
+        wrt: Place,
+        body: Box<Expr>,
+    },
+    Divergence {
+        wrt: Place,
+        body: Box<Expr>,
+    },
+    Hessian {
+        wrt: Place,
+        body: Box<Expr>,
+    },
+    Stop(Box<Expr>),
+    /// Fresh random numbers, of the shape of the expression's type
+    Noise(Noise),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Noise {
+    /// `noise()`: standard normal
+    Normal,
+    /// `uniform()`: on (0, 1)
+    Uniform,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fold {
+    Reduce(ReduceOp),
+    Mean,
+    LogSumExp,
+}
+
+/// Whole-array operations of the graph language that the library may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Primitive {
+    /// Along the first axis
+    CumSum,
+    /// Of a vector, increasing
+    Sort,
+    ArgMax,
+    Cholesky,
+    /// `solve_lower(L, b)`: L y = b, b a vector or matrix
+    SolveLower,
+    /// `solve_upper(L, b)`: Lᵀ y = b
+    SolveUpper,
+    /// The diagonal of a matrix
+    Diagonal,
+    /// `identity` of the shape of the type
+    Identity,
+}
+
+#[derive(Clone, Debug)]
+pub enum Subscript {
+    /// Counted from 0 (tables with another first index have it subtracted)
+    At(Expr),
+    /// Static, `from .. from + count - 1`
+    Range { from: usize, count: usize },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    Local(LocalId),
+    Var(VarId),
+    Param(ParamId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Estimator {
+    /// Exact for small finite support, else pathwise if reparameterised, else score function
+    #[default]
+    Chosen,
+    Pathwise,
+    ScoreFunction,
+}
+
+#[derive(Clone, Debug)]
+pub struct Draw {
+    pub target: Place,
+    /// Of type `Distribution`
+    pub dist: Expr,
+    pub span: Span,
+}
+
+/// `ELBO(p, q)`, `IWAE(p, q, samples: n)`
+#[derive(Clone, Debug)]
+pub struct Bound {
+    pub p: DensityId,
+    pub q: DensityId,
+    pub samples: Option<usize>,
+    pub estimator: Estimator,
+}
+
+/// `d(targets | given)`; a value where one is substituted: `p(x = y | z = w)`.
+#[derive(Clone, Debug)]
+pub struct Query {
+    pub density: DensityId,
+    pub targets: Vec<(VarId, Option<Expr>)>,
+    pub given: Vec<(VarId, Option<Expr>)>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct Stmt {
+    pub kind: StmtKind,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum StmtKind {
+    Let(Pattern, Expr),
+    Draw(Draw),
+    /// Rebinds a local
+    Assign(LocalId, Expr),
+    /// `index` takes `from`, then one nearer to `to`, until `to`. `carried`: the outer locals that the body rebinds
+    For {
+        index: LocalId,
+        from: i64,
+        to: i64,
+        body: Vec<Stmt>,
+        carried: Vec<LocalId>,
+    },
+    While {
+        condition: Expr,
+        body: Vec<Stmt>,
+        carried: Vec<LocalId>,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub enum Pattern {
+    Local(LocalId),
+    Tuple(Vec<Pattern>),
+}

@@ -1,0 +1,253 @@
+//! The messages of this folder: every way in which a text can fail to follow the grammar.
+
+use super::grammar::Rule;
+use super::layout::{DEEPEST, closing};
+use crate::base::{Code, Diagnostic, FileId, Span};
+use pest::error::{Error, ErrorVariant, InputLocation};
+
+/// Words that start a declaration, for suggestions.
+const KEYWORDS: [&str; 20] = [
+    "use",
+    "dim",
+    "let",
+    "data",
+    "var",
+    "global",
+    "param",
+    "fn",
+    "layer",
+    "net",
+    "objective",
+    "metric",
+    "train",
+    "sample",
+    "dist",
+    "bijector",
+    "optimizer",
+    "kernel",
+    "rule",
+    "update",
+];
+
+/// What other languages call a declaration, and what it is called here.
+const FOREIGN: [(&str, &str); 12] = [
+    ("def", "fn"),
+    ("func", "fn"),
+    ("function", "fn"),
+    ("import", "use"),
+    ("const", "let"),
+    ("parameter", "param"),
+    ("loss", "objective"),
+    ("module", "net"),
+    ("model", "net"),
+    ("class", "layer"),
+    ("distribution", "dist"),
+    ("size", "dim"),
+];
+
+fn syntax(message: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(Code::Syntax, message)
+}
+
+pub(super) fn too_deep(place: Span) -> Diagnostic {
+    Diagnostic::new(Code::TooDeep, format!("this is nested more than {DEEPEST} levels deep"))
+        .label(place, "one level too many")
+        .help("name a part of the expression with `let` and use the name")
+}
+
+pub(super) fn unterminated_text(place: Span) -> Diagnostic {
+    syntax("this text has no closing `\"` on its line").label(place, "opened here").help("close the text with `\"`")
+}
+
+pub(super) fn never_closed(bracket: u8, opened: Span, end: Span, what: &str) -> Diagnostic {
+    let (open, close) = (bracket as char, closing(bracket) as char);
+    syntax(format!("this `{open}` is never closed"))
+        .label(opened, "opened here")
+        .label(end, what)
+        .help(format!("add `{close}` where the part that it opens ends"))
+}
+
+pub(super) fn wrong_closing(found: u8, here: Span, bracket: u8, opened: Span) -> Diagnostic {
+    let (found, open, close) = (found as char, bracket as char, closing(bracket) as char);
+    syntax(format!("found `{found}` where `{close}` was expected"))
+        .label(here, format!("`{close}` expected before this"))
+        .label(opened, format!("to close this `{open}`"))
+        .help(format!("add `{close}`, or remove the `{open}`"))
+}
+
+pub(super) fn stray_closing(bracket: u8, here: Span) -> Diagnostic {
+    let bracket = bracket as char;
+    syntax(format!("this `{bracket}` closes nothing")).label(here, "no bracket is open here").help(format!("remove the `{bracket}`"))
+}
+
+pub(super) fn chained(operator: &str, place: Span) -> Diagnostic {
+    let help = if operator == ".." { "a range has two ends" } else { "join two comparisons with `and`: `a < b and b < c`" };
+    syntax(format!("`{operator}` cannot be chained")).label(place, "a second one in the same expression").help(help)
+}
+
+pub(super) fn parallel_outside_divergence(place: Span) -> Diagnostic {
+    syntax("`||` stands between the two densities of a divergence, as in `KL(a || b)`")
+        .label(place, "not inside the parentheses of a call")
+        .help("write `or` for the logical operator")
+}
+
+pub(super) fn if_without_else(place: Span) -> Diagnostic {
+    syntax("this `if` is used as a value and has no `else`").label(place, "no value when the condition is false").help("add `else …`")
+}
+
+pub(super) fn second_term(which: &str, place: Span) -> Diagnostic {
+    syntax(format!("a second `{which}` term"))
+        .label(place, format!("`{which}` appears before"))
+        .help(format!("put the sum in parentheses: `(a + b) {which}`"))
+}
+
+pub(super) fn process_needs_range(place: Span) -> Diagnostic {
+    syntax("the time of a process runs over a range").label(place, "not a range").help("write `x(t in 0..1) : T`")
+}
+
+pub(super) fn empty_expression(place: Span) -> Diagnostic {
+    syntax("expected an expression, found nothing").label(place, "nothing to evaluate")
+}
+
+pub(super) fn bad_number(text: &str, place: Span) -> Diagnostic {
+    syntax(format!("`{text}` is not a number")).label(place, "cannot be represented")
+}
+
+/// The error of the parser generator, in the user's words. `text` is the part that was parsed, `offset` its place in the file.
+pub(super) fn from_pest(error: Error<Rule>, text: &str, file: FileId, offset: usize) -> Diagnostic {
+    let at = match error.location {
+        InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
+    };
+    let found = token_at(text, at);
+    let place = Span::new(file, offset + at, offset + at + found.len());
+    let positives = match error.variant {
+        ErrorVariant::ParsingError { positives, negatives: _ } => positives,
+        // The only custom error that the parser makes itself is the one of its stack guard.
+        ErrorVariant::CustomError { .. } => return too_deep(place),
+    };
+    if let Some(diagnostic) = unknown_declaration(text, at, file, offset) {
+        return diagnostic;
+    }
+    let expected = list(&positives);
+    let described = describe(found);
+    let diagnostic = syntax(format!("expected {expected}, found {described}")).label(place, format!("expected {expected}"));
+    match advice(text, at, found, &positives) {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
+}
+
+/// The token that starts at a place: a word, a number, or one of the operators that users bring from elsewhere.
+fn token_at(text: &str, at: usize) -> &str {
+    let rest = text.get(at..).unwrap_or("");
+    let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+    if word > 0 {
+        return &rest[..word];
+    }
+    let long = [":=", "==", "&&", "||", "**", "->", "=>", "<-", "<=", ">=", "!=", "..", "::", "+=", "-=", "*=", "++"];
+    match long.iter().find(|operator| rest.starts_with(**operator)) {
+        Some(operator) => &rest[..operator.len()],
+        None => rest.chars().next().map_or("", |c| &rest[..c.len_utf8()]),
+    }
+}
+
+fn describe(found: &str) -> String {
+    match found {
+        "" => "the end of the declaration".to_string(),
+        "\n" => "the end of the line".to_string(),
+        "\"" => "a text".to_string(),
+        "\u{a0}" => "a non-breaking space".to_string(),
+        _ => format!("`{found}`"),
+    }
+}
+
+/// At most four alternatives, the same words once; operators only where nothing else is expected.
+fn list(rules: &[Rule]) -> String {
+    let mut words: Vec<String> = vec![];
+    for rule in rules {
+        let word = rule.words();
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    if words.len() > 1 {
+        words.retain(|word| word != "an operator" && word != "`..`");
+    }
+    // A bracket or a comma says more than the end of everything.
+    if words.len() > 4 {
+        words.retain(|word| word != "the end of the declaration");
+    }
+    words.truncate(4);
+    match words.split_last() {
+        None => "an operator".to_string(),
+        Some((only, [])) => only.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
+fn unknown_declaration(text: &str, at: usize, file: FileId, offset: usize) -> Option<Diagnostic> {
+    let word = token_at(text, 0);
+    let after = text[word.len()..].trim_start();
+    let two_words = at <= text.len() - after.len() && after.starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '{');
+    if !two_words || KEYWORDS.contains(&word) || !word.starts_with(char::is_alphabetic) {
+        return None;
+    }
+    let place = Span::new(file, offset, offset + word.len());
+    let diagnostic = syntax(format!("`{word}` does not start a declaration")).label(place, "not a keyword");
+    let foreign = FOREIGN.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours);
+    let nearest = || KEYWORDS.iter().copied().map(|keyword| (distance(word, keyword), keyword)).min();
+    let close = || nearest().filter(|(distance, keyword)| *distance <= 2 && *distance < keyword.len()).map(|(_, keyword)| keyword);
+    Some(match foreign.or_else(close) {
+        Some(keyword) => diagnostic.help(format!("did you mean `{keyword}`?")),
+        None => diagnostic.help("a declaration starts with a keyword such as `let`, `data`, `net`, or with a density: `p(x) = …`"),
+    })
+}
+
+/// Levenshtein's distance: how many letters to insert, delete or replace.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// One thing to try, where the likely cause can be recognised.
+fn advice(text: &str, at: usize, found: &str, positives: &[Rule]) -> Option<String> {
+    let before = text.get(..at).unwrap_or("").trim_end();
+    let advice = match found {
+        ":=" => "write `=`",
+        "==" if positives.contains(&Rule::equals) => "a declaration has a single `=`; `==` compares",
+        "&&" => "write `and`",
+        "||" => "write `or`",
+        "!" => "write `not`",
+        "**" => "write `^` for powers",
+        "*" if before.ends_with('*') => "write `^` for powers",
+        "+=" | "-=" | "*=" => "write the new value out: `x = x + e`",
+        "<-" => "write `~` for a draw and `=` for a value",
+        "%" => "there is no operator `%`; use `mod(a, b)`",
+        "'" => "texts stand in double quotes; `'` transposes what stands before it",
+        "." => "a number starts with a digit: `0.5`",
+        "\u{a0}" => "replace it with an ordinary space",
+        "=" if positives.contains(&Rule::kw_dt) => "a sum needs parentheses before `dt` and `dW`",
+        "+" | "-" if positives.contains(&Rule::kw_dt) => "a sum needs parentheses before `dt` and `dW`: `(a + b) dt`",
+        _ if positives.contains(&Rule::kw_dt) => "an Itô process reads `q : dx = f dt + g dW`",
+        _ if at == 0 && !found.starts_with(|c: char| c.is_alphabetic()) => {
+            "a line goes on when it ends with an operator or a comma, not when the next one starts with it"
+        }
+        _ if positives.contains(&Rule::type_colon) && positives.contains(&Rule::equals) => "give it a value with `=`, or a type with `:`",
+        _ if positives == [Rule::equals] => "write `=` before the value",
+        _ if positives == [Rule::type_colon] => "give it a type: `name : Real[D]`",
+        _ if before.ends_with(|c: char| c.is_ascii_digit()) && text.get(..at).is_some_and(|text| text.len() == before.len()) => {
+            "write the product out: `2 * x`"
+        }
+        _ => return None,
+    };
+    Some(advice.to_string())
+}

@@ -1,0 +1,66 @@
+//! What holds for every graph, tried on random ones.
+
+use tilde_lang::base::op::{BinaryOp, CompareOp, DType, ReduceOp, UnaryOp};
+use tilde_lang::graph::interpret::interpret_observed;
+use tilde_lang::graph::print::op_name;
+use tilde_lang::graph::random::{BOUND, random_graph};
+use tilde_lang::graph::{Graph, Op, interpret, parse, print, verify};
+
+const SEEDS: u64 = 150;
+
+fn graphs() -> impl Iterator<Item = (u64, Graph, Vec<tilde_lang::graph::Value>)> {
+    (0..SEEDS).map(|seed| {
+        let (graph, inputs) = random_graph(seed, 20);
+        (seed, graph, inputs)
+    })
+}
+
+#[test]
+fn random_graphs_are_verified_and_print_as_they_read() {
+    for (seed, graph, _) in graphs() {
+        assert_eq!(verify(&graph), Ok(()), "seed {seed}:\n{}", print(&graph));
+        let text = print(&graph);
+        let read = parse(&text).unwrap_or_else(|error| panic!("seed {seed}: {}\n{text}", error.message));
+        assert!(read == graph, "seed {seed} reads back differently:\n{text}\n{}", print(&read));
+    }
+}
+
+#[test]
+fn every_node_has_its_declared_type_and_stays_bounded() {
+    for (seed, graph, inputs) in graphs() {
+        interpret_observed(&graph, &inputs, &mut |seen| {
+            let (node, result) = (seen.graph.node(seen.id), seen.result);
+            assert_eq!((&result.ty, result.ty.len()), (&node.ty, result.elements.len()), "seed {seed}, {:?}", seen.id);
+            assert!(result.is_finite(), "seed {seed}, {:?} {} of {:?}", seen.id, op_name(&node.op), seen.operands);
+            match node.ty.dtype {
+                DType::Real => {}
+                DType::Int => assert!(result.elements.iter().all(|x| x.fract() == 0.0), "seed {seed}, {:?}", seen.id),
+                DType::Bool => assert!(result.elements.iter().all(|&x| x == 0.0 || x == 1.0), "seed {seed}, {:?}", seen.id),
+            }
+        });
+        for (output, value) in graph.outputs.iter().zip(interpret(&graph, &inputs)) {
+            let bounded = value.ty.dtype != DType::Real || value.elements.iter().all(|x| x.abs() <= BOUND);
+            assert!(bounded, "seed {seed}, output {output:?}: {:?}", value.elements);
+        }
+    }
+}
+
+#[test]
+fn equal_arguments_give_equal_graphs() {
+    assert!(random_graph(3, 30) == random_graph(3, 30));
+    assert!(random_graph(3, 30) != random_graph(4, 30));
+}
+
+#[test]
+fn random_graphs_reach_every_operation() {
+    let graphs: Vec<Graph> = graphs().map(|(_, graph, _)| graph).collect();
+    let scalar = UnaryOp::ALL.iter().map(|&op| Op::Unary(op)).chain(BinaryOp::ALL.iter().map(|&op| Op::Binary(op)));
+    let compare = CompareOp::ALL.iter().map(|&op| Op::Compare(op));
+    let reduce = ReduceOp::ALL.iter().map(|&op| Op::Reduce { op, axes: vec![] });
+    let others = "input fill literal iota select cast broadcast reshape transpose slice pad join reverse cum_sum sort arg_sort arg_max \
+                  contract gather scatter_add random:normal random:uniform cholesky triangular_solve scan while cond project stop";
+    let others = others.split_whitespace().map(|name| name.replace(':', " "));
+    for name in scalar.chain(compare).chain(reduce).map(|op| op_name(&op)).chain(others) {
+        assert!(graphs.iter().any(|graph| graph.count(&name) > 0), "no {name} in {SEEDS} random graphs");
+    }
+}
