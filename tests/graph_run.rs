@@ -1,9 +1,8 @@
 //! `tests/run/*.graph`: a graph, inputs (`// in x = [1, 2]`) and the outputs it must give (`// out = [3]`, in order), on every engine.
 
 use std::fs;
-use tilde_lang::base::op::{BinaryOp, CompareOp, RandomKind, ReduceOp, UnaryOp};
-use tilde_lang::graph::print::op_name;
-use tilde_lang::graph::{Graph, Op, Value, interpret, parse, verify};
+use tilde_lang::graph::print::{op_name, op_names};
+use tilde_lang::graph::{Graph, TensorType, Value, interpret, parse, verify};
 
 /// Something that runs graphs.
 struct Engine {
@@ -47,7 +46,7 @@ fn case(file: String, text: &str) -> Case {
     Case { file, graph, inputs, outputs }
 }
 
-fn value(file: &str, ty: &tilde_lang::graph::TensorType, list: &str) -> Value {
+fn value(file: &str, ty: &TensorType, list: &str) -> Value {
     let list = list.trim().trim_start_matches('[').trim_end_matches(']');
     let numbers: Vec<f64> = list.split(',').filter(|word| !word.trim().is_empty()).map(|word| word.trim().parse().unwrap()).collect();
     assert_eq!(numbers.len(), ty.len(), "{file}: elements of {ty} in {list}");
@@ -85,14 +84,7 @@ fn every_engine_gives_what_the_files_say() {
 #[test]
 fn the_files_reach_every_operation() {
     let cases = cases();
-    let scalar = UnaryOp::ALL.iter().map(|&op| Op::Unary(op)).chain(BinaryOp::ALL.iter().map(|&op| Op::Binary(op)));
-    let compare = CompareOp::ALL.iter().map(|&op| Op::Compare(op));
-    let reduce = ReduceOp::ALL.iter().map(|&op| Op::Reduce { op, axes: vec![] });
-    let random = [RandomKind::Uniform, RandomKind::Normal].map(|kind| Op::Random { kind, site: 0, shape: vec![] });
-    let others = "input fill literal iota select cast broadcast reshape transpose slice pad join reverse cum_sum sort arg_sort arg_max \
-                  contract gather scatter_add cholesky triangular_solve scan while cond project stop";
-    let names = scalar.chain(compare).chain(reduce).chain(random).map(|op| op_name(&op));
-    for name in names.chain(others.split_whitespace().map(str::to_string)) {
+    for name in op_names() {
         assert!(cases.iter().any(|case| case.graph.count(&name) > 0), "no {name} in tests/run");
     }
 }

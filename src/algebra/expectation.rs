@@ -15,7 +15,10 @@ use crate::graph::{NodeId, Op};
 /// One draw inside an expectation, until the expectation is closed.
 enum Site {
     /// The log-probabilities of all values along a plate
-    Enumerated { plate: PlateId, log_weights: Array },
+    Enumerated {
+        plate: PlateId,
+        log_weights: Array,
+    },
     Pathwise,
     /// The log-probability of the draw
     Score(Array),

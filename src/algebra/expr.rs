@@ -379,5 +379,4 @@ impl Lowering<'_> {
         let node = self.b().reduce(ReduceOp::Sum, node, &[axis]);
         Ok(self.array(node, masked.plates))
     }
-
 }
