@@ -41,7 +41,7 @@ impl Lowering<'_> {
                 self.draw_into(&mut drawn, draw.target, &d, estimator, draw.span)?;
             }
             let value = self.eval_array(body)?;
-            self.close(&drawn, value)
+            self.close_sites(&drawn, value)
         })();
         self.forget(drawn);
         self.leave_samples(plate, value)
@@ -52,7 +52,7 @@ impl Lowering<'_> {
         let x = self.draw(d)?;
         let (site, x) = self.estimated(d, x, Estimator::Chosen)?;
         let value = body(self, &x)?;
-        self.close(&Drawn { sites: vec![site], old: vec![] }, value)
+        self.close_sites(&Drawn { sites: vec![site], old: vec![] }, value)
     }
 
     fn enter_samples(&mut self, samples: Option<usize>) -> Option<PlateId> {
@@ -129,7 +129,7 @@ impl Lowering<'_> {
     }
 
     /// The value of the expectation, with a gradient that is unbiased.
-    fn close(&mut self, drawn: &Drawn, mut value: Array) -> Result<Array> {
+    fn close_sites(&mut self, drawn: &Drawn, mut value: Array) -> Result<Array> {
         for site in drawn.sites.iter().rev() {
             match site {
                 Site::Pathwise => {}
@@ -171,7 +171,7 @@ impl Lowering<'_> {
         let mut drawn = Drawn::default();
         let value = (|| {
             let value = self.bound_terms(bound, &mut drawn, true, span)?;
-            self.close(&drawn, value)
+            self.close_sites(&drawn, value)
         })();
         self.forget(drawn);
         self.leave_samples(plate, value)
@@ -186,10 +186,7 @@ impl Lowering<'_> {
         let value = self.bound_terms(bound, &mut drawn, false, span);
         self.forget(drawn);
         self.scope.pop();
-        let value = value?;
-        let exp = self.unary(UnaryOp::Exp, &value);
-        let sum = self.sum_over(&exp, &[plate]);
-        let log = self.unary(UnaryOp::Log, &sum);
+        let log = self.log_sum_exp(&value?, &[plate])?;
         let count = self.real((samples as f64).ln());
         self.sub(&log, &count)
     }

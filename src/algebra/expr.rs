@@ -4,7 +4,7 @@ use super::lowering::{Lowering, Result};
 use super::value::{Array, Value};
 use crate::base::Diagnostic;
 use crate::base::op::{BinaryOp, DType, ReduceOp};
-use crate::check::model::{Expr, ExprKind, Fold, FunctionId, Pattern, Place, Primitive, Stmt, StmtKind};
+use crate::check::model::{Expr, ExprKind, FunctionId, Pattern, Place, Primitive, Stmt, StmtKind};
 use crate::check::types::Type;
 use crate::graph::Op;
 
@@ -244,9 +244,9 @@ impl Lowering<'_> {
         let label = |p: &super::value::PlateId| plates.iter().position(|q| q == p).unwrap_or(0) as u8;
         let base = plates.len() as u8;
         let [row, inner, column] = [base, base + 1, base + 2];
-        let axes = |array: &Array, own: &[u8]| array.plates.iter().map(label).chain(own.iter().copied()).collect::<Vec<u8>>();
-        let left = axes(a, if ra == 2 { &[row, inner] } else { &[inner] });
-        let right = axes(b, if rb == 2 { &[inner, column] } else { &[inner] });
+        let axes = |array: &Array, own: Vec<u8>| array.plates.iter().map(label).chain(own).collect::<Vec<u8>>();
+        let left = axes(a, if ra == 2 { vec![row, inner] } else { vec![inner] });
+        let right = axes(b, if rb == 2 { vec![inner, column] } else { vec![inner] });
         let mut out: Vec<u8> = (0..base).collect();
         out.extend((ra == 2).then_some(row));
         out.extend((rb == 2).then_some(column));

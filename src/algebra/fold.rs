@@ -97,13 +97,11 @@ impl Lowering<'_> {
                 self.binary(BinaryOp::Div, &total, &count)
             }
             Fold::LogSumExp => {
-                let node = self.node(x);
-                let exp = self.b().exp(node);
-                let exp = self.array(exp, x.plates.clone());
-                let total = self.fold_plates(Fold::Reduce(ReduceOp::Sum), &exp, condition, plates)?;
-                let node = self.node(&total);
-                let node = self.b().log(node);
-                Ok(self.array(node, total.plates))
+                let x = match condition {
+                    Some(condition) => self.masked(ReduceOp::Max, x, condition)?,
+                    None => x.clone(),
+                };
+                self.log_sum_exp(&x, plates)
             }
         }
     }

@@ -54,10 +54,6 @@ impl Frames {
         self.open.last().map_or(0, |frame| frame.id)
     }
 
-    pub fn depth(&self) -> usize {
-        self.open.len()
-    }
-
     pub fn builder(&mut self) -> &mut Builder {
         let last = self.open.len() - 1;
         &mut self.open[last].builder

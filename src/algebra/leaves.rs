@@ -6,8 +6,8 @@ use crate::base::op::{DType, RandomKind};
 use crate::base::{Diagnostic, Span};
 use crate::check::model::{ConstId, Noise, ParamId, VarId};
 use crate::check::types::{ArrayType, Type};
-use crate::graph::{Literal, TensorType};
-use crate::{graph, pass};
+use crate::graph;
+use crate::graph::{Literal, NodeId, TensorType};
 use std::collections::HashMap;
 
 /// The shape and element type of an array as graphs hold it.
@@ -124,10 +124,9 @@ impl Lowering<'_> {
         let node = inner.node(&array);
         let ty = inner.ty(&array);
         let closed = inner.frames.leave(&[node])?;
-        let graph = pass::optimise(closed.graph)?;
-        let values = graph::interpret::interpret(&graph, &[]);
+        let values = graph::interpret::interpret(&closed.graph, &[]);
         let value = values.first().ok_or_else(|| Diagnostic::internal("a constant without value"))?;
-        Ok(Literal { dtype: ty.dtype, shape: ty.shape, values: value.to_f64().into() })
+        Ok(Literal { dtype: ty.dtype, shape: ty.shape, values: value.elements.clone() })
     }
 
     fn keys(&mut self) -> Keys {
@@ -143,6 +142,10 @@ impl Lowering<'_> {
         let keys = Keys { seed, step, rows };
         self.keys = Some(keys);
         keys
+    }
+
+    pub(super) fn step_node(&mut self) -> NodeId {
+        self.keys().step
     }
 
     /// Fresh random numbers of a shape in every cell of every plate in scope.

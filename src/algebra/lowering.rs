@@ -1,7 +1,7 @@
 //! The state of lowering: graphs under construction, plates, what each name stands for; and alignment of plates, which is all of
 //! vectorisation.
 
-use super::frame::{FrameId, Frames};
+use super::frame::Frames;
 use super::value::{Array, Plate, PlateId, Value};
 use crate::base::op::{BinaryOp, CompareOp, DType, UnaryOp};
 use crate::base::{Arena, Diagnostic, Id, Span};
@@ -156,10 +156,6 @@ impl<'m> Lowering<'m> {
         self.frames.node(array.frame, array.node)
     }
 
-    pub(super) fn frame(&self) -> FrameId {
-        self.frames.current()
-    }
-
     pub(super) fn ty(&self, array: &Array) -> TensorType {
         self.frames.ty(array.frame, array.node)
     }
@@ -229,7 +225,7 @@ impl<'m> Lowering<'m> {
 
     pub(super) fn unary(&mut self, op: UnaryOp, x: &Array) -> Array {
         let node = self.node(x);
-        let node = self.b().unary(op, node);
+        let node = super::stable::unary(self.b(), op, node);
         self.array(node, x.plates.clone())
     }
 

@@ -9,10 +9,15 @@ mod fold;
 mod frame;
 mod leaves;
 mod lowering;
+mod program;
 mod query;
+mod stable;
+mod step;
 mod subscript;
 mod value;
 
 pub use leaves::tensor_type;
 pub use lowering::{InputRole, Lowering, Note, RowCounts};
+pub use program::{Evaluated, Program, lower_expression, lower_init, lower_sample};
+pub use step::{StepProgram, lower_step};
 pub use value::{Array, Value};

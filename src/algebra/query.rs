@@ -3,7 +3,6 @@
 
 use super::lowering::{Lowering, Result};
 use super::value::{Array, Distribution, PlateId, Value};
-use crate::base::op::UnaryOp;
 use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::{Density, DensityId, Expr, Factor, Place, Query, VarId};
 
@@ -113,9 +112,7 @@ impl Lowering<'_> {
                 return Ok(total);
             }
             self.note(span, format!("exact sum over {} values of {}", self.sizes(&plates).iter().product::<usize>(), self.names(latents)));
-            let exp = self.unary(UnaryOp::Exp, &total);
-            let sum = self.sum_over(&exp, &plates);
-            Ok(self.unary(UnaryOp::Log, &sum))
+            self.log_sum_exp(&total, &plates)
         })();
         old.into_iter().rev().for_each(|(var, value)| self.restore(Place::Var(var), value));
         result

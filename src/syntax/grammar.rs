@@ -134,11 +134,37 @@ impl Rule {
             setting => "a setting such as `batch: 100`",
             pattern => "a name or a tuple of names",
             ito => "a stochastic differential such as `dx = f dt + g dW`",
-            use_decl | dim_decl | let_decl | data_decl | var_decl | fn_decl | layer_decl | net_decl | factor_decl | density_decl
-            | process_decl | objective_decl | metric_decl | train_decl | sample_decl | dist_decl | bijector_decl | optimizer_decl
-            | kernel_decl | rule_decl => "a declaration",
+            _ if self.is_declaration() => "a declaration",
             _ => "a statement",
         }
         .to_string()
+    }
+
+    pub(super) fn is_declaration(self) -> bool {
+        use Rule::*;
+        matches!(
+            self,
+            use_decl
+                | dim_decl
+                | let_decl
+                | data_decl
+                | var_decl
+                | param_decl
+                | fn_decl
+                | layer_decl
+                | net_decl
+                | factor_decl
+                | density_decl
+                | process_decl
+                | objective_decl
+                | metric_decl
+                | train_decl
+                | sample_decl
+                | dist_decl
+                | bijector_decl
+                | optimizer_decl
+                | kernel_decl
+                | rule_decl
+        )
     }
 }
