@@ -178,7 +178,12 @@ impl Op {
             Op::Scan { body, .. } => vec![("body", body)],
             Op::While { condition, body, .. } => vec![("condition", condition), ("body", body)],
             Op::Cond { then, otherwise } => vec![("then", then), ("else", otherwise)],
-            _ => vec![],
+            Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) | Op::Project(_) | Op::Stop => vec![],
+            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select | Op::Cast(_) => vec![],
+            Op::Broadcast { .. } | Op::Reshape(_) | Op::Transpose(_) | Op::Slice { .. } | Op::Pad { .. } => vec![],
+            Op::Join { .. } | Op::Reverse { .. } | Op::Reduce { .. } | Op::CumSum { .. } | Op::Sort { .. } => vec![],
+            Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Contract { .. } | Op::Gather { .. } | Op::ScatterAdd { .. } => vec![],
+            Op::Random { .. } | Op::Cholesky | Op::TriangularSolve { .. } => vec![],
         }
     }
 

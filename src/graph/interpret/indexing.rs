@@ -1,7 +1,7 @@
 //! Elements found by computed positions.
 
 use super::Value;
-use super::value::{indices, position};
+use super::value::{position, visit};
 use crate::graph::TensorType;
 
 /// (x: B ++ [n] ++ R, index: B ++ I) -> B ++ I ++ R
@@ -21,11 +21,11 @@ pub fn scatter_add(index: &Value, y: &Value, batch: usize, size: usize) -> Value
     let shape = [&y.shape()[..batch], &[size], &y.shape()[rank..]].concat();
     let ty = TensorType::new(y.ty.dtype, shape);
     let mut sums = vec![0.0; ty.len()];
-    for place in indices(y.shape()) {
+    visit(y.shape(), |place| {
         let (at, rest) = place.split_at(rank);
         let row = clamped(index.at(at), size);
-        sums[position(&ty.shape, &[&at[..batch], &[row], rest].concat())] += y.at(&place);
-    }
+        sums[position(&ty.shape, &[&at[..batch], &[row], rest].concat())] += y.at(place);
+    });
     Value::new(ty, sums)
 }
 
