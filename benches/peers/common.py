@@ -21,7 +21,7 @@ def mnist_binary() -> tuple[np.ndarray, np.ndarray]:
 
 
 def moons(rng: np.random.Generator, rows: int, noise: float = 0.05) -> np.ndarray:
-    """Independent draws: either half circle with probability 1/2, the angle uniform, Gaussian noise. Not standardised."""
+    """Independent draws, not standardised: either half circle with probability 1/2, angle uniform, Gaussian noise."""
     upper = rng.random(rows) < 0.5
     curve = moon_curve(upper, rng.uniform(0, np.pi, rows))
     return (curve + noise * rng.standard_normal((rows, 2))).astype(np.float32)

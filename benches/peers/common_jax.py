@@ -7,8 +7,9 @@ from itertools import islice
 import jax
 import jax.numpy as jnp
 import numpy as np
-from common import peak_mb, quartiles, since_launch_ms
 from jax import Array, lax
+
+from common import peak_mb, quartiles, since_launch_ms
 
 STEPS_PER_SCAN = 100
 
@@ -49,8 +50,10 @@ def train(
     def scanned(state: tuple, rows: Array, indices: Array) -> tuple[tuple, Array]:
         return lax.scan(lambda carry, index: gather_and_step(carry, rows, index), state, indices)
 
-    call = jax.jit(scanned if scan else gather_and_step, donate_argnums=0)
     steps_per_call = STEPS_PER_SCAN if scan else 1
+    if steps % steps_per_call or steps < 2 * steps_per_call:
+        raise SystemExit(f"--steps must be a multiple of {steps_per_call} and at least twice that, found {steps}")
+    call = jax.jit(scanned if scan else gather_and_step, donate_argnums=0)
     on_device = jnp.asarray(rows)
     step_ms = []
     for _ in range(steps // steps_per_call):

@@ -1,6 +1,6 @@
 """Runs the peers, and Tilde where its binary is there, and writes what they report.
 
-`timing`: short VAE runs in turn (A B C A B C ...), so that each ratio is of two runs a moment apart; prints a markdown table.
+`timing`: short VAE runs in turn (A B C A B C ...), so each ratio is of two runs a moment apart; as a markdown table.
 `figures`: every peer at full length from several seeds, for the quality it reaches.
 """
 
@@ -70,7 +70,7 @@ def run_in_turn(binary: Path, steps: int, rounds: int) -> dict[str, list[dict]]:
 
 
 def ratio_table(reports: dict[str, list[dict]]) -> str:
-    """Medians over the rounds, and in brackets the ratio to the first system: median (least to greatest of the rounds)."""
+    """Medians over the rounds, then the ratio to the first system in the same round: median (least to greatest)."""
     baseline, *_ = reports
     lines = [f"| system | {' | '.join(TIMED)} |", "| --- " * (1 + len(TIMED)) + "|"]
     for name, runs in reports.items():

@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax import Array, lax
+
 from common import arguments, minibatches, moons, report
 from common_jax import init_mlp, mlp, train
-from jax import Array, lax
 from metrics import distances
 
 DIMS, FEATURES, TIMES = 2, 32, 1000

@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from common import arguments, minibatches, moons, moons_log_density, report
-from common_jax import init_mlp, mlp, train
 from jax import Array
 from jax.scipy.stats import norm
+
+from common import arguments, minibatches, moons, moons_log_density, report
+from common_jax import init_mlp, mlp, train
 from metrics import distances
 
 COUPLINGS, HIDDEN = 8, 64

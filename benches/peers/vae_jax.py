@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from common import arguments, minibatches, mnist_binary, report
-from common_jax import dense, init_dense, train
 from jax import Array
 from jax.scipy.special import logsumexp
 from jax.scipy.stats import norm
+
+from common import arguments, minibatches, mnist_binary, report
+from common_jax import dense, init_dense, train
 
 PIXELS, HIDDEN, LATENT = 784, 500, 20
 BATCH, STEPS_PER_EPOCH = 100, 90

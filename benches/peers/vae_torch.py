@@ -6,8 +6,9 @@ import time
 import numpy as np
 import torch
 import torch.nn.functional as F
-from common import arguments, minibatches, mnist_binary, peak_mb, quartiles, report, since_launch_ms
 from torch import Tensor, nn
+
+from common import arguments, minibatches, mnist_binary, peak_mb, quartiles, report, since_launch_ms
 
 PIXELS, HIDDEN, LATENT = 784, 500, 20
 BATCH, STEPS_PER_EPOCH = 100, 90

@@ -1,7 +1,7 @@
 //! The closed lists of primitive scalar operations, and what each means. Graphs and kernels share them.
 //!
 //! `Real` is computed in the working precision of a plan (f32 or f64); `Int` and `Bool` are as wide, so that all lanes of a
-//! loop agree.
+//! loop agree; results that do not fit them are not defined.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DType {
@@ -17,7 +17,7 @@ pub enum UnaryOp {
     Neg,
     /// Also `Int`
     Abs,
-    /// −1, 0 or 1; also `Int`
+    /// −1, 0 or 1, NaN of NaN; also `Int`
     Sign,
     Exp,
     /// exp(x) − 1, accurate near 0
@@ -63,13 +63,15 @@ pub enum BinaryOp {
     Mul,
     /// `Real` only: real division
     Div,
-    /// `Int` only: quotient rounded towards −∞
+    /// `Int` only: quotient rounded towards −∞; 0 where the divisor is 0
     FloorDiv,
-    /// The remainder with the sign of the divisor; `Real` or `Int`
+    /// The remainder with the sign of the divisor; `Real` or `Int`. Where the divisor is 0: NaN, of `Int` the dividend
     Rem,
     /// x^y, `Real`
     Pow,
+    /// `Real` or `Int`; NaN if either is
     Max,
+    /// `Real` or `Int`; NaN if either is
     Min,
     /// `Bool`
     And,
@@ -92,8 +94,9 @@ pub enum CompareOp {
 pub enum ReduceOp {
     Sum,
     Prod,
-    /// `Real` or `Int`; −∞ over nothing
+    /// `Real` or `Int`; −∞ over nothing; NaN if any is
     Max,
+    /// `Real` or `Int`; ∞ over nothing; NaN if any is
     Min,
     /// `Bool`
     And,
@@ -123,5 +126,19 @@ impl BinaryOp {
     pub const ALL: &[BinaryOp] = {
         use BinaryOp::*;
         &[Add, Sub, Mul, Div, FloorDiv, Rem, Pow, Max, Min, And, Or]
+    };
+}
+
+impl CompareOp {
+    pub const ALL: &[CompareOp] = {
+        use CompareOp::*;
+        &[Eq, Ne, Lt, Le, Gt, Ge]
+    };
+}
+
+impl ReduceOp {
+    pub const ALL: &[ReduceOp] = {
+        use ReduceOp::*;
+        &[Sum, Prod, Max, Min, And, Or]
     };
 }

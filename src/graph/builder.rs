@@ -67,7 +67,7 @@ impl Builder {
     fn append(&mut self, op: Op, args: Vec<NodeId>, types: Vec<TensorType>) -> NodeId {
         let id = NodeId(self.graph.nodes.len() as u32);
         let ty = types.first().cloned().unwrap_or(TensorType::real([]));
-        let control = matches!(op, Op::Scan { .. } | Op::While { .. } | Op::Cond { .. });
+        let control = op.is_control();
         self.shared.insert((op.clone(), args.clone()), id);
         self.graph.nodes.push(Node { op, args, ty, results: if control { types } else { vec![] }, span: self.span });
         id

@@ -211,7 +211,7 @@ fn infer_gather(x: &TensorType, index: &TensorType, batch: usize) -> Rule<Tensor
 fn infer_scatter(index: &TensorType, y: &TensorType, batch: usize, size: usize) -> Rule<TensorType> {
     let k = index.rank();
     let holds = index.dtype == DType::Int && y.dtype != DType::Bool && k >= batch && y.rank() >= k && y.shape[..k] == index.shape[..];
-    expect(holds, || format!("scatter of {y} at {index}"))?;
+    expect(holds && (size > 0 || index.is_empty()), || format!("scatter of {y} at {index}"))?;
     Ok(TensorType::new(y.dtype, [&y.shape[..batch], &[size], &y.shape[k..]].concat()))
 }
 

@@ -53,7 +53,7 @@ pub enum Op {
     Compare(CompareOp),
     /// (condition, a, b): a where true, else b; all of one shape. An operand not chosen may hold NaN
     Select,
-    /// Between element types: `Bool -> Int/Real` is 0/1, `Real -> Int` rounds towards zero, `-> Bool` is ≠ 0
+    /// Between element types: `Bool -> Int/Real` is 0/1, `Real -> Int` rounds towards zero (any value where it does not fit), `-> Bool` is ≠ 0
     Cast(DType),
 
     /// Axis i of the operand becomes axis `axes[i]` of `shape`; all other axes repeat. `axes` increase strictly; sizes agree
@@ -93,7 +93,7 @@ pub enum Op {
         axis: usize,
         reverse: bool,
     },
-    /// Increasing, along the axis; stable
+    /// Increasing, along the axis; stable; NaN last
     Sort {
         axis: usize,
     },
@@ -101,7 +101,7 @@ pub enum Op {
     ArgSort {
         axis: usize,
     },
-    /// `Int`: the first position of the maximum along the axis, which disappears
+    /// `Int`: the first position of the maximum along the axis, which disappears; NaN counts as largest; 0 over nothing
     ArgMax {
         axis: usize,
     },
@@ -115,17 +115,17 @@ pub enum Op {
         out: Vec<u8>,
     },
 
-    /// (x: B ++ [n] ++ R, index: Int B ++ I) -> B ++ I ++ R, with |B| = `batch`. An index outside 0..n is clamped
+    /// `(x: B ++ [n] ++ R, index: Int B ++ I) -> B ++ I ++ R`, with |B| = `batch`. An index outside 0..n is clamped
     Gather {
         batch: usize,
     },
-    /// (index: Int B ++ I, y: B ++ I ++ R) -> B ++ [n] ++ R: sums of the y that fall on each place. Indices outside are clamped
+    /// `(index: Int B ++ I, y: B ++ I ++ R) -> B ++ [n] ++ R`: sums of the y that fall on each place. Indices outside are clamped
     ScatterAdd {
         batch: usize,
         size: usize,
     },
 
-    /// (seed: Int[], step: Int[], turn: Int[], rows: Int[r]) -> [r] ++ shape; Philox4x32-10 with key (seed, site) and
+    /// `(seed: Int[], step: Int[], turn: Int[], rows: Int[r]) -> [r] ++ shape`; Philox4x32-10 with key (seed, site) and
     /// counter (element / 4, row, step, turn), element the row-major position inside `shape`; word element mod 4.
     /// `Normal` uses words (0, 1) for elements 0 and 1 of each block (cosine, sine) and (2, 3) for 2 and 3
     Random {
@@ -134,9 +134,11 @@ pub enum Op {
         shape: Vec<usize>,
     },
 
-    /// The lower Cholesky factor of the last two axes; NaN where the matrix is not positive definite. Reads the lower triangle
+    /// The lower Cholesky factor of the last two axes; zeros above the diagonal. Where a matrix is not positive
+    /// definite, all of its factor on and below the diagonal is NaN. Reads the lower triangle
     Cholesky,
-    /// (L, b): solves L y = b (or Lᵀ y = b) over the last two axes; L lower triangular [.., n, n], b [.., n, m]; same leading axes
+    /// (L, b): solves L y = b (or Lᵀ y = b) over the last two axes; L lower triangular [.., n, n], b [.., n, m]; same leading axes.
+    /// Reads the lower triangle
     TriangularSolve {
         transpose: bool,
     },
@@ -167,4 +169,26 @@ pub enum Op {
 
     /// The operand, with derivative zero
     Stop,
+}
+
+impl Op {
+    /// The sub-graphs of a control operation, each with its role.
+    pub fn subgraphs(&self) -> Vec<(&'static str, &Arc<Graph>)> {
+        match self {
+            Op::Scan { body, .. } => vec![("body", body)],
+            Op::While { condition, body, .. } => vec![("condition", condition), ("body", body)],
+            Op::Cond { then, otherwise } => vec![("then", then), ("else", otherwise)],
+            Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) | Op::Project(_) | Op::Stop => vec![],
+            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select | Op::Cast(_) => vec![],
+            Op::Broadcast { .. } | Op::Reshape(_) | Op::Transpose(_) | Op::Slice { .. } | Op::Pad { .. } => vec![],
+            Op::Join { .. } | Op::Reverse { .. } | Op::Reduce { .. } | Op::CumSum { .. } | Op::Sort { .. } => vec![],
+            Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Contract { .. } | Op::Gather { .. } | Op::ScatterAdd { .. } => vec![],
+            Op::Random { .. } | Op::Cholesky | Op::TriangularSolve { .. } => vec![],
+        }
+    }
+
+    /// Whether the results are many and read by `Project` only.
+    pub fn is_control(&self) -> bool {
+        matches!(self, Op::Scan { .. } | Op::While { .. } | Op::Cond { .. })
+    }
 }

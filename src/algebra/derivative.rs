@@ -1,0 +1,135 @@
+//! `grad[x](e)`, `jac`, `div`, `hess`: derivatives of one example's value in every cell of the plates.
+
+use super::lowering::{Lowering, Result};
+use super::value::{Array, PlateId};
+use crate::base::{Code, Diagnostic};
+use crate::check::model::{Expr, Place};
+use crate::graph::NodeId;
+use crate::pass::derivative;
+
+impl Lowering<'_> {
+    /// The gradient of a scalar.
+    pub(super) fn gradient(&mut self, wrt: Place, body: &Expr) -> Result<Array> {
+        let x = self.place(wrt)?;
+        // Cells do not see each other, so the gradient of the sum over cells is the gradient in each cell, provided that x has the
+        // plates of the body.
+        let missing = self.scope.iter().any(|plate| !x.varies_over(*plate));
+        if !missing {
+            let y = self.eval_array(body)?;
+            return self.gradient_of_sum(&y, &x);
+        }
+        let plates = super::lowering::union([&x.plates[..], &self.scope].into_iter());
+        let fresh = self.expanded(&x, &plates);
+        let y = self.with_place(wrt, &fresh, |this| this.eval_array(body))?;
+        self.refuse_hidden_dependence(&y, &x, &fresh)?;
+        self.gradient_of_sum(&y, &fresh)
+    }
+
+    fn gradient_of_sum(&mut self, y: &Array, x: &Array) -> Result<Array> {
+        let plates = super::lowering::union([&x.plates[..], &y.plates[..]].into_iter());
+        let y = self.expanded(y, &plates);
+        let (node, wrt) = (self.node(&y), self.node(x));
+        let ones = self.b().fill_like(1.0, node);
+        let gradients = derivative::gradient(self.b(), node, &[wrt], Some(ones))?;
+        Ok(self.array(gradients[0], x.plates.clone()))
+    }
+
+    /// Rows are outputs: the gradient of output i at a copy of x that varies over a plate of outputs.
+    pub(super) fn jacobian(&mut self, wrt: Place, body: &Expr) -> Result<Array> {
+        let (rows, plate) = self.jacobian_rows(wrt, body)?;
+        Ok(self.lower_plates(&rows, &[plate]))
+    }
+
+    /// The gradient of each output, along a plate of outputs.
+    fn jacobian_rows(&mut self, wrt: Place, body: &Expr) -> Result<(Array, PlateId)> {
+        let x = self.place(wrt)?;
+        let outputs = super::leaves::tensor_type(&body.ty)?.shape;
+        let [count] = outputs[..] else {
+            return Err(Diagnostic::new(Code::NotScalar, "a Jacobian is that of a vector").label(body.span, "has another shape"));
+        };
+        let plate = self.plate(count);
+        let plates = super::lowering::union([&x.plates[..], &self.scope, &[plate]].into_iter());
+        let fresh = self.expanded(&x, &plates);
+        let y = self.with_place(wrt, &fresh, |this| this.eval_array(body))?;
+        self.refuse_hidden_dependence(&y, &x, &fresh)?;
+        let chosen = self.diagonal_over(&y, plate)?;
+        Ok((self.gradient_of_sum(&chosen, &fresh)?, plate))
+    }
+
+    /// Σ ∂fᵢ/∂xᵢ
+    pub(super) fn trace_of_jacobian(&mut self, wrt: Place, body: &Expr) -> Result<Array> {
+        let (rows, plate) = self.jacobian_rows(wrt, body)?;
+        let diagonal = self.diagonal_over(&rows, plate)?;
+        Ok(self.sum_over(&diagonal, &[plate]))
+    }
+
+    pub(super) fn hessian(&mut self, wrt: Place, body: &Expr) -> Result<Array> {
+        let x = self.place(wrt)?;
+        let [count] = self.shape(&x)[..] else {
+            return Err(Diagnostic::new(Code::NotScalar, "a Hessian is taken with respect to a vector").at(body.span));
+        };
+        let plate = self.plate(count);
+        let plates = super::lowering::union([&x.plates[..], &self.scope, &[plate]].into_iter());
+        let fresh = self.expanded(&x, &plates);
+        let y = self.with_place(wrt, &fresh, |this| this.eval_array(body))?;
+        self.refuse_hidden_dependence(&y, &x, &fresh)?;
+        let gradient = self.gradient_of_sum(&y, &fresh)?;
+        let chosen = self.diagonal_over(&gradient, plate)?;
+        let rows = self.gradient_of_sum(&chosen, &fresh)?;
+        Ok(self.lower_plates(&rows, &[plate]))
+    }
+
+    /// Of a vector that varies over a plate of the same size: in cell i, element i.
+    fn diagonal_over(&mut self, y: &Array, plate: PlateId) -> Result<Array> {
+        let plates = super::lowering::union([&y.plates[..], &[plate]].into_iter());
+        let y = self.expanded(y, &plates);
+        let (lifted, other) = self.lift(&y, 1);
+        let n = self.sizes(&[plate])[0];
+        let identity: Vec<f64> = (0..n * n).map(|i| f64::from(u8::from(i / n == i % n))).collect();
+        let mask = self.b().literal(crate::base::op::DType::Real, &[n, n], &identity);
+        let mask = self.array(mask, vec![plate, other[0]]);
+        let masked = self.mul(&lifted, &mask)?;
+        Ok(self.sum_over(&masked, &other))
+    }
+
+    fn place(&mut self, wrt: Place) -> Result<Array> {
+        match wrt {
+            Place::Local(local) => self.local(local)?.array(),
+            Place::Var(var) => self.variable(var),
+            Place::Param(param) => self.param(param),
+        }
+    }
+
+    fn with_place<T>(&mut self, place: Place, value: &Array, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let old = self.bind(place, value.clone());
+        let result = f(self);
+        self.restore(place, old);
+        result
+    }
+
+    /// The body must reach x through its name: what was computed from x before does not follow the copy.
+    fn refuse_hidden_dependence(&mut self, y: &Array, x: &Array, fresh: &Array) -> Result<()> {
+        let (x, fresh, y) = (self.node(x), self.node(fresh), self.node(y));
+        if x == fresh || !self.reaches(y, x, fresh) {
+            return Ok(());
+        }
+        Err(Diagnostic::unsupported("a derivative through a name that was computed from the variable before")
+            .help("write the whole expression inside the brackets of `jac`, `div`, `hess` or `grad`"))
+    }
+
+    /// Whether `from` depends on `to` other than through `except`.
+    fn reaches(&mut self, from: NodeId, to: NodeId, except: NodeId) -> bool {
+        let graph = self.frames.builder().graph();
+        let mut seen = vec![false; graph.nodes.len()];
+        let mut open = vec![from];
+        while let Some(id) = open.pop() {
+            if id == to {
+                return true;
+            }
+            if id != except && !std::mem::replace(&mut seen[id.index()], true) {
+                open.extend(&graph.node(id).args);
+            }
+        }
+        false
+    }
+}

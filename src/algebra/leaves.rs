@@ -1,0 +1,186 @@
+//! The leaves of expressions: data, parameters, constants, random numbers.
+
+use super::lowering::{InputRole, Keys, Lowering, Result};
+use super::value::{Array, Value};
+use crate::base::op::{DType, RandomKind};
+use crate::base::{Diagnostic, Span};
+use crate::check::model::{ConstId, Noise, ParamId, VarId};
+use crate::check::types::{ArrayType, Type};
+use crate::graph;
+use crate::graph::{Literal, NodeId, TensorType};
+use std::collections::HashMap;
+
+/// The shape and element type of an array as graphs hold it.
+pub fn tensor_type(ty: &Type) -> Result<TensorType> {
+    let Type::Array(ArrayType { support, shape }) = ty else {
+        return Err(Diagnostic::internal(format!("{ty} is not an array")));
+    };
+    let shape = shape.iter().map(|size| size.known().ok_or_else(|| Diagnostic::internal(format!("size {size} is not known"))));
+    let dtype = match support {
+        crate::check::Support::Int | crate::check::Support::Cat(_) => DType::Int,
+        crate::check::Support::Bool => DType::Bool,
+        real => {
+            debug_assert!(real.is_real());
+            DType::Real
+        }
+    };
+    Ok(TensorType::new(dtype, shape.collect::<Result<Vec<_>>>()?))
+}
+
+impl Lowering<'_> {
+    /// A random variable: what it is bound to, or its observed rows.
+    pub(super) fn variable(&mut self, id: VarId) -> Result<Array> {
+        if let Some(array) = self.vars.get(&id) {
+            return Ok(array.clone());
+        }
+        let var = &self.model.vars[id];
+        let Some(data) = var.observed else {
+            return Err(Diagnostic::internal(format!("{} has no value here", var.name)));
+        };
+        let Some(rows) = self.rows else {
+            self.touched_data = true;
+            return Err(Diagnostic::internal(format!("{} is data and no rows are given", var.name)));
+        };
+        let count = self.row_counts.get(&data).copied().unwrap_or(0);
+        let one = tensor_type(&var.ty)?;
+        let all = TensorType::new(one.dtype, [&[count], &one.shape[..]].concat());
+        let name = var.name.clone();
+        let table = self.root_input(InputRole::Data(id), &name, all);
+        let chosen = self.rows_node().ok_or_else(|| Diagnostic::internal("no row numbers"))?;
+        let node = self.frames.root().gather(table, chosen, 0);
+        let array = self.root_array(node, vec![rows]);
+        self.touched_data = true;
+        self.vars.insert(id, array.clone());
+        Ok(array)
+    }
+
+    /// A parameter inside its support.
+    pub(super) fn param(&mut self, id: ParamId) -> Result<Array> {
+        if let Some(array) = self.params.get(&id) {
+            return Ok(array.clone());
+        }
+        let raw = self.raw_param(id)?;
+        let array = self.constrain(id, &raw)?;
+        // A value made inside a loop's body is of no use outside it.
+        if array.frame == 0 {
+            self.params.insert(id, array.clone());
+        }
+        Ok(array)
+    }
+
+    /// The unconstrained numbers of a parameter.
+    pub(super) fn raw_param(&mut self, id: ParamId) -> Result<Array> {
+        if let Some(array) = self.raw_params.get(&id) {
+            return Ok(array.clone());
+        }
+        let param = &self.model.params[id];
+        let (ty, path) = (tensor_type(&param.ty)?, param.path.clone());
+        let node = self.root_input(InputRole::Param(id), &path, ty);
+        let array = self.root_array(node, vec![]);
+        self.raw_params.insert(id, array.clone());
+        Ok(array)
+    }
+
+    /// From unconstrained numbers to the parameter: axes before the event of the support are plates.
+    pub(super) fn constrain(&mut self, id: ParamId, raw: &Array) -> Result<Array> {
+        let param = &self.model.params[id];
+        let Some(constraint) = &param.constraint else { return Ok(raw.clone()) };
+        let Type::Array(ArrayType { support, .. }) = &param.ty else { return Ok(raw.clone()) };
+        let shape = self.shape(raw);
+        let (raw, lifted) = self.lift(raw, shape.len() - support.event_rank());
+        let value = self.call(constraint.forward, vec![raw.into()])?.array()?;
+        Ok(self.lower_plates(&value, &lifted))
+    }
+
+    /// A top-level `let`: computed once, while compiling.
+    pub(super) fn constant(&mut self, id: ConstId) -> Result<Array> {
+        let literal = match self.consts.get(&id) {
+            Some(literal) => literal.clone(),
+            None => {
+                let literal = self.evaluate_constant(id)?;
+                self.consts.insert(id, literal.clone());
+                literal
+            }
+        };
+        let node = match (&literal.shape[..], &literal.values[..]) {
+            ([], [value]) => self.b().fill(*value, literal.dtype, &[]),
+            _ => self.b().literal(literal.dtype, &literal.shape, &literal.values),
+        };
+        Ok(self.array(node, vec![]))
+    }
+
+    fn evaluate_constant(&mut self, id: ConstId) -> Result<Literal> {
+        let definition = &self.model.consts[id];
+        let none = HashMap::new();
+        let mut inner = Lowering::new(self.model, &none, None);
+        std::mem::swap(&mut inner.consts, &mut self.consts);
+        let value = inner.comprehension(&definition.indices, &definition.value);
+        std::mem::swap(&mut inner.consts, &mut self.consts);
+        let array = value.map_err(|e| e.at(definition.span))?;
+        if !inner.inputs.is_empty() {
+            let message = format!("`{}` is a constant and cannot depend on parameters, data or random numbers", definition.name);
+            return Err(Diagnostic::new(crate::base::Code::WrongKind, message).label(definition.span, "declared with `let`"));
+        }
+        let node = inner.node(&array);
+        let ty = inner.ty(&array);
+        let closed = inner.frames.leave(&[node])?;
+        let values = graph::interpret::interpret(&closed.graph, &[]);
+        let value = values.first().ok_or_else(|| Diagnostic::internal("a constant without value"))?;
+        Ok(Literal { dtype: ty.dtype, shape: ty.shape, values: value.elements.clone() })
+    }
+
+    fn keys(&mut self) -> Keys {
+        if let Some(keys) = self.keys {
+            return keys;
+        }
+        let seed = self.root_input(InputRole::Seed, "seed", TensorType::int([]));
+        let step = self.root_input(InputRole::Step, "step", TensorType::int([]));
+        let rows = match self.rows_node() {
+            Some(rows) => rows,
+            None => self.frames.root().fill(0.0, DType::Int, &[1]),
+        };
+        let keys = Keys { seed, step, rows };
+        self.keys = Some(keys);
+        keys
+    }
+
+    pub(super) fn step_node(&mut self) -> NodeId {
+        self.keys().step
+    }
+
+    /// Fresh random numbers of a shape in every cell of every plate in scope.
+    pub(super) fn noise(&mut self, kind: Noise, shape: &[usize]) -> Result<Array> {
+        let Keys { seed, step, rows } = self.keys();
+        let turn = match self.turn.clone() {
+            Some(turn) => self.node(&turn),
+            None => self.b().int(0),
+        };
+        let [seed, step, rows] = [seed, step, rows].map(|node| self.frames.node(0, node));
+        let scope = self.scope.clone();
+        let by_row = self.rows.is_some_and(|plate| scope.first() == Some(&plate));
+        let cell_plates = if by_row { &scope[1..] } else { &scope[..] };
+        let cell = [&self.sizes(cell_plates)[..], shape].concat();
+        let rows = if by_row || self.rows.is_none() { rows } else { self.b().fill(0.0, DType::Int, &[1]) };
+        let kind = match kind {
+            Noise::Normal => RandomKind::Normal,
+            Noise::Uniform => RandomKind::Uniform,
+        };
+        self.sites += 1;
+        let site = self.sites;
+        let node = self.b().random(kind, site, [seed, step, turn, rows], &cell);
+        let node = if by_row { node } else { self.b().reshape(node, &cell) };
+        Ok(self.array(node, scope))
+    }
+
+    pub(super) fn at<T>(&mut self, span: Span, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let outer = std::mem::replace(&mut self.b().span, span);
+        let result = f(self);
+        self.b().span = outer;
+        result.map_err(|e| e.at(span))
+    }
+
+    pub(super) fn local(&mut self, id: crate::check::model::LocalId) -> Result<Value> {
+        let value = self.locals.get(&id).cloned();
+        value.ok_or_else(|| Diagnostic::internal(format!("`{}` has no value here", self.model.locals[id].name)))
+    }
+}

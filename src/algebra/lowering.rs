@@ -1,0 +1,299 @@
+//! The state of lowering: graphs under construction, plates, what each name stands for; and alignment of plates, which is all of
+//! vectorisation.
+
+use super::frame::Frames;
+use super::value::{Array, Plate, PlateId, Value};
+use crate::base::op::{BinaryOp, CompareOp, DType, UnaryOp};
+use crate::base::{Arena, Diagnostic, Id, Span};
+use crate::check::model::{ConstId, Data, LocalId, Model, ParamId, VarId};
+use crate::graph::{Builder, Literal, NodeId, TensorType};
+use std::collections::HashMap;
+
+pub type Result<T> = std::result::Result<T, Diagnostic>;
+
+/// What an input of a finished graph is filled with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum InputRole {
+    /// All rows of one observed variable
+    Data(VarId),
+    /// The numbers of the rows that this run sees
+    Rows,
+    Seed,
+    /// The number of the step, from 1
+    Step,
+    /// The unconstrained numbers of a parameter
+    Param(ParamId),
+    /// A moving average of a parameter
+    Average(ParamId),
+    /// State of an optimiser: which `maximize`/`minimize`, the parameter, which of its states
+    State(usize, ParamId, usize),
+}
+
+/// How many rows each observed data source has.
+pub type RowCounts = HashMap<Id<Data>, usize>;
+
+/// One remark for `tilde check`: how an expectation or a divergence was computed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Note {
+    pub span: Span,
+    pub text: String,
+}
+
+/// The keys of random numbers: nodes of the root graph.
+#[derive(Clone, Copy)]
+pub(super) struct Keys {
+    pub seed: NodeId,
+    pub step: NodeId,
+    /// Of rank 1; one row numbered 0 where there is no plate of rows
+    pub rows: NodeId,
+}
+
+/// What a comprehension index counts: plate position + `first`.
+#[derive(Clone, Copy)]
+pub(super) struct IndexPlate {
+    pub plate: PlateId,
+    pub first: i64,
+}
+
+pub struct Lowering<'m> {
+    pub model: &'m Model,
+    pub(super) frames: Frames,
+    pub(super) plates: Arena<Plate>,
+    /// The plates over which fresh random numbers vary
+    pub(super) scope: Vec<PlateId>,
+    pub(super) locals: HashMap<LocalId, Value>,
+    pub(super) indices: HashMap<LocalId, IndexPlate>,
+    pub(super) vars: HashMap<VarId, Array>,
+    /// Unconstrained numbers, as nodes of the root
+    pub(super) raw_params: HashMap<ParamId, Array>,
+    pub(super) params: HashMap<ParamId, Array>,
+    pub(super) consts: HashMap<ConstId, Literal>,
+    pub(super) inputs: Vec<InputRole>,
+    pub(super) rows: Option<PlateId>,
+    pub(super) row_counts: &'m RowCounts,
+    pub(super) keys: Option<Keys>,
+    /// The number of turns of the enclosing loops, in the innermost graph
+    pub(super) turn: Option<Array>,
+    pub(super) sites: u32,
+    /// A derivative will be taken: estimators without one are an error
+    pub(super) differentiated: bool,
+    pub(super) touched_data: bool,
+    pub notes: Vec<Note>,
+}
+
+impl<'m> Lowering<'m> {
+    /// `rows`: how many rows a run sees; none for quantities without data.
+    pub fn new(model: &'m Model, row_counts: &'m RowCounts, rows: Option<usize>) -> Lowering<'m> {
+        let mut lowering = Lowering {
+            model,
+            frames: Frames::new(),
+            plates: Arena::default(),
+            scope: vec![],
+            locals: HashMap::new(),
+            indices: HashMap::new(),
+            vars: HashMap::new(),
+            raw_params: HashMap::new(),
+            params: HashMap::new(),
+            consts: HashMap::new(),
+            inputs: vec![],
+            rows: None,
+            row_counts,
+            keys: None,
+            turn: None,
+            sites: 0,
+            differentiated: false,
+            touched_data: false,
+            notes: vec![],
+        };
+        if let Some(size) = rows {
+            let plate = lowering.plates.push(Plate { size });
+            lowering.rows = Some(plate);
+            lowering.scope.push(plate);
+            lowering.row_numbers();
+        }
+        lowering
+    }
+
+    /// Which input of the graph holds what.
+    pub fn inputs(&self) -> &[InputRole] {
+        &self.inputs
+    }
+
+    pub(super) fn b(&mut self) -> &mut Builder {
+        self.frames.builder()
+    }
+
+    /// A new input of the root graph.
+    pub(super) fn root_input(&mut self, role: InputRole, name: &str, ty: TensorType) -> NodeId {
+        self.inputs.push(role);
+        self.frames.root().input(name, ty)
+    }
+
+    fn row_numbers(&mut self) -> NodeId {
+        let size = self.rows.map_or(0, |plate| self.plates[plate].size);
+        self.root_input(InputRole::Rows, "rows", TensorType::int([size]))
+    }
+
+    /// The node that holds the row numbers of this run, if there is a plate of rows.
+    pub(super) fn rows_node(&mut self) -> Option<NodeId> {
+        let at = self.inputs.iter().position(|role| *role == InputRole::Rows)?;
+        self.frames.root().graph().ids().find(|&id| {
+            let graph = self.frames.root().graph();
+            graph.node(id).op == crate::graph::Op::Input(at)
+        })
+    }
+
+    pub(super) fn root_array(&self, node: NodeId, plates: Vec<PlateId>) -> Array {
+        Array { frame: 0, node, plates }
+    }
+
+    pub(super) fn array(&self, node: NodeId, plates: Vec<PlateId>) -> Array {
+        Array { frame: self.frames.current(), node, plates }
+    }
+
+    /// The array's node in the graph that is being built.
+    pub(super) fn node(&mut self, array: &Array) -> NodeId {
+        self.frames.node(array.frame, array.node)
+    }
+
+    pub(super) fn ty(&self, array: &Array) -> TensorType {
+        self.frames.ty(array.frame, array.node)
+    }
+
+    /// The shape of one example's value.
+    pub(super) fn shape(&self, array: &Array) -> Vec<usize> {
+        self.ty(array).shape[array.plates.len()..].to_vec()
+    }
+
+    pub(super) fn dtype(&self, array: &Array) -> DType {
+        self.ty(array).dtype
+    }
+
+    pub(super) fn plate(&mut self, size: usize) -> PlateId {
+        self.plates.push(Plate { size })
+    }
+
+    pub(super) fn sizes(&self, plates: &[PlateId]) -> Vec<usize> {
+        plates.iter().map(|&plate| self.plates[plate].size).collect()
+    }
+
+    pub(super) fn real(&mut self, value: f64) -> Array {
+        let node = self.b().real(value);
+        self.array(node, vec![])
+    }
+
+    pub(super) fn int(&mut self, value: i64) -> Array {
+        let node = self.b().int(value);
+        self.array(node, vec![])
+    }
+
+    /// Repeats an array over more plates, and a scalar over a shape.
+    pub(super) fn expand(&mut self, array: &Array, plates: &[PlateId], shape: &[usize]) -> NodeId {
+        let node = self.node(array);
+        let own = self.shape(array);
+        let target = [&self.sizes(plates)[..], shape].concat();
+        let mut axes: Vec<usize> = array.plates.iter().filter_map(|p| plates.iter().position(|q| q == p)).collect();
+        if !own.is_empty() {
+            axes.extend((0..shape.len()).map(|i| plates.len() + i));
+        }
+        self.b().broadcast(node, &target, &axes)
+    }
+
+    pub(super) fn expanded(&mut self, array: &Array, plates: &[PlateId]) -> Array {
+        let shape = self.shape(array);
+        let node = self.expand(array, plates, &shape);
+        self.array(node, plates.to_vec())
+    }
+
+    /// The nodes of all operands over the union of their plates and their common shape (scalars stretch).
+    pub(super) fn align(&mut self, arrays: &[&Array]) -> Result<(Vec<NodeId>, Vec<PlateId>)> {
+        let plates = union(arrays.iter().map(|a| &a.plates[..]));
+        let mut shape: Vec<usize> = vec![];
+        for array in arrays {
+            let own = self.shape(array);
+            if shape.is_empty() {
+                shape = own;
+            } else if !own.is_empty() && own != shape {
+                return Err(Diagnostic::internal(format!("operands of shapes {shape:?} and {own:?}")));
+            }
+        }
+        let nodes = arrays.iter().map(|array| self.expand(array, &plates, &shape)).collect();
+        Ok((nodes, plates))
+    }
+
+    // Arithmetic on aligned arrays
+
+    pub(super) fn unary(&mut self, op: UnaryOp, x: &Array) -> Array {
+        let node = self.node(x);
+        let node = super::stable::unary(self.b(), op, node);
+        self.array(node, x.plates.clone())
+    }
+
+    pub(super) fn binary(&mut self, op: BinaryOp, a: &Array, b: &Array) -> Result<Array> {
+        let (nodes, plates) = self.align(&[a, b])?;
+        let node = self.b().binary(op, nodes[0], nodes[1]);
+        Ok(self.array(node, plates))
+    }
+
+    pub(super) fn compare(&mut self, op: CompareOp, a: &Array, b: &Array) -> Result<Array> {
+        let (nodes, plates) = self.align(&[a, b])?;
+        let node = self.b().compare(op, nodes[0], nodes[1]);
+        Ok(self.array(node, plates))
+    }
+
+    pub(super) fn add(&mut self, a: &Array, b: &Array) -> Result<Array> {
+        self.binary(BinaryOp::Add, a, b)
+    }
+
+    pub(super) fn sub(&mut self, a: &Array, b: &Array) -> Result<Array> {
+        self.binary(BinaryOp::Sub, a, b)
+    }
+
+    pub(super) fn mul(&mut self, a: &Array, b: &Array) -> Result<Array> {
+        self.binary(BinaryOp::Mul, a, b)
+    }
+
+    pub(super) fn select(&mut self, condition: &Array, a: &Array, b: &Array) -> Result<Array> {
+        let (nodes, plates) = self.align(&[condition, a, b])?;
+        let node = self.b().select(nodes[0], nodes[1], nodes[2]);
+        Ok(self.array(node, plates))
+    }
+
+    pub(super) fn cast(&mut self, x: &Array, dtype: DType) -> Array {
+        let node = self.node(x);
+        let node = self.b().cast(node, dtype);
+        self.array(node, x.plates.clone())
+    }
+
+    pub(super) fn stop(&mut self, x: &Array) -> Array {
+        let node = self.node(x);
+        let node = self.b().stop(node);
+        self.array(node, x.plates.clone())
+    }
+
+    /// The node's axes brought into the order of the sorted plates; `plates` names the leading axes as they stand.
+    pub(super) fn sorted(&mut self, node: NodeId, plates: Vec<PlateId>) -> Array {
+        let mut order: Vec<usize> = (0..plates.len()).collect();
+        order.sort_by_key(|&i| plates[i]);
+        let rank = self.b().ty(node).rank();
+        let perm: Vec<usize> = order.iter().copied().chain(plates.len()..rank).collect();
+        let node = self.b().transpose(node, &perm);
+        self.array(node, order.into_iter().map(|i| plates[i]).collect())
+    }
+
+    /// Adds to a diagnostic the place of the expression being lowered.
+    pub(super) fn note(&mut self, span: Span, text: impl Into<String>) {
+        let note = Note { span, text: text.into() };
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+}
+
+/// All plates of several lists, increasing, each once.
+pub(super) fn union<'a>(lists: impl Iterator<Item = &'a [PlateId]>) -> Vec<PlateId> {
+    let mut all: Vec<PlateId> = lists.flatten().copied().collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}

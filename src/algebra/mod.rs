@@ -1,0 +1,23 @@
+//! Checked program -> graphs: plates, densities, expectations, divergences, derivatives, loops.
+
+mod control;
+mod derivative;
+mod distribution;
+mod expectation;
+mod expr;
+mod fold;
+mod frame;
+mod leaves;
+mod lowering;
+mod program;
+mod query;
+mod stable;
+mod step;
+mod subscript;
+mod value;
+
+pub use leaves::tensor_type;
+pub use lowering::{InputRole, Lowering, Note, RowCounts};
+pub use program::{Evaluated, Program, lower_expression, lower_init, lower_sample, mentions_data};
+pub use step::{StepProgram, lower_step};
+pub use value::{Array, Value};

@@ -1,0 +1,121 @@
+//! Whole programs as graphs: an expression for each row, draws of a `sample` block, the starting values of parameters.
+
+use super::leaves::tensor_type;
+use super::lowering::{InputRole, Lowering, Note, Result, RowCounts};
+use super::value::{Array, PlateId, Value};
+use crate::base::op::DType;
+use crate::base::{Code, Diagnostic};
+use crate::check::model::{Expr, Init, Model, ParamId};
+use crate::check::types::Type;
+use crate::graph::{Graph, NodeId};
+
+/// A finished graph, and what each of its inputs holds.
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub graph: Graph,
+    pub inputs: Vec<InputRole>,
+    pub notes: Vec<Note>,
+}
+
+/// An expression over rows: its value for each row, or one value where it does not depend on rows.
+pub struct Evaluated {
+    pub program: Program,
+    /// The first axis of each output is that of rows
+    pub by_row: Vec<bool>,
+}
+
+/// The value of an expression for each row; a tuple's parts are outputs of their own.
+pub fn lower_expression(model: &Model, expr: &Expr, row_counts: &RowCounts, rows: Option<usize>) -> Result<Evaluated> {
+    let mut lowering = Lowering::new(model, row_counts, rows);
+    let value = lowering.eval(expr)?;
+    finish_value(lowering, &value)
+}
+
+/// Whether an expression's value depends on the rows of the data.
+pub fn mentions_data(model: &Model, expr: &Expr) -> bool {
+    let none = RowCounts::new();
+    let mut lowering = Lowering::new(model, &none, None);
+    // Without rows, the first use of data is an error that leaves its mark.
+    let _ = lowering.eval(expr);
+    lowering.touched_data
+}
+
+/// Independent draws of a `sample` block: every one is a row.
+pub fn lower_sample(model: &Model, expr: &Expr, draws: usize) -> Result<Evaluated> {
+    let none = RowCounts::new();
+    let mut lowering = Lowering::new(model, &none, Some(draws));
+    let value = lowering.eval(expr)?;
+    let rows: Vec<PlateId> = lowering.rows.into_iter().collect();
+    let value = value.map(&mut |array| {
+        let plates = super::lowering::union([&array.plates[..], &rows].into_iter());
+        lowering.expanded(array, &plates)
+    });
+    finish_value(lowering, &value)
+}
+
+fn finish_value(mut lowering: Lowering<'_>, value: &Value) -> Result<Evaluated> {
+    if matches!(value, Value::Distribution(_)) {
+        return Err(Diagnostic::new(Code::TypeMismatch, "a distribution is no value").help("ask for `.mean`, `.log_prob(x)` or a draw"));
+    }
+    let arrays: Vec<Array> = value.arrays().into_iter().cloned().collect();
+    let by_row = arrays.iter().map(|array| lowering.rows.is_some_and(|rows| array.varies_over(rows))).collect();
+    let outputs: Vec<NodeId> = arrays.iter().map(|array| lowering.node(array)).collect();
+    Ok(Evaluated { program: lowering.close(&outputs)?, by_row })
+}
+
+/// The starting values of all parameters, unconstrained, in the order of the model. Parameters that start as rows of the data are
+/// left out: see [`Init::Rows`].
+pub fn lower_init(model: &Model) -> Result<(Program, Vec<ParamId>)> {
+    let none = RowCounts::new();
+    let mut lowering = Lowering::new(model, &none, None);
+    let (mut outputs, mut ids) = (vec![], vec![]);
+    for (id, param) in model.params.iter() {
+        let started = lowering.at(param.span, |this| this.start(id))?;
+        if let Some(array) = started {
+            outputs.push(lowering.node(&array));
+            ids.push(id);
+        }
+    }
+    Ok((lowering.close(&outputs)?, ids))
+}
+
+impl Lowering<'_> {
+    fn start(&mut self, id: ParamId) -> Result<Option<Array>> {
+        let param = &self.model.params[id];
+        let ty = tensor_type(&param.ty)?;
+        let value = match &param.init {
+            Init::Rows(_) => return Ok(None),
+            Init::Value(expr) => self.eval_array(expr)?,
+            Init::Draw(expr) => {
+                let dist = self.eval(expr)?.distribution()?;
+                self.draw(&dist)?
+            }
+        };
+        let value = self.cast(&value, ty.dtype);
+        let node = self.expand(&value, &[], &ty.shape);
+        let full = self.array(node, vec![]);
+        self.unconstrain(id, &full).map(Some)
+    }
+
+    /// From a parameter in its support to unconstrained numbers.
+    pub(super) fn unconstrain(&mut self, id: ParamId, value: &Array) -> Result<Array> {
+        let param = &self.model.params[id];
+        let (Some(constraint), Type::Array(array)) = (&param.constraint, &param.ty) else { return Ok(value.clone()) };
+        let shape = self.shape(value);
+        let (value, lifted) = self.lift(value, shape.len() - array.support.event_rank());
+        let raw = self.call(constraint.inverse, vec![value.into()])?.array()?;
+        Ok(self.lower_plates(&raw, &lifted))
+    }
+
+    /// The number of the step as a real number.
+    pub(super) fn step_number(&mut self) -> Array {
+        let step = self.step_node();
+        let array = self.root_array(step, vec![]);
+        self.cast(&array, DType::Real)
+    }
+
+    pub(super) fn close(mut self, outputs: &[NodeId]) -> Result<Program> {
+        let closed = self.frames.leave(outputs)?;
+        Ok(Program { graph: closed.graph, inputs: self.inputs, notes: self.notes })
+    }
+}

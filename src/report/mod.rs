@@ -1,0 +1,5 @@
+//! What people see: diagnostics, progress, pictures.
+
+pub mod picture;
+pub mod progress;
+pub mod render;
