@@ -2,9 +2,10 @@
 
 use image::{DynamicImage, GenericImageView};
 use std::path::Path;
-use tilde_lang::base::Code;
+use tilde_lang::base::{Code, Span};
+use tilde_lang::check::model::{Argument, Source};
 use tilde_lang::report::picture::{histogram, image_grid, loss_curve, path, scatter};
-use tilde_lang::runtime::data::{Argument, Source};
+use tilde_lang::runtime::data::load;
 
 /// Decodes, and keeps the file where TILDE_PICTURES names a folder, to be looked at.
 fn decoded(name: &str, png: &[u8]) -> DynamicImage {
@@ -15,8 +16,9 @@ fn decoded(name: &str, png: &[u8]) -> DynamicImage {
 }
 
 fn source(name: &str, field: Option<&str>, arguments: &[(&str, f64)], seed: u32) -> Vec<f64> {
-    let arguments: Vec<_> = arguments.iter().map(|(name, value)| (Some((*name).to_owned()), Argument::Number(*value))).collect();
-    Source::call(name, &arguments, Path::new("")).unwrap().load(field, seed).unwrap().values.iter().collect()
+    let args = arguments.iter().map(|(name, value)| (Some((*name).to_owned()), Argument::Number(*value))).collect();
+    let source = Source::Named { name: name.into(), args, field: field.map(str::to_owned), span: Span::default() };
+    load(&source, Path::new(""), seed).unwrap().values.iter().collect()
 }
 
 /// How much of the picture is close to the colour of samples.
