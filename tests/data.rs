@@ -1,12 +1,16 @@
 //! Data sources: what each yields, and what it says when it cannot.
 
 use std::path::{Path, PathBuf};
+use tilde_lang::backend::{Precision, Tensor};
 use tilde_lang::base::diagnostic::Result;
+use tilde_lang::base::op::DType;
 use tilde_lang::base::size::Size;
 use tilde_lang::base::{Code, Span};
 use tilde_lang::check::model::{Argument, Source};
 use tilde_lang::check::types::{ArrayType, Support};
+use tilde_lang::graph::TensorType;
 use tilde_lang::runtime::data::{Array, Values, conform, is_held_out, load, split};
+use tilde_lang::runtime::output::write_npy;
 
 type Call<'a> = &'a [(&'a str, Argument)];
 
@@ -240,6 +244,20 @@ fn npy_reads_every_type_and_order() {
     assert_eq!(error("<c16", "(1,)", &[0; 16]).code, Code::DataFormat);
     assert_eq!(error("<f8", "()", &[0; 8]).code, Code::DataShape);
     assert_eq!(read(vec![], b"hello").unwrap_err().code, Code::DataFormat);
+}
+
+#[test]
+fn what_is_written_as_npy_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let round = |dtype, precision, values: &[f64]| {
+        let tensor = Tensor::new(TensorType::new(dtype, [2, 2]), precision, values.iter().copied());
+        write_npy(&folder.path().join("x.npy"), &tensor).unwrap();
+        read_in(folder.path(), "npy", &[text("x.npy")], None, 0).unwrap().into_tensor(dtype, precision) == tensor
+    };
+    for precision in [Precision::F32, Precision::F64] {
+        assert!(round(DType::Real, precision, &[0.1, -2.0, 1e-40, f64::MAX]));
+        assert!(round(DType::Int, precision, &[0.0, -1.0, 2e9, 7.0]));
+    }
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn scatters_show_samples_over_data() {
     decoded("roll", &scatter("roll", &roll, Some(&source("swiss_roll", None, &[("noise", 0.0)], 0))).unwrap());
     // A single point, far outliers and values that are not numbers are no reason to fail.
     assert!(blue(&decoded("one", &scatter("one", &[3.0, 3.0], None).unwrap())) > 0.0);
-    assert!(blue(&decoded("nan", &scatter("nan", &[f64::NAN, 0.0, 1.0, f64::INFINITY, 0.5, 1e300], None).unwrap())) >= 0.0);
+    assert!(blue(&decoded("nan", &scatter("nan", &[f64::NAN, 0.0, 1.0, f64::INFINITY, 0.5, 1e300, -1e308, 1e308], None).unwrap())) >= 0.0);
 }
 
 #[test]
@@ -71,6 +71,7 @@ fn histograms_show_densities_and_counts() {
     let labels = source("mnist", Some("labels"), &[], 0);
     decoded("labels", &histogram("labels", &labels, None).unwrap());
     decoded("constant", &histogram("constant", &[0.25; 10], None).unwrap());
+    decoded("diverged", &histogram("diverged", &[1e300, -1e308, 1e308, f64::NAN, 2.0], None).unwrap());
 }
 
 #[test]
