@@ -18,6 +18,6 @@ mod value;
 
 pub use leaves::tensor_type;
 pub use lowering::{InputRole, Lowering, Note, RowCounts};
-pub use program::{Evaluated, Program, lower_expression, lower_init, lower_sample};
+pub use program::{Evaluated, Program, lower_expression, lower_init, lower_sample, mentions_data};
 pub use step::{StepProgram, lower_step};
 pub use value::{Array, Value};

@@ -31,6 +31,15 @@ pub fn lower_expression(model: &Model, expr: &Expr, row_counts: &RowCounts, rows
     finish_value(lowering, &value)
 }
 
+/// Whether an expression's value depends on the rows of the data.
+pub fn mentions_data(model: &Model, expr: &Expr) -> bool {
+    let none = RowCounts::new();
+    let mut lowering = Lowering::new(model, &none, None);
+    // Without rows, the first use of data is an error that leaves its mark.
+    let _ = lowering.eval(expr);
+    lowering.touched_data
+}
+
 /// Independent draws of a `sample` block: every one is a row.
 pub fn lower_sample(model: &Model, expr: &Expr, draws: usize) -> Result<Evaluated> {
     let none = RowCounts::new();

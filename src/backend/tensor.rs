@@ -63,6 +63,16 @@ impl Tensor {
         }
     }
 
+    /// The only element of a scalar, the first of an array; NaN if there is none. Does not allocate.
+    pub fn first(&self) -> f64 {
+        match &self.elements {
+            Elements::F32(v) => v.first().map_or(f64::NAN, |&x| f64::from(x)),
+            Elements::F64(v) => v.first().copied().unwrap_or(f64::NAN),
+            Elements::I32(v) => v.first().map_or(f64::NAN, |&x| f64::from(x)),
+            Elements::I64(v) => v.first().map_or(f64::NAN, |&x| x as f64),
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.ty.is_empty()
     }

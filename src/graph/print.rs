@@ -1,4 +1,4 @@
-//! Graph -> text, read back by [`super::parse`].
+//! Graph -> text, read back by [`parse`](super::parse()).
 //!
 //! ```text
 //! input x : Real[4]
@@ -13,6 +13,7 @@
 //! Sub-graphs follow their node, indented, each under its role. Spans are not written.
 
 use super::{Graph, Node, Op};
+use crate::base::op::{BinaryOp, CompareOp, ReduceOp, UnaryOp};
 use std::fmt::{Debug, Write};
 
 /// The whole graph.
@@ -35,6 +36,20 @@ pub fn op_name(op: &Op) -> String {
         Op::Random { kind, .. } => format!("random {}", snake_case(kind)),
         op => snake_case(op),
     }
+}
+
+/// The words of all operations: what tests walk.
+pub fn op_names() -> Vec<String> {
+    let unary = UnaryOp::ALL.iter().map(snake_case);
+    let binary = BinaryOp::ALL.iter().map(snake_case);
+    let compare = CompareOp::ALL.iter().map(snake_case);
+    let reduce = ReduceOp::ALL.iter().map(|op| format!("reduce {}", snake_case(op)));
+    let others = [
+        &["input", "fill", "literal", "iota", "select", "cast", "broadcast", "reshape", "transpose", "slice", "pad", "join"][..],
+        &["reverse", "cum_sum", "sort", "arg_sort", "arg_max", "contract", "gather", "scatter_add", "random uniform"],
+        &["random normal", "cholesky", "triangular_solve", "scan", "while", "cond", "project", "stop"],
+    ];
+    unary.chain(binary).chain(compare).chain(reduce).chain(others.concat().into_iter().map(String::from)).collect()
 }
 
 /// The name of a variant in lower case, with an underscore between words.

@@ -1,7 +1,13 @@
-//! Data sources, minibatches, checkpoints and logs: what a training run reads and writes.
+//! What happens when a program runs: data, parameters, training, evaluation, draws, and the files of a run.
 
 pub mod checkpoint;
 pub mod data;
+pub mod dataset;
+pub mod engine;
+pub mod evaluate;
 pub mod metrics_log;
+pub mod nonfinite;
 pub mod output;
+pub mod parameters;
 pub mod shuffle;
+pub mod train;

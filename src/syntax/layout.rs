@@ -12,7 +12,7 @@ use std::ops::Range;
 pub(super) const DEEPEST: usize = 256;
 
 /// Words that start a declaration and never a statement: at the start of a line they end whatever is still open.
-const RESTART: [&str; 16] = [
+const DECLARATIONS: [&str; 17] = [
     "use",
     "dim",
     "data",
@@ -28,6 +28,7 @@ const RESTART: [&str; 16] = [
     "dist",
     "bijector",
     "optimizer",
+    "kernel",
     "rule",
 ];
 
@@ -162,9 +163,9 @@ impl Scanner<'_> {
 
     fn word(&mut self) -> Result<(), Diagnostic> {
         let length = self.bytes[self.at..].iter().take_while(|byte| is_word(**byte)).count();
-        let (at, word) = (self.at, &self.text[self.at..self.at + length]);
-        if at == self.line_start && !self.open.is_empty() && RESTART.contains(&word) && self.starts_declaration(at + length) {
-            self.restart(at);
+        let word = &self.text[self.at..self.at + length];
+        if self.at == self.line_start && !self.open.is_empty() && self.starts_declaration(self.at) {
+            self.restart(self.at);
         }
         if word == "if" {
             *self.ifs() += 1;
@@ -174,9 +175,15 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// After a declaration's keyword: a blank and a name.
-    fn starts_declaration(&self, after: usize) -> bool {
-        self.bytes.get(after) == Some(&b' ') && self.bytes.get(after + 1).is_some_and(|byte| is_word(*byte))
+    /// A declaration's keyword, a blank and a name: not an expression that goes on, nor a statement. Inside braces `let` and
+    /// `param` are statements.
+    fn starts_declaration(&self, at: usize) -> bool {
+        let line = &self.text[at..];
+        let Some((word, rest)) = line.split_once(' ') else { return false };
+        let in_braces = self.open.iter().any(|open| open.bracket == b'{');
+        let keyword = DECLARATIONS.contains(&word) || !in_braces && matches!(word, "let" | "param");
+        let next = rest.bytes().next();
+        keyword && next.is_some_and(is_word) || word == "train" && next == Some(b'{') || word == "data" && next == Some(b'(')
     }
 
     fn restart(&mut self, at: usize) {
@@ -207,27 +214,26 @@ impl Scanner<'_> {
     }
 
     fn close(&mut self, bracket: u8) {
-        match self.open.iter().rposition(|open| closing(open.bracket) == bracket) {
-            Some(depth) => {
-                if let Some(inner) = self.open.get(depth + 1..).and_then(<[Open]>::last) {
-                    let (here, opened) = (self.span(self.at..self.at + 1), self.span(inner.at..inner.at + 1));
-                    self.problems.push(error::wrong_closing(bracket, here, inner.bracket, opened));
-                    self.damaged = true;
-                }
-                self.open.truncate(depth);
-            }
-            None => {
-                self.problems.push(error::stray_closing(bracket, self.span(self.at..self.at + 1)));
-                self.damaged = true;
-            }
+        let here = self.span(self.at..self.at + 1);
+        let problem = match self.open.last() {
+            Some(open) if closing(open.bracket) == bracket => None,
+            Some(open) => Some(error::wrong_closing(bracket, here, open.bracket, self.span(open.at..open.at + 1))),
+            None => Some(error::stray_closing(bracket, here)),
+        };
+        if let Some(problem) = problem {
+            self.problems.push(problem);
+            self.damaged = true;
         }
+        // Close up to the bracket that this one fits; where there is none, it stands for the right one.
+        let fitting = self.open.iter().rposition(|open| closing(open.bracket) == bracket);
+        self.open.truncate(fitting.unwrap_or(self.open.len().saturating_sub(1)));
         self.token(1);
     }
 
     fn newline(&mut self) {
         let line_has_tokens = self.end > self.line_start;
         let insignificant = self.open.last().is_some_and(|open| open.bracket != b'{')
-            || continues(&self.text[..self.end], self.end)
+            || continues(&self.text[..self.end]) && !(self.open.is_empty() && self.starts_declaration(self.at + 1))
             || line_has_tokens && self.next_line_continues();
         let ends_statement = line_has_tokens && !insignificant;
         if insignificant {
@@ -282,7 +288,7 @@ fn skip_blank_lines(mut text: &str) -> &str {
 }
 
 /// The text so far ends in a token that wants an operand.
-fn continues(before: &str, end: usize) -> bool {
+fn continues(before: &str) -> bool {
     let bytes = before.as_bytes();
     let second = bytes.len().checked_sub(2).map(|i| bytes[i]);
     match bytes.last() {
@@ -292,7 +298,7 @@ fn continues(before: &str, end: usize) -> bool {
         Some(b'>') => matches!(second, Some(b'-' | b' ' | b'\t')),
         Some(byte) if is_word(*byte) => {
             let start = bytes.iter().rposition(|byte| !is_word(*byte)).map_or(0, |i| i + 1);
-            let word = &before[start..end];
+            let word = &before[start..];
             matches!(word, "and" | "or" | "not" | "then" | "else") || word.ends_with(['∝', '≤', '≥', '≠', '·'])
         }
         Some(_) | None => false,

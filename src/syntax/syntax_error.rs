@@ -29,6 +29,10 @@ const KEYWORDS: [&str; 20] = [
     "update",
 ];
 
+/// Words that are never names.
+const RESERVED: [&str; 15] =
+    ["if", "then", "else", "and", "or", "not", "in", "for", "let", "true", "false", "while", "repeat", "maximize", "minimize"];
+
 /// What other languages call a declaration, and what it is called here.
 const FOREIGN: [(&str, &str); 12] = [
     ("def", "fn"),
@@ -128,10 +132,10 @@ pub(super) fn from_pest(error: Error<Rule>, text: &str, file: FileId, offset: us
     if let Some(diagnostic) = unknown_declaration(text, at, file, offset) {
         return diagnostic;
     }
-    let expected = list(&positives);
+    let expected = alternatives(&positives, text, at);
     let described = describe(found);
     let diagnostic = syntax(format!("expected {expected}, found {described}")).label(place, format!("expected {expected}"));
-    match advice(text, at, found, &positives) {
+    match advice(text, at, found, &positives, &expected) {
         Some(help) => diagnostic.help(help),
         None => diagnostic,
     }
@@ -144,7 +148,7 @@ fn token_at(text: &str, at: usize) -> &str {
     if word > 0 {
         return &rest[..word];
     }
-    let long = [":=", "==", "&&", "||", "**", "->", "=>", "<-", "<=", ">=", "!=", "..", "::", "+=", "-=", "*=", "++"];
+    let long = [":=", "==", "&&", "||", "**", "->", "=>", "<-", "<=", ">=", "!=", "..", "::", "++"];
     match long.iter().find(|operator| rest.starts_with(**operator)) {
         Some(operator) => &rest[..operator.len()],
         None => rest.chars().next().map_or("", |c| &rest[..c.len_utf8()]),
@@ -161,27 +165,53 @@ fn describe(found: &str) -> String {
     }
 }
 
-/// At most four alternatives, the same words once; operators only where nothing else is expected.
-fn list(rules: &[Rule]) -> String {
+/// The alternatives in the user's words, without those that would only distract.
+fn alternatives(rules: &[Rule], text: &str, at: usize) -> String {
+    let mut rules = rules.to_vec();
+    // After an operand everything that prolongs it is possible too.
+    let after_operand = rules.contains(&Rule::dot);
+    if after_operand {
+        rules.retain(|rule| !matches!(rule, Rule::dot | Rule::open_paren | Rule::open_bracket | Rule::open_angle));
+    }
+    // Where an operand may stand, every kind of operand may.
+    if rules.contains(&Rule::number) {
+        use Rule::*;
+        rules.retain(|rule| !matches!(rule, text | name | ident | kw_if | open_paren | open_bracket | open_brace));
+    }
+    // Keywords are names elsewhere, so that `dim = 2` is possible, and never meant.
+    let first = token_at(text, 0);
+    if KEYWORDS.contains(&first) && text[first.len()..at].trim().is_empty() {
+        without(&mut rules, |rule| matches!(rule, Rule::equals | Rule::type_colon | Rule::open_paren | Rule::path_sep));
+    }
     let mut words: Vec<String> = vec![];
-    for rule in rules {
-        let word = rule.words();
+    for word in rules.into_iter().map(Rule::words) {
         if !words.contains(&word) {
             words.push(word);
         }
     }
-    if words.len() > 1 {
-        words.retain(|word| word != "an operator" && word != "`..`");
+    if words.iter().any(|word| word == "a declaration") {
+        words.retain(|word| word == "a declaration");
     }
-    // A bracket or a comma says more than the end of everything.
-    if words.len() > 4 {
-        words.retain(|word| word != "the end of the declaration");
+    without(&mut words, |word| word == "an operator" || word == "`..`");
+    if after_operand && words.iter().all(|word| word == "`,`") {
+        words.push("an operator".to_string());
+        words.push("the end of the declaration".to_string());
     }
-    words.truncate(4);
+    if words.len() > 3 {
+        let separators = ["`=`", "`,`", "`)`", "`]`", "`}`", "`:`", "`{`", "`then`", "`else`", "`in`"];
+        without(&mut words, |word| !separators.contains(&word.as_str()));
+    }
     match words.split_last() {
         None => "an operator".to_string(),
         Some((only, [])) => only.clone(),
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
+/// Leaves out what a condition holds for, unless nothing would be left.
+fn without<T>(items: &mut Vec<T>, left_out: impl Fn(&T) -> bool) {
+    if !items.iter().all(&left_out) {
+        items.retain(|item| !left_out(item));
     }
 }
 
@@ -219,7 +249,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 /// One thing to try, where the likely cause can be recognised.
-fn advice(text: &str, at: usize, found: &str, positives: &[Rule]) -> Option<String> {
+fn advice(text: &str, at: usize, found: &str, positives: &[Rule], expected: &str) -> Option<String> {
     let before = text.get(..at).unwrap_or("").trim_end();
     let advice = match found {
         ":=" => "write `=`",
@@ -229,7 +259,7 @@ fn advice(text: &str, at: usize, found: &str, positives: &[Rule]) -> Option<Stri
         "!" => "write `not`",
         "**" => "write `^` for powers",
         "*" if before.ends_with('*') => "write `^` for powers",
-        "+=" | "-=" | "*=" => "write the new value out: `x = x + e`",
+        "=" if before.ends_with(['+', '-', '*', '/']) => "write the new value out: `x = x + e`",
         "<-" => "write `~` for a draw and `=` for a value",
         "%" => "there is no operator `%`; use `mod(a, b)`",
         "'" => "texts stand in double quotes; `'` transposes what stands before it",
@@ -238,15 +268,15 @@ fn advice(text: &str, at: usize, found: &str, positives: &[Rule]) -> Option<Stri
         "=" if positives.contains(&Rule::kw_dt) => "a sum needs parentheses before `dt` and `dW`",
         "+" | "-" if positives.contains(&Rule::kw_dt) => "a sum needs parentheses before `dt` and `dW`: `(a + b) dt`",
         _ if positives.contains(&Rule::kw_dt) => "an Itô process reads `q : dx = f dt + g dW`",
-        _ if at == 0 && !found.starts_with(|c: char| c.is_alphabetic()) => {
+        _ if at == 0 && !found.starts_with(char::is_alphanumeric) => {
             "a line goes on when it ends with an operator or a comma, not when the next one starts with it"
         }
-        _ if positives.contains(&Rule::type_colon) && positives.contains(&Rule::equals) => "give it a value with `=`, or a type with `:`",
+        _ if expected.contains("`=`") && expected.contains("`:`") => "give it a value with `=`, or a type with `:`",
+        _ if positives == [Rule::setting_colon] => "a setting reads `name: value`; a type stands after `:`",
         _ if positives == [Rule::equals] => "write `=` before the value",
         _ if positives == [Rule::type_colon] => "give it a type: `name : Real[D]`",
-        _ if before.ends_with(|c: char| c.is_ascii_digit()) && text.get(..at).is_some_and(|text| text.len() == before.len()) => {
-            "write the product out: `2 * x`"
-        }
+        _ if found.starts_with(|c: char| c.is_ascii_digit()) && found.contains(char::is_alphabetic) => "write products with `*`: `2 * x`",
+        _ if RESERVED.contains(&found) && positives.contains(&Rule::ident) => "this word is reserved; choose another name",
         _ => return None,
     };
     Some(advice.to_string())

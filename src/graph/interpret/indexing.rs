@@ -1,10 +1,10 @@
 //! Elements found by computed positions.
 
 use super::Value;
-use super::value::{indices, position};
+use super::value::{position, visit};
 use crate::graph::TensorType;
 
-/// (x: B ++ [n] ++ R, index: B ++ I) -> B ++ I ++ R
+/// `(x: B ++ [n] ++ R, index: B ++ I) -> B ++ I ++ R`
 pub fn gather(x: &Value, index: &Value, batch: usize) -> Value {
     let rank = index.ty.rank();
     let shape = [index.shape(), &x.shape()[batch + 1..]].concat();
@@ -15,17 +15,17 @@ pub fn gather(x: &Value, index: &Value, batch: usize) -> Value {
     })
 }
 
-/// (index: B ++ I, y: B ++ I ++ R) -> B ++ [size] ++ R
+/// `(index: B ++ I, y: B ++ I ++ R) -> B ++ [size] ++ R`
 pub fn scatter_add(index: &Value, y: &Value, batch: usize, size: usize) -> Value {
     let rank = index.ty.rank();
     let shape = [&y.shape()[..batch], &[size], &y.shape()[rank..]].concat();
     let ty = TensorType::new(y.ty.dtype, shape);
     let mut sums = vec![0.0; ty.len()];
-    for place in indices(y.shape()) {
+    visit(y.shape(), |place| {
         let (at, rest) = place.split_at(rank);
         let row = clamped(index.at(at), size);
-        sums[position(&ty.shape, &[&at[..batch], &[row], rest].concat())] += y.at(&place);
-    }
+        sums[position(&ty.shape, &[&at[..batch], &[row], rest].concat())] += y.at(place);
+    });
     Value::new(ty, sums)
 }
 

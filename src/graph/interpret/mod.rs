@@ -25,12 +25,12 @@ pub struct Evaluation<'a> {
     /// The graph or sub-graph of the node
     pub graph: &'a Graph,
     pub id: NodeId,
-    /// Values of the node's operands; none for a `Project`
+    /// Values of the node's operands; of a `Project`, all results of the control node
     pub operands: &'a [&'a Value],
     pub result: &'a Value,
 }
 
-/// Called after each node.
+/// Called after each node of one result.
 pub type Observer<'a> = &'a mut dyn FnMut(Evaluation<'_>);
 
 /// The outputs of a graph.
@@ -41,34 +41,27 @@ pub fn interpret(graph: &Graph, inputs: &[Value]) -> Vec<Value> {
 /// The outputs of a graph; `observer` sees each value as it is made. A value is freed after its last use.
 pub fn interpret_observed(graph: &Graph, inputs: &[Value], observer: Observer<'_>) -> Vec<Value> {
     let last_uses = last_uses(graph);
-    let mut results: Vec<Vec<Value>> = vec![vec![]; graph.nodes.len()];
+    let mut values: Vec<Vec<Value>> = vec![vec![]; graph.nodes.len()];
     for id in graph.ids() {
         let node = graph.node(id);
-        results[id.index()] = match &node.op {
-            Op::Input(number) => vec![inputs[*number].clone()],
-            Op::Project(number) => vec![results[node.args[0].index()][*number].clone()],
-            op => {
-                let operands: Vec<&Value> = node.args.iter().map(|arg| &results[arg.index()][0]).collect();
-                evaluate(op, &operands, &mut *observer)
-            }
-        };
-        if node.results.is_empty() {
-            let projected = matches!(node.op, Op::Project(_));
-            let operands: Vec<&Value> = node.args.iter().filter(|_| !projected).map(|arg| &results[arg.index()][0]).collect();
-            observer(Evaluation { graph, id, operands: &operands, result: &results[id.index()][0] });
+        let operands: Vec<&Value> = node.args.iter().flat_map(|arg| &values[arg.index()]).collect();
+        let results = evaluate(&node.op, &operands, inputs, &mut *observer);
+        if !node.op.is_control() {
+            results.iter().for_each(|result| observer(Evaluation { graph, id, operands: &operands, result }));
         }
-        for &arg in node.args.iter().filter(|arg| last_uses[arg.index()] == id.index()) {
-            results[arg.index()].clear();
-        }
+        values[id.index()] = results;
+        let unused = |used: &&NodeId| last_uses[used.index()] == id.index();
+        node.args.iter().chain([&id]).filter(unused).for_each(|used| values[used.index()].clear());
     }
-    graph.outputs.iter().map(|id| results[id.index()][0].clone()).collect()
+    graph.outputs.iter().flat_map(|output| values[output.index()].iter().cloned()).collect()
 }
 
-/// The results of one operation; of operations that hold a sub-graph, or of one result.
-fn evaluate(op: &Op, x: &[&Value], observer: Observer<'_>) -> Vec<Value> {
+/// The results of one operation; of a control operation several, of any other one. The operands of a `Project` are all results
+/// of its control node.
+fn evaluate(op: &Op, x: &[&Value], inputs: &[Value], observer: Observer<'_>) -> Vec<Value> {
     let result = match op {
-        // Both stand for values that only the graph knows
-        Op::Input(_) | Op::Project(_) => return vec![],
+        Op::Input(number) => inputs[*number].clone(),
+        Op::Project(number) => x[*number].clone(),
 
         Op::Scan { body, carries, sequences, length, reverse } => {
             let turns = control::Turns { carries: *carries, sequences: *sequences, length: *length, reverse: *reverse };
@@ -113,7 +106,7 @@ fn evaluate(op: &Op, x: &[&Value], observer: Observer<'_>) -> Vec<Value> {
     vec![result]
 }
 
-/// For each node the position of its last user; beyond the end for outputs.
+/// For each node the position of its last user, its own if there is none; beyond the end for outputs.
 fn last_uses(graph: &Graph) -> Vec<usize> {
     let mut last: Vec<usize> = (0..graph.nodes.len()).collect();
     for id in graph.ids() {

@@ -1,25 +1,27 @@
 //! Operations along axes: reductions, cumulative sums, orders, contractions.
 
+use super::Value;
 use super::elementwise::{max, min};
-use super::value::indices;
-use super::{Value, shapes};
-use crate::base::op::{DType, ReduceOp};
+use super::value::visit;
+use crate::base::op::ReduceOp;
 use crate::graph::TensorType;
 use crate::graph::infer::without;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 pub fn reduce(op: ReduceOp, x: &Value, axes: &[usize]) -> Value {
     let kept: Vec<usize> = (0..x.ty.rank()).filter(|axis| !axes.contains(axis)).collect();
     let reduced: Vec<usize> = axes.iter().map(|&axis| x.shape()[axis]).collect();
-    let reduced = indices(&reduced);
     let (neutral, combine) = monoid(op);
+    let mut index = vec![0; x.ty.rank()];
     Value::from_fn(TensorType::new(x.ty.dtype, without(x.shape(), axes)), |outer| {
-        let mut index = vec![0; x.ty.rank()];
         kept.iter().zip(outer).for_each(|(&axis, &i)| index[axis] = i);
-        reduced.iter().fold(neutral, |total, inner| {
+        let mut total = neutral;
+        visit(&reduced, |inner| {
             axes.iter().zip(inner).for_each(|(&axis, &i)| index[axis] = i);
-            combine(total, x.at(&index))
-        })
+            total = combine(total, x.at(&index));
+        });
+        total
     })
 }
 
@@ -37,15 +39,10 @@ fn monoid(op: ReduceOp) -> (f64, fn(f64, f64) -> f64) {
 
 pub fn cumsum(x: &Value, axis: usize, reverse: bool) -> Value {
     along(x, axis, |lane| {
-        let mut total = 0.0;
-        let mut step = |x: f64| {
-            total += x;
-            total
-        };
-        let mut sums: Vec<f64> =
-            if reverse { lane.iter().rev().map(|&x| step(x)).collect() } else { lane.iter().map(|&x| step(x)).collect() };
-        if reverse {
-            sums.reverse();
+        let mut sums = lane.to_vec();
+        for i in 1..lane.len() {
+            let (to, from) = if reverse { (lane.len() - 1 - i, lane.len() - i) } else { (i, i - 1) };
+            sums[to] += sums[from];
         }
         sums
     })
@@ -66,8 +63,7 @@ pub fn argmax(x: &Value, axis: usize) -> Value {
         let first = (0..lane.len()).reduce(|best, i| if increasing(lane[best], lane[i]).is_lt() { i } else { best });
         vec![first.unwrap_or(0) as f64]
     });
-    let ty = TensorType::int(without(x.shape(), &[axis]));
-    if x.shape()[axis] == 0 { Value::fill(0.0, ty) } else { shapes::reshape(&found, &ty.shape).map(DType::Int, |i| i) }
+    Value::new(TensorType::int(without(x.shape(), &[axis])), found.elements)
 }
 
 /// The order in which the elements increase; equal elements keep theirs, NaN comes last.
@@ -83,17 +79,13 @@ fn increasing(a: f64, b: f64) -> Ordering {
 
 /// Replaces each lane along an axis by a function of it; all lanes become equally long.
 fn along(x: &Value, axis: usize, f: impl Fn(&[f64]) -> Vec<f64>) -> Value {
-    let lane_type = TensorType::new(x.ty.dtype, without(x.shape(), &[axis]));
-    let mut size = x.shape()[axis];
-    let mut lanes = std::collections::HashMap::new();
-    for outer in indices(&lane_type.shape) {
-        let lane: Vec<f64> = (0..x.shape()[axis]).map(|i| x.at(&inserted(&outer, axis, i))).collect();
-        let lane = f(&lane);
-        size = lane.len();
-        lanes.insert(outer, lane);
-    }
+    let mut lanes = HashMap::new();
+    visit(&without(x.shape(), &[axis]), |outer| {
+        let lane: Vec<f64> = (0..x.shape()[axis]).map(|i| x.at(&inserted(outer, axis, i))).collect();
+        lanes.insert(outer.to_vec(), f(&lane));
+    });
     let mut ty = x.ty.clone();
-    ty.shape[axis] = size;
+    ty.shape[axis] = lanes.values().next().map_or(x.shape()[axis], Vec::len);
     Value::from_fn(ty, |index| lanes[&without(index, &[axis])][index[axis]])
 }
 
@@ -103,19 +95,26 @@ fn inserted(index: &[usize], axis: usize, i: usize) -> Vec<usize> {
 
 /// Sums, over the labels that are not in `out`, of products.
 pub fn contract(x: &Value, y: &Value, a: &[u8], b: &[u8], out: &[u8]) -> Value {
-    let mut sizes = [1usize; 256];
+    let mut sizes = [1; 256];
     a.iter().zip(x.shape()).chain(b.iter().zip(y.shape())).for_each(|(&label, &n)| sizes[usize::from(label)] = n);
-    let size = |labels: &[u8]| labels.iter().map(|&label| sizes[usize::from(label)]).collect::<Vec<_>>();
+    let shape = |labels: &[u8]| labels.iter().map(|&label| sizes[usize::from(label)]).collect::<Vec<_>>();
     let summed: Vec<u8> = a.iter().copied().filter(|label| !out.contains(label)).collect();
-    let inner = indices(&size(&summed));
-    let mut at = [0usize; 256];
-    Value::from_fn(TensorType::real(size(out)), |index| {
-        out.iter().zip(index).for_each(|(&label, &i)| at[usize::from(label)] = i);
-        let product = |index: &Vec<usize>| {
-            summed.iter().zip(index).for_each(|(&label, &i)| at[usize::from(label)] = i);
-            let place = |labels: &[u8]| labels.iter().map(|&label| at[usize::from(label)]).collect::<Vec<_>>();
-            x.at(&place(a)) * y.at(&place(b))
-        };
-        inner.iter().map(product).sum()
+    let inner = shape(&summed);
+    let mut at = [0; 256];
+    let set = |at: &mut [usize; 256], labels: &[u8], index: &[usize]| {
+        labels.iter().zip(index).for_each(|(&label, &i)| at[usize::from(label)] = i);
+    };
+    let element = |value: &Value, labels: &[u8], at: &[usize; 256]| {
+        let position = labels.iter().fold(0, |position, &label| position * sizes[usize::from(label)] + at[usize::from(label)]);
+        value.elements[position]
+    };
+    Value::from_fn(TensorType::real(shape(out)), |outer| {
+        set(&mut at, out, outer);
+        let mut total = 0.0;
+        visit(&inner, |index| {
+            set(&mut at, &summed, index);
+            total += element(x, a, &at) * element(y, b, &at);
+        });
+        total
     })
 }

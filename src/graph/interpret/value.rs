@@ -37,8 +37,9 @@ impl Value {
     }
 
     /// The element at each index given by a function.
-    pub fn from_fn(ty: TensorType, element: impl FnMut(&[usize]) -> f64) -> Value {
-        let elements: Vec<f64> = indices(&ty.shape).iter().map(|index| index.as_slice()).map(element).collect();
+    pub fn from_fn(ty: TensorType, mut element: impl FnMut(&[usize]) -> f64) -> Value {
+        let mut elements = Vec::with_capacity(ty.len());
+        visit(&ty.shape, |index| elements.push(element(index)));
         Value::new(ty, elements)
     }
 
@@ -58,6 +59,10 @@ impl Value {
     /// The only element of a scalar; the first of an array.
     pub fn first(&self) -> f64 {
         self.elements[0]
+    }
+
+    pub fn to_f64(&self) -> Vec<f64> {
+        self.elements.to_vec()
     }
 
     pub fn is_finite(&self) -> bool {
@@ -82,13 +87,19 @@ pub fn position(shape: &[usize], index: &[usize]) -> usize {
     shape.iter().zip(index).fold(0, |position, (&size, &i)| position * size + i)
 }
 
-/// All indices of a shape, in row-major order.
-pub fn indices(shape: &[usize]) -> Vec<Vec<usize>> {
-    let mut all = vec![vec![]];
-    for &size in shape {
-        all = all.iter().flat_map(|index| (0..size).map(move |i| [&index[..], &[i]].concat())).collect();
+/// Calls a function with each index of a shape, in row-major order.
+pub fn visit(shape: &[usize], mut f: impl FnMut(&[usize])) {
+    let mut index = vec![0; shape.len()];
+    for _ in 0..shape.iter().product() {
+        f(&index);
+        for (i, &size) in index.iter_mut().zip(shape).rev() {
+            *i += 1;
+            if *i < size {
+                break;
+            }
+            *i = 0;
+        }
     }
-    all
 }
 
 #[cfg(test)]
@@ -96,11 +107,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn indices_are_row_major() {
-        assert_eq!(indices(&[2, 2]), [[0, 0], [0, 1], [1, 0], [1, 1]]);
-        assert_eq!(indices(&[]), [[0usize; 0]]);
-        assert!(indices(&[3, 0]).is_empty());
-        for (i, index) in indices(&[2, 3, 4]).iter().enumerate() {
+    fn visits_in_row_major_order() {
+        let visited = |shape: &[usize]| {
+            let mut all = vec![];
+            visit(shape, |index| all.push(index.to_vec()));
+            all
+        };
+        assert_eq!(visited(&[2, 2]), [[0, 0], [0, 1], [1, 0], [1, 1]]);
+        assert_eq!(visited(&[]), [[0usize; 0]]);
+        assert!(visited(&[3, 0]).is_empty());
+        for (i, index) in visited(&[2, 3, 4]).iter().enumerate() {
             assert_eq!(position(&[2, 3, 4], index), i);
         }
     }

@@ -1,0 +1,64 @@
+//! Rules of contractions: moves of the operands become labels, and what is no matrix product becomes a loop.
+
+use super::products::as_loop;
+use super::rewriter::{Rewriter, View};
+use crate::base::op::UnaryOp;
+use crate::graph::Op;
+use crate::pass::term::Term;
+
+pub(super) fn contract<'a>(cx: &Rewriter<'a>, x: Term<'a>, y: Term<'a>, labels: [&[u8]; 3]) -> Option<Term<'a>> {
+    let [a, b, out] = labels;
+    if is_loop(x, y, labels) {
+        return Some(as_loop(x, y, labels));
+    }
+    if let Some(found) = moved_operand(cx, x, y, a, b, out) {
+        return Some(found);
+    }
+    // The same rules for the second operand
+    moved_operand(cx, y, x, b, a, out)
+}
+
+/// No matrix product: nothing is summed, or neither operand has an axis of its own.
+fn is_loop(x: Term<'_>, y: Term<'_>, [a, b, out]: [&[u8]; 3]) -> bool {
+    let summed = a.iter().any(|label| !out.contains(label));
+    let long = |ty: Vec<usize>, own: &[u8], other: &[u8]| own.iter().zip(ty).any(|(label, size)| size > 1 && !other.contains(label));
+    !summed || (!long(x.shape(), a, b) && !long(y.shape(), b, a))
+}
+
+fn moved_operand<'a>(cx: &Rewriter<'a>, x: Term<'a>, y: Term<'a>, a: &[u8], b: &[u8], out: &[u8]) -> Option<Term<'a>> {
+    match cx.view(x) {
+        View::Unary(UnaryOp::Neg, inner) => return Some(-inner.contract(y, a, b, out)),
+        View::Scaled(inner, c) => return Some(inner.contract(y, a, b, out) * c),
+        _ => {}
+    }
+    match cx.open(x)? {
+        (Op::Transpose(perm), args) => {
+            let mut labels = vec![0; a.len()];
+            perm.iter().zip(a).for_each(|(&axis, &label)| labels[axis] = label);
+            Some(args[0].contract(y, &labels, b, out))
+        }
+        (Op::Broadcast { axes, .. }, args) => Some(repeated_operand(args[0], &axes, y, [a, b, out], &x.shape())),
+        (Op::Fill { bits, .. }, _) => {
+            let one = x.make(|builder| builder.real(f64::from_bits(bits)));
+            Some(repeated_operand(one, &[], y, [a, b, out], &x.shape()))
+        }
+        _ => None,
+    }
+}
+
+/// `x` stands at `axes` of the labels `a`, whose sizes are given, and is repeated over the others: over those that are summed, `y`
+/// is summed; over those that only the result has, the result is repeated.
+fn repeated_operand<'a>(x: Term<'a>, axes: &[usize], y: Term<'a>, [a, b, out]: [&[u8]; 3], sizes: &[usize]) -> Term<'a> {
+    let own: Vec<u8> = axes.iter().map(|&axis| a[axis]).collect();
+    let summed: Vec<usize> = (0..b.len()).filter(|&j| !out.contains(&b[j]) && !own.contains(&b[j])).collect();
+    let rest: Vec<u8> = b.iter().copied().filter(|label| out.contains(label) || own.contains(label)).collect();
+    let kept: Vec<usize> = (0..out.len()).filter(|&i| own.contains(&out[i]) || rest.contains(&out[i])).collect();
+    let labels: Vec<u8> = kept.iter().map(|&i| out[i]).collect();
+    let sizes_of_y = y.shape();
+    let size = |label: &u8| match a.iter().position(|l| l == label) {
+        Some(i) => sizes[i],
+        None => b.iter().position(|l| l == label).map_or(1, |j| sizes_of_y[j]),
+    };
+    let shape: Vec<usize> = out.iter().map(size).collect();
+    x.contract(y.sum(&summed), &own, &rest, &labels).broadcast(&shape, &kept)
+}

@@ -1,0 +1,67 @@
+//! Where plans come from: a program is optimised and compiled for one device, precision and number of threads.
+
+use crate::algebra::{InputRole, Program};
+use crate::backend::{self, Plan, PlanOptions, Precision};
+use crate::base::Diagnostic;
+use crate::pass;
+use std::time::{Duration, Instant};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Device {
+    #[default]
+    Cpu,
+    /// The reference interpreter: slow, in f64, the definition
+    Interpreter,
+}
+
+/// How programs of one run are compiled and seeded.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub device: Device,
+    pub precision: Precision,
+    pub threads: usize,
+    pub seed: u32,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        Engine { device: Device::Cpu, precision: Precision::F32, threads, seed: 0 }
+    }
+}
+
+/// A plan with the meaning of its inputs.
+pub struct Compiled {
+    pub plan: Box<dyn Plan>,
+    pub inputs: Vec<InputRole>,
+    pub compile_time: Duration,
+}
+
+impl Engine {
+    /// `in_place`: pairs of an input and the output that replaces it.
+    pub fn compile(&self, program: Program, in_place: Vec<(usize, usize)>) -> Result<Compiled, Diagnostic> {
+        let start = Instant::now();
+        let graph = pass::optimise(program.graph)?;
+        let options = PlanOptions { precision: self.precision, threads: self.threads, in_place };
+        let plan = match self.device {
+            Device::Cpu => backend::cpu::compile(&graph, &options)?,
+            Device::Interpreter => backend::interpreter::compile(&graph, &options)?,
+        };
+        let mut compiled = Compiled { plan, inputs: program.inputs, compile_time: start.elapsed() };
+        compiled.write(&InputRole::Seed, &[f64::from(self.seed)]);
+        Ok(compiled)
+    }
+}
+
+impl Compiled {
+    pub fn position(&self, role: &InputRole) -> Option<usize> {
+        self.inputs.iter().position(|input| input == role)
+    }
+
+    /// Writes a small input, if the program has it.
+    pub fn write(&mut self, role: &InputRole, values: &[f64]) {
+        if let Some(index) = self.position(role) {
+            self.plan.write_input(index, values);
+        }
+    }
+}

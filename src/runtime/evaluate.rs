@@ -1,0 +1,114 @@
+//! Expressions at given parameters: for each row, averaged over rows, or drawn.
+
+use super::dataset::Dataset;
+use super::engine::{Compiled, Engine};
+use super::parameters::{self, Parameters};
+use crate::algebra::{self, InputRole};
+use crate::base::diagnostic::{At, Result};
+use crate::check::model::{Expr, Model};
+
+/// Rows are evaluated in parts of this many; the result does not depend on it.
+const PART: usize = 100;
+
+/// One output of an expression (a tuple has several).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Values {
+    /// Of one row's value
+    pub shape: Vec<usize>,
+    /// One value after another
+    pub values: Vec<f64>,
+    /// How many rows; none if the value does not depend on rows
+    pub rows: Option<usize>,
+}
+
+impl Values {
+    /// The mean over rows, element by element.
+    pub fn mean(&self) -> Vec<f64> {
+        let Some(rows) = self.rows else { return self.values.clone() };
+        let width = self.values.len() / rows.max(1);
+        let sum = |element: usize| (0..rows).map(|row| self.values[row * width + element]).sum::<f64>();
+        (0..width).map(|element| sum(element) / rows as f64).collect()
+    }
+
+    /// The standard error of the mean over rows of a scalar.
+    pub fn standard_error(&self) -> Option<f64> {
+        let rows = self.rows.filter(|&n| n > 1 && self.values.len() == n)?;
+        let mean = self.mean()[0];
+        let variance = self.values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (rows - 1) as f64;
+        Some((variance / rows as f64).sqrt())
+    }
+}
+
+/// An expression at the parameters, for the given rows of the data if it depends on them.
+pub fn evaluate(
+    model: &Model,
+    expr: &Expr,
+    dataset: &Dataset,
+    rows: &[u32],
+    parameters: &Parameters,
+    engine: &Engine,
+) -> Result<Vec<Values>> {
+    if dataset.counts.is_empty() || !algebra::mentions_data(model, expr) {
+        let evaluated = algebra::lower_expression(model, expr, &dataset.counts, None).at(expr.span)?;
+        let mut compiled = engine.compile(evaluated.program, vec![])?;
+        parameters::bind(&mut compiled, parameters);
+        compiled.plan.run();
+        return Ok((0..evaluated.by_row.len()).map(|i| whole(&compiled, i)).collect());
+    }
+    let part = rows.len().min(PART);
+    let evaluated = algebra::lower_expression(model, expr, &dataset.counts, Some(part)).at(expr.span)?;
+    let by_row = evaluated.by_row;
+    let mut compiled = engine.compile(evaluated.program, vec![])?;
+    parameters::bind(&mut compiled, parameters);
+    bind_data(&mut compiled, dataset);
+    run_in_parts(&mut compiled, rows, part, &by_row)
+}
+
+/// Independent draws of an expression, numbered from 0.
+pub fn sample(model: &Model, expr: &Expr, draws: usize, parameters: &Parameters, engine: &Engine) -> Result<Vec<Values>> {
+    let part = draws.min(4096);
+    let evaluated = algebra::lower_sample(model, expr, part).at(expr.span)?;
+    let by_row = evaluated.by_row;
+    let mut compiled = engine.compile(evaluated.program, vec![])?;
+    parameters::bind(&mut compiled, parameters);
+    let rows: Vec<u32> = (0..draws as u32).collect();
+    run_in_parts(&mut compiled, &rows, part, &by_row)
+}
+
+pub fn bind_data(compiled: &mut Compiled, dataset: &Dataset) {
+    for (index, role) in compiled.inputs.iter().enumerate() {
+        if let InputRole::Data(var) = role
+            && let Some(table) = dataset.tables.get(var)
+        {
+            compiled.plan.set_input(index, table.clone());
+        }
+    }
+}
+
+fn whole(compiled: &Compiled, output: usize) -> Values {
+    let tensor = compiled.plan.output(output);
+    Values { shape: tensor.shape().to_vec(), values: tensor.to_f64(), rows: None }
+}
+
+/// The last part is filled up with repetitions, whose results are dropped.
+fn run_in_parts(compiled: &mut Compiled, rows: &[u32], part: usize, by_row: &[bool]) -> Result<Vec<Values>> {
+    let mut results: Vec<Option<Values>> = vec![None; by_row.len()];
+    for chunk in rows.chunks(part) {
+        let mut numbers: Vec<f64> = chunk.iter().map(|&row| f64::from(row)).collect();
+        numbers.resize(part, numbers[0]);
+        compiled.write(&InputRole::Rows, &numbers);
+        compiled.plan.run();
+        for (output, result) in results.iter_mut().enumerate() {
+            if !by_row[output] {
+                result.get_or_insert_with(|| whole(compiled, output));
+                continue;
+            }
+            let tensor = compiled.plan.output(output);
+            let shape = tensor.shape()[1..].to_vec();
+            let width: usize = shape.iter().product();
+            let all = result.get_or_insert(Values { shape, values: vec![], rows: Some(rows.len()) });
+            all.values.extend(&tensor.to_f64()[..chunk.len() * width]);
+        }
+    }
+    Ok(results.into_iter().flatten().collect())
+}

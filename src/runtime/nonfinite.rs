@@ -1,0 +1,75 @@
+//! Which source expression first became infinite or not a number: the step is run again by the reference interpreter, node by node.
+
+use super::engine::Compiled;
+use crate::algebra::InputRole;
+use crate::base::{Code, Diagnostic, Span};
+use crate::check::model::Model;
+use crate::graph::interpret::{Value, interpret_observed};
+use crate::graph::{Graph, Op};
+
+/// The first node, in order of evaluation, that made a bad value out of good ones.
+struct Origin {
+    span: Span,
+    op: String,
+    operands: Vec<String>,
+    /// NaN rather than infinite
+    nan: bool,
+}
+
+/// `graph`: the step before optimisation, in which every node knows its source. `which`: the loss that is not finite.
+pub fn explain(model: &Model, graph: &Graph, compiled: &Compiled, which: usize, step: u64) -> Diagnostic {
+    for (index, role) in compiled.inputs.iter().enumerate() {
+        if let InputRole::Param(id) = role
+            && compiled.plan.input(index).to_f64().iter().any(|v| !v.is_finite())
+        {
+            let param = &model.params[*id];
+            return Diagnostic::new(Code::NonFinite, format!("parameter `{}` is no longer finite in step {step}", param.path))
+                .label(param.span, "its gradient overflowed in the step before")
+                .help("lower the learning rate, or bound the gradient with `clip: 1`");
+        }
+    }
+    let inputs: Vec<Value> =
+        graph.inputs.iter().enumerate().map(|(i, input)| Value::new(input.ty.clone(), compiled.plan.input(i).to_f64())).collect();
+    // Only the loss: optimiser updates do not make it.
+    let mut loss = graph.clone();
+    loss.outputs = vec![graph.outputs[which]];
+    let mut origin: Option<Origin> = None;
+    interpret_observed(&loss, &inputs, &mut |id, operands, result| {
+        let node = loss.node(id);
+        let bad = !result.is_finite() && !matches!(node.op, Op::Fill { .. } | Op::Literal(_) | Op::Input(_));
+        if !bad || operands.iter().any(|operand| !operand.is_finite()) {
+            return;
+        }
+        let nan = result.elements.iter().any(|v| v.is_nan());
+        if origin.as_ref().is_none_or(|first| nan && !first.nan) {
+            let operands = operands.iter().map(|operand| range(operand)).collect();
+            origin = Some(Origin { span: node.span, op: format!("{:?}", node.op), operands, nan });
+        }
+    });
+    let message = format!("the loss became infinite or not a number in step {step}");
+    let diagnostic = Diagnostic::new(Code::NonFinite, message);
+    match origin {
+        Some(origin) => {
+            let what = if origin.nan { "not a number" } else { "infinite" };
+            let operands = origin.operands.join(" and ");
+            diagnostic
+                .label(origin.span, format!("first {what} here: {} of {operands}", operation(&origin.op)))
+                .help("keep the operands inside the domain, lower the learning rate, or bound the gradient with `clip: 1`")
+        }
+        None => diagnostic
+            .label(graph.node(graph.outputs[which]).span, "a value lies outside the support of its distribution, or overflowed in f32")
+            .help("compare with `--precision f64`"),
+    }
+}
+
+/// `Unary(Log)` -> `log`
+fn operation(op: &str) -> String {
+    let name = op.split(['(', ')', '{', ' ']).find(|part| !part.is_empty() && !["Unary", "Binary"].contains(part)).unwrap_or(op);
+    name.to_lowercase()
+}
+
+fn range(value: &Value) -> String {
+    let low = value.elements.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = value.elements.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if low == high { format!("{low:.4}") } else { format!("values from {low:.4} to {high:.4}") }
+}

@@ -1,0 +1,295 @@
+//! Training: the blocks of a file in order, one compiled plan a step; checkpoints from which a run goes on bit for bit.
+
+use super::checkpoint::Checkpoint;
+use super::dataset::Dataset;
+use super::engine::{Compiled, Engine};
+use super::evaluate::bind_data;
+use super::nonfinite;
+use super::parameters::{self, Parameters};
+use super::shuffle::Batches;
+use crate::algebra::{self, InputRole, StepProgram, tensor_type};
+use crate::backend::Tensor;
+use crate::base::diagnostic::{At, Result};
+use crate::base::{Code, Diagnostic};
+use crate::check::model::{Model, ParamId, Settings, Train};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Steps of a block that says neither `steps` nor `epochs`.
+const DEFAULT_STEPS: u64 = 1000;
+const DEFAULT_EPOCHS: u64 = 10;
+
+/// Where a run stands: everything that the next step depends on besides the file and the data.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// The block that is running, and how many of its steps are done
+    pub block: usize,
+    pub step: u64,
+    pub parameters: Parameters,
+    pub averages: Parameters,
+    /// Optimiser state by (which `maximize`/`minimize`, parameter, which of its states)
+    pub optimiser: BTreeMap<(usize, ParamId, usize), Tensor>,
+}
+
+impl State {
+    pub fn new(parameters: Parameters) -> State {
+        State { parameters, ..State::default() }
+    }
+
+    /// What metrics and samples are computed with: the moving averages where the file asks for them.
+    pub fn trained(&self) -> Parameters {
+        let mut parameters = self.parameters.clone();
+        parameters.extend(self.averages.iter().map(|(id, tensor)| (*id, tensor.clone())));
+        parameters
+    }
+
+    pub fn to_checkpoint(&self, model: &Model, fingerprint: &str) -> Checkpoint {
+        let path = |id: &ParamId| &model.params[*id].path;
+        let mut tensors = BTreeMap::new();
+        tensors.extend(self.parameters.iter().map(|(id, tensor)| (format!("param/{}", path(id)), tensor.clone())));
+        tensors.extend(self.averages.iter().map(|(id, tensor)| (format!("average/{}", path(id)), tensor.clone())));
+        tensors.extend(self.optimiser.iter().map(|((goal, id, state), t)| (format!("optimiser/{goal}/{state}/{}", path(id)), t.clone())));
+        let metadata = [("block", self.block.to_string()), ("step", self.step.to_string()), ("model", fingerprint.to_owned())];
+        Checkpoint { tensors, metadata: metadata.map(|(k, v)| (k.to_owned(), v)).into() }
+    }
+
+    /// # Errors
+    /// `Checkpoint` where the file belongs to another model or other settings.
+    pub fn from_checkpoint(model: &Model, checkpoint: &Checkpoint, fingerprint: &str, engine: &Engine) -> Result<State> {
+        let entry = |name: &str| checkpoint.metadata.get(name).map(String::as_str);
+        if entry("model") != Some(fingerprint) {
+            return Err(Diagnostic::new(Code::Checkpoint, "the run in this folder was of another model, other data or other settings")
+                .help("resume with the file, the seed and the --set values that the run was started with, or choose another --out"));
+        }
+        let number = |name: &str| entry(name).and_then(|text| text.parse().ok()).ok_or_else(|| damaged(name));
+        let mut state = State { block: number("block")? as usize, step: number("step")?, ..State::default() };
+        let by_path: BTreeMap<&str, ParamId> = model.params.iter().map(|(id, param)| (param.path.as_str(), id)).collect();
+        let find = |path: &str| by_path.get(path).copied().ok_or_else(|| damaged(path));
+        for (name, tensor) in &checkpoint.tensors {
+            let tensor = parameters::in_precision(tensor, engine);
+            match name.split('/').collect::<Vec<_>>()[..] {
+                ["param", path] => state.parameters.insert(find(path)?, tensor),
+                ["average", path] => state.averages.insert(find(path)?, tensor),
+                ["optimiser", goal, index, path] => {
+                    let numbers = (goal.parse().map_err(|_| damaged(name))?, find(path)?, index.parse().map_err(|_| damaged(name))?);
+                    state.optimiser.insert(numbers, tensor)
+                }
+                _ => return Err(damaged(name)),
+            };
+        }
+        Ok(state)
+    }
+}
+
+fn damaged(what: &str) -> Diagnostic {
+    Diagnostic::new(Code::Checkpoint, format!("the checkpoint's entry `{what}` cannot be understood")).help("train anew")
+}
+
+/// What a run tells whoever started it, after every step.
+pub struct Progress<'a> {
+    pub block: usize,
+    pub step: u64,
+    pub steps: u64,
+    pub steps_per_epoch: Option<u64>,
+    /// Each `maximize`/`minimize` of the block: its value on this step's rows, with the sign that the file gives it
+    pub values: &'a [f64],
+}
+
+/// Whether training goes on after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    Continue,
+    /// Hand the state out to be saved, then continue
+    Save,
+    /// Hand the state out and stop
+    Stop,
+}
+
+pub trait Observer {
+    fn step(&mut self, progress: &Progress<'_>) -> Control;
+    fn save(&mut self, state: &State) -> Result<()>;
+}
+
+/// How long the first steps took, for benchmarks.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Timing {
+    /// Algebra, derivatives, passes and native code of the last block
+    pub compile: Duration,
+    /// When the first step of the last block was done
+    pub first_step: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Finished,
+    Stopped,
+}
+
+pub struct Training<'a> {
+    pub model: &'a Model,
+    pub dataset: &'a Dataset,
+    pub engine: &'a Engine,
+    /// Replaces the number of steps of every block
+    pub steps: Option<u64>,
+    pub timing: Timing,
+}
+
+impl Training<'_> {
+    /// Runs all blocks from where the state stands.
+    pub fn run(&mut self, state: &mut State, observer: &mut dyn Observer) -> Result<Outcome> {
+        while state.block < self.model.trains.len() {
+            let block = &self.model.trains[state.block];
+            if self.run_block(block, state, observer).at(block.span)? == Outcome::Stopped {
+                return Ok(Outcome::Stopped);
+            }
+            state.block += 1;
+            state.step = 0;
+            state.optimiser.clear();
+        }
+        observer.save(state)?;
+        Ok(Outcome::Finished)
+    }
+
+    fn run_block(&mut self, block: &Train, state: &mut State, observer: &mut dyn Observer) -> Result<Outcome> {
+        let start = Instant::now();
+        let mut batches = self.batches(&block.settings, state.block)?;
+        let steps = self.steps_of(&block.settings, batches.as_ref());
+        let rows = match (&batches, self.dataset.counts.is_empty()) {
+            (Some(_), _) => block.settings.batch,
+            (None, false) => Some(self.dataset.split.train.len()),
+            (None, true) => block.settings.batch,
+        };
+        let program = algebra::lower_step(self.model, block, &self.dataset.counts, rows)?;
+        let mut stepper = Stepper::new(program, self, state)?;
+        if let (None, Some(rows)) = (&batches, rows) {
+            let numbers: Vec<f64> = match self.dataset.counts.is_empty() {
+                true => (0..rows).map(|i| i as f64).collect(),
+                false => self.dataset.split.train.iter().map(|&row| f64::from(row)).collect(),
+            };
+            stepper.compiled.write(&InputRole::Rows, &numbers);
+        }
+        self.timing.compile = start.elapsed();
+
+        let mut numbers = vec![0.0; rows.unwrap_or(0)];
+        while state.step < steps {
+            if let Some(batches) = &mut batches {
+                numbers.iter_mut().zip(batches.rows(state.step)).for_each(|(to, &row)| *to = f64::from(row));
+                stepper.compiled.write(&InputRole::Rows, &numbers);
+            }
+            // Blocks of one file draw different numbers.
+            stepper.step(state.step + 1 + ((state.block as u64) << 26))?;
+            if self.timing.first_step.is_none() {
+                self.timing.first_step = Some(Instant::now());
+            }
+            if let Some(which) = stepper.values.iter().position(|value| !value.is_finite()) {
+                let diagnostic = nonfinite::explain(self.model, &stepper.source, &stepper.compiled, which, state.step + 1);
+                stepper.read_back(state);
+                observer.save(state)?;
+                return Err(diagnostic);
+            }
+            state.step += 1;
+            let steps_per_epoch = batches.as_ref().map(Batches::steps_per_epoch);
+            let progress = Progress { block: state.block, step: state.step, steps, steps_per_epoch, values: &stepper.values };
+            let control = observer.step(&progress);
+            if control != Control::Continue {
+                stepper.read_back(state);
+                observer.save(state)?;
+            }
+            if control == Control::Stop {
+                return Ok(Outcome::Stopped);
+            }
+        }
+        stepper.read_back(state);
+        Ok(Outcome::Finished)
+    }
+
+    fn batches(&self, settings: &Settings, block: usize) -> Result<Option<Batches>> {
+        if self.dataset.counts.is_empty() {
+            return Ok(None);
+        }
+        let batch = settings.batch.map(|batch| Batches::new(self.dataset.split.train.clone(), batch, self.engine.seed, block as u32));
+        batch.transpose()
+    }
+
+    fn steps_of(&self, settings: &Settings, batches: Option<&Batches>) -> u64 {
+        let epoch = batches.map_or(1, Batches::steps_per_epoch);
+        match (self.steps, settings.steps, settings.epochs) {
+            (Some(steps), _, _) | (None, Some(steps), _) => steps,
+            (None, None, Some(epochs)) => epochs * epoch,
+            (None, None, None) if batches.is_some() => DEFAULT_EPOCHS * epoch,
+            (None, None, None) => DEFAULT_STEPS,
+        }
+    }
+}
+
+/// A compiled step with its state in place.
+struct Stepper {
+    compiled: Compiled,
+    /// Before optimisation, for explanations
+    source: crate::graph::Graph,
+    negated: Vec<bool>,
+    updates: Vec<InputRole>,
+    values: Vec<f64>,
+}
+
+impl Stepper {
+    fn new(step: StepProgram, training: &Training<'_>, state: &mut State) -> Result<Stepper> {
+        let StepProgram { program, negated, updates, state_starts } = step;
+        let source = program.graph.clone();
+        let losses = negated.len();
+        let position = |role: &InputRole| program.inputs.iter().position(|input| input == role);
+        let in_place = updates.iter().enumerate().filter_map(|(i, role)| Some((position(role)?, losses + i))).collect();
+        let mut compiled = training.engine.compile(program, in_place)?;
+        parameters::bind(&mut compiled, &state.parameters);
+        bind_data(&mut compiled, training.dataset);
+        for (role, ty, start) in state_starts {
+            let InputRole::State(goal, id, index) = role else { continue };
+            let fresh = || Tensor::new(ty.clone(), training.engine.precision, std::iter::repeat_n(start, ty.len()));
+            let tensor = state.optimiser.get(&(goal, id, index)).cloned().unwrap_or_else(fresh);
+            if let Some(at) = compiled.position(&role) {
+                compiled.plan.set_input(at, tensor);
+            }
+        }
+        for (at, role) in compiled.inputs.clone().into_iter().enumerate() {
+            if let InputRole::Average(id) = role {
+                let start = state.averages.get(&id).or(state.parameters.get(&id)).cloned();
+                let start = start.ok_or_else(|| Diagnostic::internal("a moving average of nothing"))?;
+                tensor_type(&training.model.params[id].ty)?;
+                compiled.plan.set_input(at, start);
+            }
+        }
+        // The plan owns these now: only then are they updated in place without a copy.
+        state.optimiser.clear();
+        Ok(Stepper { compiled, source, values: vec![0.0; losses], negated, updates })
+    }
+
+    fn step(&mut self, number: u64) -> Result<()> {
+        self.compiled.write(&InputRole::Step, &[number as f64]);
+        self.compiled.plan.run();
+        for (i, value) in self.values.iter_mut().enumerate() {
+            let loss = self.compiled.plan.output(i).first();
+            *value = if self.negated[i] { -loss } else { loss };
+        }
+        Ok(())
+    }
+
+    /// Copies parameters and optimiser state out of the plan.
+    fn read_back(&self, state: &mut State) {
+        for role in &self.updates {
+            let Some(index) = self.compiled.position(role) else { continue };
+            let tensor = self.compiled.plan.input(index).clone();
+            match role {
+                InputRole::Param(id) => {
+                    state.parameters.insert(*id, tensor);
+                }
+                InputRole::Average(id) => {
+                    state.averages.insert(*id, tensor);
+                }
+                InputRole::State(goal, id, index) => {
+                    state.optimiser.insert((*goal, *id, *index), tensor);
+                }
+                InputRole::Data(_) | InputRole::Rows | InputRole::Seed | InputRole::Step => {}
+            }
+        }
+    }
+}
