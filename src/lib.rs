@@ -5,6 +5,7 @@ pub mod backend;
 pub mod base;
 pub mod check;
 pub mod graph;
+pub mod kernel;
 pub mod pass;
 pub mod report;
 pub mod runtime;
