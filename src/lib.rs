@@ -4,6 +4,8 @@ pub mod algebra;
 pub mod backend;
 pub mod base;
 pub mod check;
+pub mod command;
+pub mod driver;
 pub mod graph;
 pub mod kernel;
 pub mod pass;

@@ -5,9 +5,9 @@
 //! Evaluation order is free: operations have no effects, and random numbers are functions of their operands.
 //!
 //! - [`builder`]: the only way to make nodes; infers types, shares equal nodes
-//! - [`verify`]: judges a whole graph
-//! - [`print`], [`parse`]: a text form, `%3 = add %1 %2 : Real[4]`
-//! - [`interpret`]: the definition of every operation, in f64
+//! - [`mod@verify`]: judges a whole graph
+//! - [`mod@print`], [`mod@parse`]: a text form, `%3 = add %1 %2 : Real[4]`
+//! - [`mod@interpret`]: the definition of every operation, in f64
 
 use crate::base::Span;
 use crate::base::op::DType;

@@ -115,17 +115,17 @@ pub enum Op {
         out: Vec<u8>,
     },
 
-    /// (x: B ++ [n] ++ R, index: Int B ++ I) -> B ++ I ++ R, with |B| = `batch`. An index outside 0..n is clamped
+    /// `(x: B ++ [n] ++ R, index: Int B ++ I) -> B ++ I ++ R`, with |B| = `batch`. An index outside 0..n is clamped
     Gather {
         batch: usize,
     },
-    /// (index: Int B ++ I, y: B ++ I ++ R) -> B ++ [n] ++ R: sums of the y that fall on each place. Indices outside are clamped
+    /// `(index: Int B ++ I, y: B ++ I ++ R) -> B ++ [n] ++ R`: sums of the y that fall on each place. Indices outside are clamped
     ScatterAdd {
         batch: usize,
         size: usize,
     },
 
-    /// (seed: Int[], step: Int[], turn: Int[], rows: Int[r]) -> [r] ++ shape; Philox4x32-10 with key (seed, site) and
+    /// `(seed: Int[], step: Int[], turn: Int[], rows: Int[r]) -> [r] ++ shape`; Philox4x32-10 with key (seed, site) and
     /// counter (element / 4, row, step, turn), element the row-major position inside `shape`; word element mod 4.
     /// `Normal` uses words (0, 1) for elements 0 and 1 of each block (cosine, sine) and (2, 3) for 2 and 3
     Random {

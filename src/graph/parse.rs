@@ -1,4 +1,4 @@
-//! Text -> graph: reads what [`super::print`] writes. `//` starts a comment. Types are taken as written; [`super::verify`] judges them.
+//! Text -> graph: reads what [`print`](super::print()) writes. `//` starts a comment. Types are taken as written; [`verify`](super::verify()) judges them.
 
 use super::print::snake_case;
 use super::{Graph, GraphInput, Literal, Node, NodeId, Op, TensorType};

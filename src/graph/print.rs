@@ -1,4 +1,4 @@
-//! Graph -> text, read back by [`super::parse`].
+//! Graph -> text, read back by [`parse`](super::parse()).
 //!
 //! ```text
 //! input x : Real[4]

@@ -28,6 +28,13 @@ impl MetricsLog {
         Ok(MetricsLog { path: path.to_owned(), file })
     }
 
+    /// Appends a line without a step, such as the final metrics, to an existing log.
+    pub fn append_to(path: &Path, fields: &[(&str, Value)]) -> Result<()> {
+        let fields: serde_json::Map<String, Value> = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let mut file = OpenOptions::new().append(true).create(true).open(path).map_err(|error| unwritable(path, &error))?;
+        writeln!(file, "{}", Value::Object(fields)).map_err(|error| unwritable(path, &error))
+    }
+
     /// Appends `{"step": …, fields…}` in this order. A number that is not finite is written as null.
     pub fn append(&mut self, step: u64, fields: &[(&str, Value)]) -> Result<()> {
         let mut line = format!("{{\"step\":{step}");

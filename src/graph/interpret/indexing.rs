@@ -4,7 +4,7 @@ use super::Value;
 use super::value::{position, visit};
 use crate::graph::TensorType;
 
-/// (x: B ++ [n] ++ R, index: B ++ I) -> B ++ I ++ R
+/// `(x: B ++ [n] ++ R, index: B ++ I) -> B ++ I ++ R`
 pub fn gather(x: &Value, index: &Value, batch: usize) -> Value {
     let rank = index.ty.rank();
     let shape = [index.shape(), &x.shape()[batch + 1..]].concat();
@@ -15,7 +15,7 @@ pub fn gather(x: &Value, index: &Value, batch: usize) -> Value {
     })
 }
 
-/// (index: B ++ I, y: B ++ I ++ R) -> B ++ [size] ++ R
+/// `(index: B ++ I, y: B ++ I ++ R) -> B ++ [size] ++ R`
 pub fn scatter_add(index: &Value, y: &Value, batch: usize, size: usize) -> Value {
     let rank = index.ty.rank();
     let shape = [&y.shape()[..batch], &[size], &y.shape()[rank..]].concat();

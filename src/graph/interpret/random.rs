@@ -5,7 +5,7 @@ use crate::base::op::RandomKind;
 use crate::base::philox::Stream;
 use crate::graph::TensorType;
 
-/// (seed, step, turn, rows: [r]) -> [r] ++ shape. Keys count modulo 2^32.
+/// `(seed, step, turn, rows: [r]) -> [r] ++ shape`. Keys count modulo 2^32.
 pub fn random(kind: RandomKind, site: u32, shape: &[usize], keys: [&Value; 4]) -> Value {
     let [seed, step, turn, rows] = keys;
     let stream = Stream { seed: word(seed.first()), site, step: word(step.first()), turn: word(turn.first()) };

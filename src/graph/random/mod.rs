@@ -151,9 +151,14 @@ impl<'a> Generator<'a> {
         (0..len).map(|_| self.source.real()).collect()
     }
 
+    /// Up to three short axes; now and then one is longer than any vector register.
     fn shape(&mut self) -> Vec<usize> {
         let rank = self.source.below(4);
-        (0..rank).map(|_| 1 + self.source.below(5)).collect()
+        let mut shape: Vec<usize> = (0..rank).map(|_| 1 + self.source.below(5)).collect();
+        if rank > 0 && self.source.below(6) == 0 {
+            shape[rank - 1] = 17 + self.source.below(20);
+        }
+        shape
     }
 
     fn dtype(&mut self) -> DType {

@@ -1,7 +1,15 @@
 //! Which nodes a derivative passes through.
 
 use crate::base::op::DType;
-use crate::graph::{Graph, NodeId, Op};
+use crate::graph::{Builder, Graph, NodeId, Op};
+use std::cell::RefCell;
+
+/// For each node up to the last of `targets`, whether it depends on one of `wrt` and leads to one of `targets`.
+pub(super) fn between(b: &RefCell<Builder>, wrt: &[NodeId], targets: &[NodeId]) -> Vec<bool> {
+    let Some(&last) = targets.iter().max() else { return vec![] };
+    let b = b.borrow();
+    leads(b.graph(), targets, &depends(b.graph(), wrt, last))
+}
 
 /// For each node up to `last`, whether its value depends, through real numbers, on that of one of `wrt`.
 pub(super) fn depends(graph: &Graph, wrt: &[NodeId], last: NodeId) -> Vec<bool> {

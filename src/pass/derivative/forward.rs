@@ -5,6 +5,7 @@ use crate::base::Diagnostic;
 use crate::base::diagnostic::At;
 use crate::base::op::ReduceOp;
 use crate::graph::{Builder, Node, NodeId, Op};
+use crate::pass::simplify::simplify_between;
 use crate::pass::term::Term;
 use std::cell::RefCell;
 
@@ -16,10 +17,10 @@ pub(super) fn tangents(
     outputs: &[NodeId],
     directions: &[(NodeId, NodeId)],
 ) -> Result<Vec<Option<NodeId>>, Diagnostic> {
-    let Some(&last) = outputs.iter().max() else { return Ok(vec![]) };
     let wrt: Vec<NodeId> = directions.iter().map(|(node, _)| *node).collect();
-    let depends = activity::depends(b.borrow().graph(), &wrt, last);
-    let active = activity::leads(b.borrow().graph(), outputs, &depends);
+    let active = activity::between(b, &wrt, outputs);
+    let outputs = simplify_between(b, &wrt, &active, outputs);
+    let active = activity::between(b, &wrt, &outputs);
 
     let mut found: Tangents<'_> = vec![None; active.len()];
     for &(node, tangent) in directions.iter().filter(|(node, _)| node.index() < active.len()) {

@@ -5,6 +5,7 @@ use crate::base::Diagnostic;
 use crate::base::diagnostic::At;
 use crate::base::op::{DType, ReduceOp};
 use crate::graph::{Builder, Node, NodeId, Op};
+use crate::pass::simplify::simplify_between;
 use crate::pass::term::Term;
 use std::cell::RefCell;
 
@@ -13,13 +14,13 @@ type Cotangents<'a> = Vec<Option<Term<'a>>>;
 /// The cotangent of each node of `wrt`, given those of some results as (result, cotangent) pairs. `None` is zero.
 pub(super) fn cotangents(b: &RefCell<Builder>, seeds: &[(NodeId, NodeId)], wrt: &[NodeId]) -> Result<Vec<Option<NodeId>>, Diagnostic> {
     let targets: Vec<NodeId> = seeds.iter().map(|(target, _)| *target).collect();
-    let Some(&last) = targets.iter().max() else { return Ok(vec![None; wrt.len()]) };
-    let depends = activity::depends(b.borrow().graph(), wrt, last);
-    let active = activity::leads(b.borrow().graph(), &targets, &depends);
+    let active = activity::between(b, wrt, &targets);
+    let targets = simplify_between(b, wrt, &active, &targets);
+    let active = activity::between(b, wrt, &targets);
 
     let mut found: Cotangents<'_> = vec![None; active.len()];
-    for &(target, seed) in seeds {
-        add(&mut found[target.index()], Term::new(b, seed));
+    for (target, (_, seed)) in targets.iter().zip(seeds) {
+        add(&mut found[target.index()], Term::new(b, *seed));
     }
     let span = b.borrow().span;
     // The cotangents of the results of control nodes, by node

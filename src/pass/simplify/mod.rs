@@ -15,13 +15,14 @@ mod control;
 mod elementwise;
 mod indexing;
 mod live;
+mod merge;
 mod products;
 mod reductions;
 mod rewriter;
 mod shape;
 mod stable;
 
-pub use live::{merge_scans, sweep};
+pub use live::sweep;
 
 /// Rounds over a whole graph; one or two reach the fixpoint of what occurs in practice.
 const ROUNDS: usize = 4;
@@ -29,7 +30,7 @@ const ROUNDS: usize = 4;
 /// The same function with fewer and better operations, sub-graphs included. `Stop` disappears: derivatives come before.
 pub fn simplify(mut graph: Graph) -> Result<Graph, Diagnostic> {
     for _ in 0..ROUNDS {
-        let next = sweep(&round(&graph)?);
+        let next = sweep(&round(&merge::merge_scans(graph.clone())?)?);
         if next == graph {
             return Ok(next);
         }

@@ -92,7 +92,7 @@ impl<'a> Rewriter<'a> {
     fn rewritten(&self, id: NodeId) -> NodeId {
         let (op, args) = self.parts(id);
         let simple: Vec<NodeId> = match op {
-            Op::Project(_) | Op::Input(_) => return id,
+            Op::Input(_) => return id,
             _ => args.iter().map(|&arg| self.simplest(arg)).collect(),
         };
         let current = if simple == args { id } else { self.b.borrow_mut().push(op.clone(), &simple) };

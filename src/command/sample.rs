@@ -1,0 +1,147 @@
+//! `tilde sample FILE --from DIR`: what the file's `sample` declarations say, as pictures or arrays.
+
+use super::{Context, EngineArguments, Failure, FileArguments, run_folder};
+use crate::backend::{Precision, Tensor};
+use crate::base::diagnostic::{At, Result};
+use crate::base::{Code, Diagnostic};
+use crate::check::model::{Model, Picture, Sample};
+use crate::graph::TensorType;
+use crate::report::picture;
+use crate::runtime::dataset::Dataset;
+use crate::runtime::engine::Engine;
+use crate::runtime::evaluate::{self, Values};
+use crate::runtime::output;
+use crate::runtime::parameters::Parameters;
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub file: FileArguments,
+    /// The folder of a run
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// How many draws [default: 64 images, 2000 points]
+    #[arg(short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub n: Option<u32>,
+    /// A .png picture or a .npy array [default: pictures in the folder of the run]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Only the sample of this name
+    #[arg(long)]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub engine: EngineArguments,
+}
+
+pub fn execute(arguments: &Arguments, context: &mut Context) -> std::result::Result<(), Failure> {
+    let compiled = context.compile(&arguments.file, None)?;
+    let model = &compiled.model;
+    let chosen: Vec<&Sample> = model.samples.iter().filter(|s| arguments.name.as_ref().is_none_or(|name| *name == s.name)).collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = model.samples.iter().map(|sample| sample.name.as_str()).collect();
+        let message =
+            if names.is_empty() { "the file has no `sample`".to_owned() } else { format!("the samples are {}", names.join(", ")) };
+        return Err(Failure::CommandLine(message));
+    }
+    if arguments.out.is_some() && chosen.len() > 1 {
+        return Err(Failure::CommandLine("several samples do not fit one file: choose one with --name".into()));
+    }
+    let engine = arguments.engine.engine(None)?;
+    let dataset = Dataset::load(model, &compiled.folder, engine.seed, engine.precision).map_err(|e| Failure::Program(e.into()))?;
+    let parameters = run_folder::trained_parameters(model, &arguments.from, &engine).map_err(Failure::running)?;
+    for sample in chosen {
+        let drawn = draw(model, sample, arguments.n, &dataset, &parameters, &engine).map_err(Failure::running)?;
+        let path = match &arguments.out {
+            Some(path) => path.clone(),
+            None => arguments.from.join(format!("{}.{}", sample.name, drawn.extension())),
+        };
+        drawn.write(&path).map_err(Failure::running)?;
+        println!("{}: {} draws in {}", sample.name, drawn.count(), path.display());
+    }
+    Ok(())
+}
+
+/// The draws of one `sample` declaration.
+pub struct Drawn {
+    name: String,
+    values: Values,
+    picture: Option<Picture>,
+    /// Rows of data of the same shape, for comparison
+    data: Option<Vec<f64>>,
+}
+
+pub fn draw(model: &Model, sample: &Sample, n: Option<u32>, dataset: &Dataset, parameters: &Parameters, engine: &Engine) -> Result<Drawn> {
+    let count = n.map_or(default_count(sample.picture), |n| n as usize);
+    let mut outputs = evaluate::sample(model, &sample.value, count, parameters, engine).at(sample.span)?;
+    if outputs.len() != 1 {
+        return Err(Diagnostic::unsupported("a sample that is a tuple").at(sample.span));
+    }
+    let values = outputs.swap_remove(0);
+    let data = beside(dataset, &values.shape, count);
+    Ok(Drawn { name: sample.name.clone(), values, picture: sample.picture, data })
+}
+
+fn default_count(picture: Option<Picture>) -> usize {
+    match picture {
+        Some(Picture::Image { .. }) => 64,
+        Some(Picture::Path | Picture::Text) => 8,
+        Some(Picture::Scatter | Picture::Histogram) | None => 2000,
+    }
+}
+
+/// As many rows of a data variable of that shape, if there is one.
+fn beside(dataset: &Dataset, shape: &[usize], count: usize) -> Option<Vec<f64>> {
+    let table = dataset.tables.values().find(|table| &table.shape()[1..] == shape)?;
+    let width: usize = shape.iter().product();
+    let mut values = table.to_f64();
+    values.truncate(count * width);
+    Some(values)
+}
+
+impl Drawn {
+    pub fn extension(&self) -> &'static str {
+        if self.picture.is_some() { "png" } else { "npy" }
+    }
+
+    pub fn count(&self) -> usize {
+        self.values.rows.unwrap_or(1)
+    }
+
+    /// By the ending of the path: a picture or an array.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("npy") => {
+                let shape = [&[self.count()], &self.values.shape[..]].concat();
+                let tensor = Tensor::new(TensorType::real(shape), Precision::F32, self.values.values.iter().copied());
+                output::write_npy(path, &tensor)
+            }
+            Some("png") => output::replace_with(path, &self.png()?),
+            _ => {
+                Err(Diagnostic::new(Code::Output, format!("{} is neither .png nor .npy", path.display()))
+                    .help("choose one of these endings"))
+            }
+        }
+    }
+
+    fn png(&self) -> Result<Vec<u8>> {
+        let (values, n, data) = (&self.values.values, self.count(), self.data.as_deref());
+        match self.picture {
+            Some(Picture::Image { height, width }) => picture::image_grid(values, n, height, width),
+            Some(Picture::Scatter) => picture::scatter(&self.name, values, data),
+            Some(Picture::Histogram) => picture::histogram(&self.name, values, data),
+            Some(Picture::Path) => {
+                let (steps, dimension) = match self.values.shape[..] {
+                    [steps, dimension] => (steps, dimension),
+                    [steps] => (steps, 1),
+                    _ => return Err(Diagnostic::new(Code::ShapeMismatch, "a path is an array [steps] or [steps, dimension]")),
+                };
+                picture::path(&self.name, values, n, steps, dimension)
+            }
+            Some(Picture::Text) => Err(Diagnostic::unsupported("`as text`")),
+            None => Err(Diagnostic::new(Code::Output, format!("sample {} says no picture", self.name))
+                .help("write a .npy file, or add `as scatter`")),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What is said and drawn when training is done: small parameters, objectives and metrics on held-out rows, pictures.
+
+use super::run_folder::RunFolder;
+use super::sample;
+use super::train::goals;
+use crate::algebra::tensor_type;
+use crate::base::diagnostic::{At, Result};
+use crate::check::model::{Expr, Model};
+use crate::runtime::dataset::Dataset;
+use crate::runtime::engine::Engine;
+use crate::runtime::evaluate::{self, Values};
+use crate::runtime::metrics_log::MetricsLog;
+use crate::runtime::parameters::{self, Parameters};
+use serde_json::{Value, json};
+
+/// Parameters of up to this many numbers are printed.
+const SMALL: usize = 16;
+
+pub struct Finished<'a> {
+    pub model: &'a Model,
+    pub dataset: &'a Dataset,
+    pub engine: &'a Engine,
+    pub parameters: Parameters,
+    pub folder: &'a RunFolder,
+}
+
+impl Finished<'_> {
+    /// `whole`: draw the samples too.
+    pub fn report(&self, curve: Option<Vec<u8>>, whole: bool, as_json: bool) -> Result<()> {
+        let mut results: Vec<(String, Value)> = self.small_parameters()?;
+        results.extend(self.quantities()?);
+        let mut files = vec![];
+        if let Some(png) = curve {
+            files.push(self.folder.write("training.png", &png)?);
+        }
+        if whole {
+            for declared in &self.model.samples {
+                let drawn = sample::draw(self.model, declared, None, self.dataset, &self.parameters, self.engine)?;
+                let path = self.folder.path.join(format!("{}.{}", declared.name, drawn.extension()));
+                drawn.write(&path)?;
+                files.push(path);
+            }
+        }
+        if as_json {
+            let files: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+            let results: serde_json::Map<String, Value> = results.into_iter().collect();
+            println!("{}", json!({ "results": results, "folder": self.folder.path.display().to_string(), "files": files }));
+            return Ok(());
+        }
+        results.iter().for_each(|(name, value)| println!("{name} = {}", shown(value)));
+        println!("parameters and log in {}", self.folder.path.display());
+        files.iter().for_each(|path| println!("wrote {}", path.display()));
+        Ok(())
+    }
+
+    fn small_parameters(&self) -> Result<Vec<(String, Value)>> {
+        let mut found = vec![];
+        for (id, param) in self.model.params.iter() {
+            if param.net.is_none() && tensor_type(&param.ty)?.len() <= SMALL {
+                let value = parameters::constrained(self.model, id, &self.parameters, self.engine)?;
+                let values = value.to_f64();
+                found.push((param.path.clone(), if value.shape().is_empty() { json!(values[0]) } else { json!(values) }));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What was optimised, and every metric, on the rows held out (all rows where none are). Also written to the log's file.
+    fn quantities(&self) -> Result<Vec<(String, Value)>> {
+        let held_out = !self.dataset.split.held_out.is_empty();
+        let mut named: Vec<(String, &Expr)> = vec![];
+        if held_out {
+            for goal in self.model.trains.iter().flat_map(goals) {
+                let name = if goal.maximize { "objective" } else { "loss" };
+                named.push((format!("{name} (held out)"), &goal.value));
+            }
+        }
+        for metric in self.model.quantities.values().filter(|quantity| quantity.metric) {
+            named.push((if held_out { format!("{} (held out)", metric.name) } else { metric.name.clone() }, &metric.value));
+        }
+        let mut found: Vec<(String, Value)> = vec![];
+        for (name, expr) in named {
+            let rows = self.dataset.evaluation_rows();
+            let values = evaluate::evaluate(self.model, expr, self.dataset, rows, &self.parameters, self.engine).at(expr.span)?;
+            let numbers: Vec<Value> =
+                values.iter().map(Values::mean).map(|mean| if let [one] = mean[..] { json!(one) } else { json!(mean) }).collect();
+            let value = if let [one] = &numbers[..] { one.clone() } else { Value::Array(numbers) };
+            if !found.iter().any(|(known, _)| *known == name) {
+                found.push((name, value));
+            }
+        }
+        if !found.is_empty() {
+            let fields: Vec<(&str, Value)> = found.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+            MetricsLog::append_to(&self.folder.metrics(), &fields)?;
+        }
+        Ok(found)
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Number(number) => {
+            let number = number.as_f64().unwrap_or(f64::NAN);
+            let digits = if number == 0.0 { 3.0 } else { (5.0 - number.abs().log10().floor()).clamp(0.0, 12.0) };
+            format!("{number:.*}", digits as usize)
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Value::Null => "not a number".into(),
+        Value::String(_) | Value::Bool(_) | Value::Object(_) => value.to_string(),
+    }
+}
