@@ -34,6 +34,16 @@ pub fn compile(graph: &Graph, options: &PlanOptions) -> Result<Box<dyn Plan>, Di
     Ok(Box::new(CpuPlan::new(graph, options, false)?))
 }
 
+/// The kernels of a graph, as `tilde emit --stage kernels` prints them.
+pub fn kernels_text(graph: &Graph, options: &PlanOptions) -> Result<String, Diagnostic> {
+    Ok(lower(graph, &options.in_place)?.to_string())
+}
+
+/// The intermediate code of every loop of a graph, as `tilde emit --stage clif` prints it.
+pub fn clif_text(graph: &Graph, options: &PlanOptions) -> Result<String, Diagnostic> {
+    Ok(CpuPlan::new(graph, options, true)?.texts.join("\n"))
+}
+
 /// A graph as native code. Fields are dropped in order: the code outlives what calls it.
 pub struct CpuPlan {
     program: Program,
