@@ -1,24 +1,53 @@
 //! Data sources: what each yields, and what it says when it cannot.
 
 use std::path::{Path, PathBuf};
-use tilde_lang::base::Code;
+use tilde_lang::backend::{Precision, Tensor};
 use tilde_lang::base::diagnostic::Result;
-use tilde_lang::runtime::data::{Argument, Array, Source, Support, Values, conform, is_held_out, split};
+use tilde_lang::base::op::DType;
+use tilde_lang::base::size::Size;
+use tilde_lang::base::{Code, Span};
+use tilde_lang::check::model::{Argument, Source};
+use tilde_lang::check::types::{ArrayType, Support};
+use tilde_lang::graph::TensorType;
+use tilde_lang::runtime::data::{Array, Values, conform, is_held_out, load, split};
+use tilde_lang::runtime::output::write_npy;
 
-fn number(value: f64) -> (Option<String>, Argument) {
-    (None, Argument::Number(value))
+type Call<'a> = &'a [(&'a str, Argument)];
+
+/// The array of `name(arguments).field`; an argument without a name goes by position.
+fn read_in(folder: &Path, name: &str, arguments: Call, field: Option<&str>, seed: u32) -> Result<Array> {
+    let named = |(name, value): &(&str, Argument)| ((!name.is_empty()).then(|| (*name).to_owned()), value.clone());
+    let args = arguments.iter().map(named).collect();
+    let source = Source::Named { name: name.into(), args, field: field.map(str::to_owned), span: Span::default() };
+    load(&source, folder, seed)
 }
 
-fn named(name: &str, value: f64) -> (Option<String>, Argument) {
-    (Some(name.into()), Argument::Number(value))
+fn read(name: &str, arguments: Call, seed: u32) -> Result<Array> {
+    read_in(Path::new(""), name, arguments, None, seed)
 }
 
-fn text(value: &str) -> (Option<String>, Argument) {
-    (None, Argument::Text(value.into()))
+fn number(value: f64) -> (&'static str, Argument) {
+    ("", Argument::Number(value))
+}
+
+fn named(name: &str, value: f64) -> (&str, Argument) {
+    (name, Argument::Number(value))
+}
+
+fn text(value: &str) -> (&'static str, Argument) {
+    ("", Argument::Text(value.into()))
 }
 
 fn builtin(name: &str, field: &str) -> Array {
-    Source::call(name, &[], Path::new("")).unwrap().load(Some(field), 0).unwrap()
+    read_in(Path::new(""), name, &[], Some(field), 0).unwrap()
+}
+
+fn of(support: Support, shape: &[i64]) -> ArrayType {
+    ArrayType { support, shape: shape.iter().map(|&size| Size::from(size)).collect() }
+}
+
+fn cat(k: i64) -> Support {
+    Support::Cat(Size::from(k))
 }
 
 #[test]
@@ -39,12 +68,12 @@ fn digits_and_iris_are_those_of_the_literature() {
     assert_eq!(builtin("digits", "binary").values.iter().take(6).collect::<Vec<_>>(), [0.0, 0.0, 0.0, 1.0, 1.0, 0.0]);
     let iris = builtin("iris", "features");
     assert_eq!((iris.values.get(0), iris.values.get(1)), (5.1, 3.5));
-    assert!(conform(&builtin("iris", "labels"), &[], Support::Cat(3)).is_ok());
+    assert!(conform(&builtin("iris", "labels"), &of(cat(3), &[])).is_ok());
 }
 
 #[test]
 fn moons_lie_on_two_half_circles() {
-    let draw = |seed| Source::call("moons", &[number(500.0), named("noise", 0.0)], Path::new("")).unwrap().load(None, seed).unwrap();
+    let draw = |seed| read("moons", &[number(500.0), named("noise", 0.0)], seed).unwrap();
     let moons = draw(7);
     assert_eq!(moons.shape, [500, 2]);
     let mut upper = 0;
@@ -63,8 +92,7 @@ fn moons_lie_on_two_half_circles() {
 /// Rows do not depend on how many there are; the noise has the scale that was asked for.
 #[test]
 fn generated_rows_are_functions_of_seed_and_row() {
-    let draw =
-        |n, std| Source::call("gaussians", &[number(8.0), named("n", n), named("std", std)], Path::new("")).unwrap().load(None, 1).unwrap();
+    let draw = |n, std| read("gaussians", &[number(8.0), named("n", n), named("std", std)], 1).unwrap();
     let (few, many, exact) = (draw(100.0, 0.05), draw(4000.0, 0.05), draw(4000.0, 0.0));
     assert_eq!(few.values.iter().collect::<Vec<_>>(), many.values.iter().take(200).collect::<Vec<_>>());
     let variance: f64 = many.values.iter().zip(exact.values.iter()).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / 8000.0;
@@ -75,7 +103,7 @@ fn generated_rows_are_functions_of_seed_and_row() {
 
 #[test]
 fn a_checkerboard_leaves_every_other_square_empty() {
-    let board = Source::call("checkerboard", &[number(2000.0)], Path::new("")).unwrap().load(None, 0).unwrap();
+    let board = read("checkerboard", &[number(2000.0)], 0).unwrap();
     let mut squares = std::collections::BTreeSet::new();
     for point in board.values.iter().collect::<Vec<_>>().chunks(2) {
         let (column, row) = ((point[0] / 2.0).floor() as i32, (point[1] / 2.0).floor() as i32);
@@ -99,21 +127,21 @@ fn every_tenth_row_is_held_out() {
 
 #[test]
 fn calls_are_checked() {
-    let code = |name: &str, arguments: &[_]| Source::call(name, arguments, Path::new("")).unwrap_err();
+    let code = |name: &str, arguments: Call| read(name, arguments, 0).unwrap_err();
     assert_eq!(code("moon", &[]).help.unwrap(), "did you mean `moons`?");
     assert_eq!(code("moons", &[named("nois", 0.1)]).help.unwrap(), "did you mean `noise`?");
     assert_eq!(code("moons", &[number(0.5)]).code, Code::BadSetting);
     assert_eq!(code("moons", &[text("x")]).code, Code::TypeMismatch);
     assert_eq!(code("gaussians", &[]).code, Code::ArgumentCount);
     assert_eq!(code("iris", &[number(1.0)]).code, Code::ArgumentCount);
-    let field = Source::call("mnist", &[], Path::new("")).unwrap().load(Some("lables"), 0).unwrap_err();
+    let field = read_in(Path::new(""), "mnist", &[], Some("lables"), 0).unwrap_err();
     assert_eq!((field.code, field.help.as_deref()), (Code::UnknownArgument, Some("did you mean `.labels`?")));
 }
 
 #[test]
 fn conform_names_the_first_offender() {
     let array = |shape: &[usize], values: &[f64]| Array::new("x", shape, Values::Doubles(values.to_vec()));
-    let judge = |values: &[f64], support| conform(&array(&[2, 2], values), &[2], support);
+    let judge = |values: &[f64], support| conform(&array(&[2, 2], values), &of(support, &[2]));
     assert!(judge(&[0.0, 1.0, 1.0, 0.0], Support::Bit).is_ok());
     let grey = judge(&[0.0, 1.0, 0.25, 0.0], Support::Bit).unwrap_err();
     assert_eq!(grey.code, Code::NotADensity);
@@ -122,16 +150,20 @@ fn conform_names_the_first_offender() {
     assert_eq!(judge(&[0.0, 1.0, 2.0, 0.0], Support::Bit).unwrap_err().code, Code::DataValue);
     let infinite = judge(&[0.0, 1.0, 2.0, f64::NEG_INFINITY], Support::Real).unwrap_err();
     assert_eq!(infinite.message, "x holds -inf in row 1, column 1 (from 0); Real allows finite numbers");
-    assert_eq!(judge(&[1.0, 2.0, 3.0, 4.0], Support::Cat(4)).unwrap_err().help.unwrap(), "categories count from 0; is Cat<5> meant?");
+    assert_eq!(judge(&[1.0, 2.0, 3.0, 4.0], cat(4)).unwrap_err().help.unwrap(), "categories count from 0; is Cat<5> meant?");
     assert!(judge(&[-1.0, 1.0, 1.0, -1.0], Support::Spin).is_ok());
     assert!(judge(&[1.0, 0.0, 0.5, 0.5], Support::Simplex).is_ok());
     assert!(judge(&[1.0, 0.0, 0.5, 0.6], Support::Simplex).unwrap_err().message.contains("row 1"));
     assert!(judge(&[1.0, 2.0, f64::NAN, 0.0], Support::Int).is_err());
+    assert!(judge(&[1.0, 2.0, 3.0, 3.0], Support::Ordered).unwrap_err().message.ends_with("row 1, column 0 (from 0) on do not increase"));
+    let matrix = |values: &[f64]| conform(&array(&[1, 2, 2], values), &of(Support::Cov, &[2, 2]));
+    assert!(matrix(&[2.0, 0.5, 0.5, 1.0]).is_ok());
+    assert_eq!(matrix(&[2.0, 0.5, -0.5, 1.0]).unwrap_err().code, Code::DataValue);
 
-    let shape = conform(&array(&[2, 3], &[0.0; 6]), &[4], Support::Real).unwrap_err();
+    let shape = conform(&array(&[2, 3], &[0.0; 6]), &of(Support::Real, &[4])).unwrap_err();
     assert_eq!((shape.code, &shape.message[..]), (Code::DataShape, "a row of x is Real[3], the declared type is Real[4]"));
-    assert_eq!(conform(&array(&[0, 3], &[]), &[3], Support::Real).unwrap_err().code, Code::DataEmpty);
-    let image = conform(&array(&[1, 2, 3], &[0.0, 0.0, 0.0, 0.0, 9.0, 0.0]), &[2, 3], Support::Unit).unwrap_err();
+    assert_eq!(conform(&array(&[0, 3], &[]), &of(Support::Real, &[3])).unwrap_err().code, Code::DataEmpty);
+    let image = conform(&array(&[1, 2, 3], &[0.0, 0.0, 0.0, 0.0, 9.0, 0.0]), &of(Support::Unit, &[2, 3])).unwrap_err();
     assert!(image.message.contains("row 0, place [1, 1]"), "{}", image.message);
 }
 
@@ -145,8 +177,10 @@ fn file(name: &str, contents: &[u8]) -> (tempfile::TempDir, PathBuf) {
 
 fn csv(contents: &str, columns: Option<&[&str]>, field: Option<&str>) -> Result<Array> {
     let (_folder, path) = file("t.csv", contents.as_bytes());
-    let columns = columns.map(|names| names.iter().map(|&name| name.to_owned()).collect());
-    Source::Csv { path, columns }.load(field, 0)
+    let list = |names: &[&str]| Argument::List(names.iter().map(|&name| Argument::Text(name.into())).collect());
+    let mut arguments = vec![("", Argument::Text(path.display().to_string()))];
+    arguments.extend(columns.map(|names| ("columns", list(names))));
+    read_in(Path::new(""), "csv", &arguments, field, 0)
 }
 
 #[test]
@@ -179,7 +213,7 @@ fn csv_names_line_and_column_of_a_bad_cell() {
 #[test]
 fn a_missing_file_suggests_one_that_is_there() {
     let (folder, _) = file("pairs.csv", b"1,2\n");
-    let missing = Source::call("csv", &[text("pair.csv")], folder.path()).unwrap().load(None, 0).unwrap_err();
+    let missing = read_in(folder.path(), "csv", &[text("pair.csv")], None, 0).unwrap_err();
     assert_eq!((missing.code, missing.help.as_deref()), (Code::DataMissing, Some("did you mean \"pairs.csv\"?")));
 }
 
@@ -191,8 +225,8 @@ fn npy_reads_every_type_and_order() {
         [&b"\x93NUMPY\x01\x00\x76\x00"[..], padded.as_bytes()].concat()
     };
     let read = |head: Vec<u8>, data: &[u8]| {
-        let (_folder, path) = file("x.npy", &[&head[..], data].concat());
-        Source::Npy { path }.load(None, 0)
+        let (folder, _) = file("x.npy", &[&head[..], data].concat());
+        read_in(folder.path(), "npy", &[text("x.npy")], None, 0)
     };
     let big = read(header(">i2", "False", "(2,)"), &[0, 1, 0xff, 0xfe]).unwrap();
     assert_eq!((&big.shape[..], &big.values), (&[2][..], &Values::Ints(vec![1, -2])));
@@ -213,19 +247,33 @@ fn npy_reads_every_type_and_order() {
 }
 
 #[test]
+fn what_is_written_as_npy_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let round = |dtype, precision, values: &[f64]| {
+        let tensor = Tensor::new(TensorType::new(dtype, [2, 2]), precision, values.iter().copied());
+        write_npy(&folder.path().join("x.npy"), &tensor).unwrap();
+        read_in(folder.path(), "npy", &[text("x.npy")], None, 0).unwrap().into_tensor(dtype, precision) == tensor
+    };
+    for precision in [Precision::F32, Precision::F64] {
+        assert!(round(DType::Real, precision, &[0.1, -2.0, 1e-40, f64::MAX]));
+        assert!(round(DType::Int, precision, &[0.0, -1.0, 2e9, 7.0]));
+    }
+}
+
+#[test]
 fn npz_asks_for_a_key_where_there_are_several() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/iris.npz");
-    let load = |key: Option<&str>| Source::Npz { path: path.clone(), key: key.map(str::to_owned) }.load(None, 0);
-    assert_eq!(load(Some("tenths")).unwrap().shape, [150, 4]);
-    assert!(load(None).unwrap_err().help.unwrap().contains("tenths, y"));
-    assert_eq!(load(Some("tenth")).unwrap_err().help.unwrap(), "did you mean `.tenths`?");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let npz = |field: Option<&str>| read_in(folder, "npz", &[text("data/iris.npz")], field, 0);
+    assert_eq!(npz(Some("tenths")).unwrap().shape, [150, 4]);
+    assert!(npz(None).unwrap_err().help.unwrap().contains("tenths, y"));
+    assert_eq!(npz(Some("tenth")).unwrap_err().help.unwrap(), "did you mean `.tenths`?");
 }
 
 #[test]
 fn idx_reads_big_endian_arrays() {
     let idx = |contents: &[u8], field: Option<&str>| {
-        let (_folder, path) = file("train-images-idx3-ubyte", contents);
-        Source::Idx { path }.load(field, 0)
+        let (folder, _) = file("train-images-idx3-ubyte", contents);
+        read_in(folder.path(), "idx", &[text("train-images-idx3-ubyte")], field, 0)
     };
     let images = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0, 51, 127, 255];
     let raw = idx(&images, None).unwrap();

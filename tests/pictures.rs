@@ -2,9 +2,10 @@
 
 use image::{DynamicImage, GenericImageView};
 use std::path::Path;
-use tilde_lang::base::Code;
+use tilde_lang::base::{Code, Span};
+use tilde_lang::check::model::{Argument, Source};
 use tilde_lang::report::picture::{histogram, image_grid, loss_curve, path, scatter};
-use tilde_lang::runtime::data::{Argument, Source};
+use tilde_lang::runtime::data::load;
 
 /// Decodes, and keeps the file where TILDE_PICTURES names a folder, to be looked at.
 fn decoded(name: &str, png: &[u8]) -> DynamicImage {
@@ -15,8 +16,9 @@ fn decoded(name: &str, png: &[u8]) -> DynamicImage {
 }
 
 fn source(name: &str, field: Option<&str>, arguments: &[(&str, f64)], seed: u32) -> Vec<f64> {
-    let arguments: Vec<_> = arguments.iter().map(|(name, value)| (Some((*name).to_owned()), Argument::Number(*value))).collect();
-    Source::call(name, &arguments, Path::new("")).unwrap().load(field, seed).unwrap().values.iter().collect()
+    let args = arguments.iter().map(|(name, value)| (Some((*name).to_owned()), Argument::Number(*value))).collect();
+    let source = Source::Named { name: name.into(), args, field: field.map(str::to_owned), span: Span::default() };
+    load(&source, Path::new(""), seed).unwrap().values.iter().collect()
 }
 
 /// How much of the picture is close to the colour of samples.
@@ -58,7 +60,8 @@ fn scatters_show_samples_over_data() {
     decoded("roll", &scatter("roll", &roll, Some(&source("swiss_roll", None, &[("noise", 0.0)], 0))).unwrap());
     // A single point, far outliers and values that are not numbers are no reason to fail.
     assert!(blue(&decoded("one", &scatter("one", &[3.0, 3.0], None).unwrap())) > 0.0);
-    assert!(blue(&decoded("nan", &scatter("nan", &[f64::NAN, 0.0, 1.0, f64::INFINITY, 0.5, 1e300], None).unwrap())) >= 0.0);
+    let diverged = scatter("nan", &[f64::NAN, 0.0, 1.0, f64::INFINITY, 0.5, 1e300, -1e308, 1e308], None).unwrap();
+    assert_eq!(decoded("nan", &diverged).dimensions(), (640, 642));
 }
 
 #[test]
@@ -69,6 +72,7 @@ fn histograms_show_densities_and_counts() {
     let labels = source("mnist", Some("labels"), &[], 0);
     decoded("labels", &histogram("labels", &labels, None).unwrap());
     decoded("constant", &histogram("constant", &[0.25; 10], None).unwrap());
+    decoded("diverged", &histogram("diverged", &[1e300, -1e308, 1e308, f64::NAN, 2.0], None).unwrap());
 }
 
 #[test]

@@ -94,8 +94,15 @@ impl Tenths {
         self.written = Some(tenth);
         let speed = (step - self.done.min(step)) as f64 / elapsed.as_secs_f64().max(1e-9);
         let left = self.total.saturating_sub(step) as f64 / speed.max(1e-9);
-        let line = format!("{}  step {step}/{}  {}  {} steps/s", self.what, self.total, shown(quantities), rate(speed));
-        Some(if step < self.total { format!("{line}  {} left", duration(left)) } else { line })
+        let mut line = format!("{}  step {step}/{}  {}", self.what, self.total, shown(quantities));
+        // The first step says nothing about speed.
+        if elapsed.as_millis() >= 100 {
+            line += &format!("  {} steps/s", rate(speed));
+            if step < self.total {
+                line += &format!("  {} left", duration(left));
+            }
+        }
+        Some(line)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::base::diagnostic::{Diagnostic, Result};
 use npyz::{AutoSerialize, WriterBuilder};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Writes a file as a whole or not at all: into a temporary file beside it, to the disk, then over the old one. What is not a regular
 /// file (a device, a pipe) is written directly.
@@ -64,9 +64,8 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// Makes the folder of a run with all above it.
-pub fn create_folder(path: &Path) -> Result<PathBuf> {
-    std::fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
-    Ok(path.to_owned())
+pub fn create_folder(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(|error| unwritable(path, &error))
 }
 
 pub(super) fn unwritable(path: &Path, error: &io::Error) -> Diagnostic {

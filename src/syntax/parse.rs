@@ -48,7 +48,7 @@ fn declaration(text: &str, range: Range<usize>, file: FileId) -> Result<ast::Dec
 /// The tokens of one declaration or expression, for the tree and for the formatter.
 pub(super) fn pairs(rule: Rule, text: &str, range: Range<usize>, file: FileId) -> Result<Pairs<'_, Rule>> {
     let part = &text[range.clone()];
-    Grammar::parse(rule, part).map_err(|found| error::from_pest(found, part, file, range.start))
+    Grammar::parse(rule, part).map_err(|found| error::from_pest(rule, found, part, file, range.start))
 }
 
 fn first_of(mut tree: Pairs<'_, Rule>) -> Result<Pair<'_, Rule>> {

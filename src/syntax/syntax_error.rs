@@ -117,8 +117,9 @@ pub(super) fn bad_number(text: &str, place: Span) -> Diagnostic {
     syntax(format!("`{text}` is not a number")).label(place, "cannot be represented")
 }
 
-/// The error of the parser generator, in the user's words. `text` is the part that was parsed, `offset` its place in the file.
-pub(super) fn from_pest(error: Error<Rule>, text: &str, file: FileId, offset: usize) -> Diagnostic {
+/// The error of the parser generator, in the user's words. `text` is what was parsed as `rule`, `offset` its place in the
+/// file.
+pub(super) fn from_pest(rule: Rule, error: Error<Rule>, text: &str, file: FileId, offset: usize) -> Diagnostic {
     let at = match error.location {
         InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
     };
@@ -129,7 +130,9 @@ pub(super) fn from_pest(error: Error<Rule>, text: &str, file: FileId, offset: us
         // The only custom error that the parser makes itself is the one of its stack guard.
         ErrorVariant::CustomError { .. } => return too_deep(place),
     };
-    if let Some(diagnostic) = unknown_declaration(text, at, file, offset) {
+    if rule == Rule::one_declaration
+        && let Some(diagnostic) = unknown_declaration(text, at, file, offset)
+    {
         return diagnostic;
     }
     let expected = alternatives(&positives, text, at);
@@ -180,7 +183,7 @@ fn alternatives(rules: &[Rule], text: &str, at: usize) -> String {
     }
     // Keywords are names elsewhere, so that `dim = 2` is possible, and never meant.
     let first = token_at(text, 0);
-    if KEYWORDS.contains(&first) && text[first.len()..at].trim().is_empty() {
+    if KEYWORDS.contains(&first) && text.get(first.len()..at).is_some_and(|between| between.trim().is_empty()) {
         without(&mut rules, |rule| matches!(rule, Rule::equals | Rule::type_colon | Rule::open_paren | Rule::path_sep));
     }
     let mut words: Vec<String> = vec![];

@@ -39,7 +39,7 @@ impl Bins {
         let all = || samples.iter().chain(data).copied().filter(|value| value.is_finite());
         let ends = quantiles(all(), 0.0, 1.0);
         let span = ends.end - ends.start;
-        if all().all(|value| value.fract() == 0.0) && span < 100.0 {
+        if all().all(|value| value.fract() == 0.0 && value.abs() < 1e9) && span < 100.0 {
             return Bins { range: ends.start - 0.5..ends.end + 0.5, count: span as usize + 1 };
         }
         let range = widened(quantiles(all(), 0.002, 0.998), 0.04);

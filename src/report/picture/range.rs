@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
+/// Larger numbers are no better than infinite ones: differences of them would be.
+const LARGEST: f64 = 1e30;
+
 /// From one quantile of the finite values to the other, so that a few outliers do not shrink all the rest; 0..1 without values.
 pub(super) fn quantiles(values: impl Iterator<Item = f64>, low: f64, high: f64) -> Range<f64> {
-    let mut sorted: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+    let mut sorted: Vec<f64> = values.filter(|value| value.abs() < LARGEST).collect();
     if sorted.is_empty() {
         return 0.0..1.0;
     }

@@ -2,13 +2,7 @@
 
 use crate::base::diagnostic::{Diagnostic, Result};
 use crate::base::{Code, nearest};
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Argument {
-    Number(f64),
-    Text(String),
-    Names(Vec<String>),
-}
+use crate::check::model::Argument;
 
 /// Takes arguments in the order of the parameters; what is left at the end was not asked for.
 pub(super) struct Arguments<'a> {
@@ -48,16 +42,20 @@ impl<'a> Arguments<'a> {
     pub fn optional_text(&mut self, parameter: &'static str) -> Result<Option<String>> {
         match self.take(parameter) {
             Some(Argument::Text(text)) => Ok(Some(text.clone())),
-            Some(Argument::Number(_) | Argument::Names(_)) => Err(self.wrong(parameter, "a text in quotes")),
+            Some(Argument::Number(_) | Argument::List(_)) => Err(self.wrong(parameter, "a text in quotes")),
             None => Ok(None),
         }
     }
 
     pub fn names(&mut self, parameter: &'static str) -> Result<Option<Vec<String>>> {
+        let wrong = self.wrong(parameter, "a list of names in quotes");
+        let name = |item: &Argument| match item {
+            Argument::Text(name) => Ok(name.clone()),
+            Argument::Number(_) | Argument::List(_) => Err(wrong.clone()),
+        };
         match self.take(parameter) {
-            Some(Argument::Names(names)) => Ok(Some(names.clone())),
-            Some(Argument::Text(name)) => Ok(Some(vec![name.clone()])),
-            Some(Argument::Number(_)) => Err(self.wrong(parameter, "a list of names in quotes")),
+            Some(Argument::List(items)) => items.iter().map(name).collect::<Result<_>>().map(Some),
+            Some(item) => Ok(Some(vec![name(item)?])),
             None => Ok(None),
         }
     }
@@ -69,7 +67,7 @@ impl<'a> Arguments<'a> {
             Some(Argument::Number(value)) => {
                 Err(Diagnostic::new(Code::BadSetting, format!("`{parameter}` of `{}` is {value}; it must be 0 or above", self.call)))
             }
-            Some(Argument::Text(_) | Argument::Names(_)) => Err(self.wrong(parameter, "a number")),
+            Some(Argument::Text(_) | Argument::List(_)) => Err(self.wrong(parameter, "a number")),
             None => Ok(default),
         }
     }
@@ -82,7 +80,7 @@ impl<'a> Arguments<'a> {
                 Code::BadSetting,
                 format!("`{parameter}` of `{}` is {value}; it must be a whole number, 1 or above", self.call),
             )),
-            Some(Argument::Text(_) | Argument::Names(_)) => Err(self.wrong(parameter, "a whole number")),
+            Some(Argument::Text(_) | Argument::List(_)) => Err(self.wrong(parameter, "a whole number")),
             None => default.ok_or_else(|| self.missing(parameter)),
         }
     }

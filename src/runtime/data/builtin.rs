@@ -6,7 +6,7 @@ use crate::base::{Code, nearest};
 use std::path::Path;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Builtin {
+pub(super) enum Builtin {
     /// 1797 images of 8 × 8 pixels
     Digits,
     /// 10,000 images of 28 × 28 pixels
@@ -33,7 +33,7 @@ impl Builtin {
     }
 
     /// The names after the dot.
-    pub fn fields(self) -> &'static [&'static str] {
+    fn fields(self) -> &'static [&'static str] {
         match self {
             Builtin::Digits | Builtin::Mnist => &["features", "images", "binary", "labels"],
             Builtin::Iris => &["features", "labels"],

@@ -3,116 +3,98 @@
 use super::Array;
 use crate::base::Code;
 use crate::base::diagnostic::{Diagnostic, Result};
-use std::fmt;
+use crate::base::size::Size;
+use crate::check::types::{ArrayType, Support};
 
-/// The values that a declared type allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Support {
-    Real,
-    /// Above 0
-    Positive,
-    /// From 0 to 1
-    Unit,
-    /// 0 or 1
-    Bit,
-    /// −1 or 1
-    Spin,
-    /// 0, …, K − 1
-    Cat(usize),
-    Int,
-    Bool,
-    /// Along the last axis, from 0 to 1 with sum 1
-    Simplex,
-}
-
-impl Support {
-    pub fn contains(self, value: f64) -> bool {
-        match self {
-            Support::Real => value.is_finite(),
-            Support::Positive => value > 0.0 && value.is_finite(),
-            Support::Unit | Support::Simplex => (0.0..=1.0).contains(&value),
-            Support::Bit | Support::Bool => value == 0.0 || value == 1.0,
-            Support::Spin => value == -1.0 || value == 1.0,
-            Support::Cat(k) => value >= 0.0 && value < k as f64 && value.fract() == 0.0,
-            Support::Int => value.fract() == 0.0,
-        }
-    }
-
-    fn allows(self) -> String {
-        match self {
-            Support::Real => "finite numbers".into(),
-            Support::Positive => "finite numbers above 0".into(),
-            Support::Unit => "numbers from 0 to 1".into(),
-            Support::Simplex => "numbers from 0 to 1 with sum 1".into(),
-            Support::Bit | Support::Bool => "0 and 1".into(),
-            Support::Spin => "-1 and 1".into(),
-            Support::Cat(k) => format!("the whole numbers from 0 to {}", k.saturating_sub(1)),
-            Support::Int => "whole numbers".into(),
-        }
-    }
-}
-
-impl fmt::Display for Support {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Support::Real => f.write_str("Real"),
-            Support::Positive => f.write_str("Positive"),
-            Support::Unit => f.write_str("Unit"),
-            Support::Bit => f.write_str("Bit"),
-            Support::Spin => f.write_str("Spin"),
-            Support::Cat(k) => write!(f, "Cat<{k}>"),
-            Support::Int => f.write_str("Int"),
-            Support::Bool => f.write_str("Bool"),
-            Support::Simplex => f.write_str("Simplex"),
-        }
-    }
-}
-
-/// Judges an array [rows, …] against the declared shape of a row and support of its elements.
+/// Judges an array [rows, …] against the declared type of a row.
 ///
 /// # Errors
 /// `DataEmpty` without rows; `DataShape`; `NotADensity` for grey pixels declared as bits; `DataValue` for any other value outside the
 /// support, the first one named by its row and column.
-pub fn conform(array: &Array, shape: &[usize], support: Support) -> Result<()> {
+pub fn conform(array: &Array, declared: &ArrayType) -> Result<()> {
+    let support = &declared.support;
     if array.rows() == 0 {
         return Err(Diagnostic::new(Code::DataEmpty, format!("{} has no rows", array.name)));
     }
-    if array.row_shape() != shape {
-        return Err(wrong_shape(array, shape, support));
+    let known: Option<Vec<usize>> = declared.shape.iter().map(Size::known).collect();
+    if known.as_deref() != Some(array.row_shape()) {
+        return Err(wrong_shape(array, declared));
     }
-    match array.values.iter().position(|value| !support.contains(value)) {
+    match array.values.iter().position(|value| !contains(support, value)) {
         Some(index) => Err(wrong_value(array, support, index)),
-        None if support == Support::Simplex => conform_sums(array),
-        None => Ok(()),
+        None => conform_events(array, support),
     }
 }
 
-fn wrong_shape(array: &Array, shape: &[usize], support: Support) -> Diagnostic {
-    let found = array.row_shape();
-    let declared = typed(support, shape);
-    let message = format!("a row of {} is {}, the declared type is {declared}", array.name, typed(support, found));
+/// Whether a single number may stand in a value of the support; what its neighbours ask of it is left to `conform_events`.
+fn contains(support: &Support, value: f64) -> bool {
+    match support {
+        Support::Real | Support::Cov | Support::Ordered => value.is_finite(),
+        Support::Positive => value > 0.0 && value.is_finite(),
+        Support::Unit | Support::Simplex => (0.0..=1.0).contains(&value),
+        Support::Bit | Support::Bool => value == 0.0 || value == 1.0,
+        Support::Spin => value == -1.0 || value == 1.0,
+        Support::Cat(k) => value >= 0.0 && value < categories(k) as f64 && value.fract() == 0.0,
+        Support::Int => value.fract() == 0.0,
+    }
+}
+
+fn categories(k: &Size) -> usize {
+    k.known().unwrap_or(0)
+}
+
+fn allows(support: &Support) -> String {
+    match support {
+        Support::Real | Support::Cov | Support::Ordered => "finite numbers".into(),
+        Support::Positive => "finite numbers above 0".into(),
+        Support::Unit | Support::Simplex => "numbers from 0 to 1".into(),
+        Support::Bit | Support::Bool => "0 and 1".into(),
+        Support::Spin => "-1 and 1".into(),
+        Support::Cat(k) => format!("the whole numbers from 0 to {}", categories(k).saturating_sub(1)),
+        Support::Int => "whole numbers".into(),
+    }
+}
+
+fn wrong_shape(array: &Array, declared: &ArrayType) -> Diagnostic {
+    let found = ArrayType { shape: sizes(array.row_shape()), ..declared.clone() };
+    let message = format!("a row of {} is {}, the declared type is {declared}", array.name, shown(&found));
     let diagnostic = Diagnostic::new(Code::DataShape, message);
-    if array.shape == shape {
+    if sizes(&array.shape) == declared.shape {
         return diagnostic.help("the first axis of the data is the plate of rows: declare the type of one row");
     }
-    diagnostic.help(format!("declare {}, or choose other columns", typed(support, found)))
+    diagnostic.help(format!("declare {}, or choose other columns", shown(&found)))
 }
 
-fn wrong_value(array: &Array, support: Support, index: usize) -> Diagnostic {
+fn sizes(shape: &[usize]) -> Vec<Size> {
+    shape.iter().map(|&size| Size::from(size as i64)).collect()
+}
+
+/// A covariance that is not square cannot be shown by its one size.
+fn shown(found: &ArrayType) -> String {
+    match (&found.support, &found.shape[..]) {
+        (Support::Cov, [.., a, b]) if a == b => found.to_string(),
+        (Support::Cov, _) => ArrayType { support: Support::Real, ..found.clone() }.to_string(),
+        _ => found.to_string(),
+    }
+}
+
+fn wrong_value(array: &Array, support: &Support, index: usize) -> Diagnostic {
     let value = array.values.get(index);
-    let grey = matches!(support, Support::Bit | Support::Bool) && array.values.iter().all(|value| Support::Unit.contains(value));
-    let place = place(array, index);
+    let kind = ArrayType { support: support.clone(), shape: vec![] };
+    let grey = matches!(support, Support::Bit | Support::Bool) && array.values.iter().all(|value| contains(&Support::Unit, value));
+    let (place, allows) = (place(array, index), allows(support));
     if grey {
-        let message = format!("{} holds grey values, first {value} in {place}; {support} allows {}", array.name, support.allows());
+        let message = format!("{} holds grey values, first {value} in {place}; {kind} allows {allows}", array.name);
         return Diagnostic::new(Code::NotADensity, message).help(
             "a Bernoulli likelihood of values between 0 and 1 is not a density: take `.binary` of the data, or declare Unit with \
              ContinuousBernoulli, or a discretised likelihood",
         );
     }
-    let message = format!("{} holds {value} in {place}; {support} allows {}", array.name, support.allows());
-    let diagnostic = Diagnostic::new(Code::DataValue, message);
+    let diagnostic = Diagnostic::new(Code::DataValue, format!("{} holds {value} in {place}; {kind} allows {allows}", array.name));
     match support {
-        Support::Cat(k) if value == k as f64 => diagnostic.help(format!("categories count from 0; is Cat<{}> meant?", k + 1)),
+        Support::Cat(k) if value == categories(k) as f64 => {
+            diagnostic.help(format!("categories count from 0; is Cat<{}> meant?", categories(k) + 1))
+        }
         Support::Spin if value == 0.0 => diagnostic.help("declare Bit for values 0 and 1"),
         Support::Bit if value == -1.0 => diagnostic.help("declare Spin for values -1 and 1"),
         Support::Unit if array.is_integer() => diagnostic.help("are these bytes? divide them by 255"),
@@ -121,13 +103,33 @@ fn wrong_value(array: &Array, support: Support, index: usize) -> Diagnostic {
     }
 }
 
-fn conform_sums(array: &Array) -> Result<()> {
-    let width = array.row_shape().last().copied().unwrap_or(1).max(1);
-    for start in (0..array.values.len()).step_by(width) {
-        let sum: f64 = (start..start + width).map(|index| array.values.get(index)).sum();
-        if (sum - 1.0).abs() > 1e-4 {
-            let message = format!("{}: the values from {} sum to {sum}; Simplex asks for 1", array.name, place(array, start));
-            return Err(Diagnostic::new(Code::DataValue, message).help("normalise the rows"));
+/// What the numbers of one simplex, ordered vector or covariance ask of each other.
+fn conform_events(array: &Array, support: &Support) -> Result<()> {
+    let row = array.row_shape();
+    let event: usize = row[row.len().saturating_sub(support.event_rank())..].iter().product();
+    let side = row.last().copied().unwrap_or(1);
+    let broken = |values: &[f64]| match support {
+        Support::Simplex => {
+            let sum: f64 = values.iter().sum();
+            ((sum - 1.0).abs() > 1e-4).then(|| format!("sum to {sum}; a simplex asks for 1"))
+        }
+        Support::Ordered => (!values.is_sorted_by(|a, b| a < b)).then(|| "do not increase".to_owned()),
+        Support::Cov => {
+            let symmetric = (0..event).all(|i| (values[i] - values[i % side * side + i / side]).abs() <= 1e-6 * values[i].abs());
+            let diagonal = (0..side).all(|i| values[i * side + i] > 0.0);
+            (!symmetric || !diagonal).then(|| "are not a covariance: symmetric, with a positive diagonal".to_owned())
+        }
+        Support::Real | Support::Positive | Support::Unit | Support::Bit | Support::Spin => None,
+        Support::Int | Support::Bool | Support::Cat(_) => None,
+    };
+    if support.event_rank() == 0 || event == 0 {
+        return Ok(());
+    }
+    for start in (0..array.values.len()).step_by(event) {
+        let values: Vec<f64> = (start..start + event).map(|index| array.values.get(index)).collect();
+        if let Some(problem) = broken(&values) {
+            let message = format!("{}: the values from {} on {problem}", array.name, place(array, start));
+            return Err(Diagnostic::new(Code::DataValue, message).help("change the declared type, or the data"));
         }
     }
     Ok(())
@@ -150,12 +152,4 @@ fn place(array: &Array, index: usize) -> String {
             format!("row {row}, place [{}] (from 0)", places.join(", "))
         }
     }
-}
-
-fn typed(support: Support, shape: &[usize]) -> String {
-    if shape.is_empty() {
-        return support.to_string();
-    }
-    let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
-    format!("{support}[{}]", sizes.join(", "))
 }

@@ -13,36 +13,40 @@ pub(super) fn load(path: &Path, columns: Option<&[String]>, field: Option<&str>)
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let delimiter = if path.extension().is_some_and(|extension| extension == "tsv") { b'\t' } else { b',' };
     let mut reader = ReaderBuilder::new().has_headers(false).trim(Trim::All).delimiter(delimiter).from_reader(text);
-    let records = reader.records().collect::<std::result::Result<Vec<_>, _>>().map_err(|error| not_a_table(path, &error))?;
-
-    let header = records.first().map_or(Ok(None), |first| header(path, first))?;
-    let rows = &records[usize::from(header.is_some())..];
-    if rows.is_empty() {
-        return Err(Diagnostic::new(Code::DataEmpty, format!("{} has no rows", path.display())));
-    }
+    let mut records = reader.records().map(|record| record.map_err(|error| not_a_table(path, &error)));
+    let empty = || Diagnostic::new(Code::DataEmpty, format!("{} has no rows", path.display()));
+    let first = records.next().ok_or_else(empty)??;
+    let header = is_header(path, &first)?.then_some(&first);
     let picked = match (columns, field) {
-        (None, None) => (0..rows[0].len()).collect(),
+        (None, None) => (0..first.len()).collect(),
         (Some(names), None) => names.iter().map(|name| column(path, header, name)).collect::<Result<Vec<_>>>()?,
         (None, Some(name)) => vec![column(path, header, name)?],
         (Some(_), Some(name)) => return Err(no_such_field("a choice of columns", name, &[])),
     };
-    let mut values = Vec::with_capacity(rows.len() * picked.len());
-    for record in rows {
+
+    let mut values = vec![];
+    let first_row = header.is_none().then(|| Ok(first.clone()));
+    for record in first_row.into_iter().chain(records) {
+        let record = record?;
         for &index in &picked {
-            values.push(cell(path, header, record, index)?);
+            values.push(cell(path, header, &record, index)?);
         }
     }
-    let shape = if picked.len() == 1 { vec![rows.len()] } else { vec![rows.len(), picked.len()] };
+    let rows = values.len().checked_div(picked.len()).unwrap_or(0);
+    if rows == 0 {
+        return Err(empty());
+    }
+    let shape = if picked.len() == 1 { vec![rows] } else { vec![rows, picked.len()] };
     let name = field.map_or_else(|| file::name(path), |field| format!("{}.{field}", file::name(path)));
     Ok(Array::new(name, shape, Values::Doubles(values)))
 }
 
-/// The line of names, where the first line is one. A mixture of names and numbers is an error, so that no row is lost silently.
-fn header<'a>(path: &Path, first: &'a StringRecord) -> Result<Option<&'a StringRecord>> {
+/// Whether the first line is one of names. A mixture of names and numbers is an error, so that no row is lost silently.
+fn is_header(path: &Path, first: &StringRecord) -> Result<bool> {
     let numbers = first.iter().filter(|cell| cell.parse::<f64>().is_ok()).count();
     match numbers {
-        0 => Ok(Some(first)),
-        all if all == first.len() => Ok(None),
+        0 => Ok(true),
+        all if all == first.len() => Ok(false),
         _ => Err(file::damaged(path, "the first line mixes numbers with other text").help("name every column there, or none")),
     }
 }

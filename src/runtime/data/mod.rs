@@ -12,8 +12,7 @@ mod source;
 mod split;
 mod synthetic;
 
-pub use arguments::Argument;
 pub use array::{Array, Values};
-pub use conform::{Support, conform};
-pub use source::Source;
+pub use conform::conform;
+pub use source::load;
 pub use split::{Split, is_held_out, split};

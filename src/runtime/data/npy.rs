@@ -4,10 +4,12 @@ use super::builtin::no_such_field;
 use super::{Array, Values, file};
 use crate::base::Code;
 use crate::base::diagnostic::{Diagnostic, Result};
-use npyz::npz::NpzArchive;
+use npyz::npz::{array_name_from_file_name, file_name_from_array_name};
 use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar};
 use std::io::{Cursor, Read};
 use std::path::Path;
+use zip::ZipArchive;
+use zip::result::ZipError;
 
 pub(super) fn load_npy(path: &Path) -> Result<Array> {
     let bytes = file::read(path)?;
@@ -23,8 +25,8 @@ pub(super) fn load_npz(path: &Path, key: Option<&str>) -> Result<Array> {
 /// As [`load_npz`], of an archive in memory; `path` is for messages.
 pub(super) fn from_archive(path: &Path, bytes: &[u8], key: Option<&str>) -> Result<Array> {
     let mut archive =
-        NpzArchive::new(Cursor::new(bytes)).map_err(|error| file::damaged(path, format!("this is not a .npz archive ({error})")))?;
-    let mut keys: Vec<String> = archive.array_names().map(str::to_owned).collect();
+        ZipArchive::new(Cursor::new(bytes)).map_err(|error| file::damaged(path, format!("this is not a .npz archive ({error})")))?;
+    let mut keys: Vec<String> = archive.file_names().filter_map(array_name_from_file_name).map(str::to_owned).collect();
     keys.sort();
     let key = match (key, &keys[..]) {
         (Some(key), _) => key.to_owned(),
@@ -35,10 +37,11 @@ pub(super) fn from_archive(path: &Path, bytes: &[u8], key: Option<&str>) -> Resu
         }
     };
     let name = format!("{}.{key}", file::name(path));
-    match archive.by_name(&key) {
-        Ok(Some(npy)) => decode(path, name, npy),
-        Ok(None) => Err(no_such_field(&file::name(path), &key, &keys.iter().map(String::as_str).collect::<Vec<_>>())),
-        Err(error) => Err(file::damaged(path, format!("the array `{key}` cannot be read ({error})"))),
+    let unreadable = |error: &dyn std::fmt::Display| file::damaged(path, format!("the array `{key}` cannot be read ({error})"));
+    match archive.by_name(&file_name_from_array_name(&key)) {
+        Ok(entry) => decode(path, name, NpyFile::new(entry).map_err(|error| unreadable(&error))?),
+        Err(ZipError::FileNotFound) => Err(no_such_field(&file::name(path), &key, &keys.iter().map(String::as_str).collect::<Vec<_>>())),
+        Err(error) => Err(unreadable(&error)),
     }
 }
 

@@ -9,7 +9,7 @@ use std::f64::consts::{PI, TAU};
 const SITE: u32 = 0xDA7A_0000;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Synthetic {
+pub(super) enum Synthetic {
     /// Two interleaved half circles, the curves of scikit-learn's `make_moons`; the angle is uniform
     Moons { n: usize, noise: f64 },
     /// k equal Gaussians evenly on a circle, the first at angle 0 (Metz et al.: Unrolled GANs, 2017, where k = 8)
