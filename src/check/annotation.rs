@@ -2,10 +2,9 @@
 
 use super::checker::{Checked, Checker};
 use super::sizes::{self, Solved};
-use super::suggest;
 use super::types::{ArrayType, Support, Type};
 use crate::base::size::Size;
-use crate::base::{Code, Diagnostic};
+use crate::base::{Code, Diagnostic, nearest};
 use crate::syntax::ast::{Ident, TypeExpr, TypeExprKind};
 
 const SUPPORTS: &[(&str, Support)] = &[
@@ -73,7 +72,7 @@ fn support_named(name: &Ident) -> crate::base::diagnostic::Result<Support> {
         return Ok(support.clone());
     }
     let unknown = Diagnostic::new(Code::UnknownName, format!("`{}` is not a type", name.name)).at(name.span);
-    Err(match suggest::nearest(&name.name, SUPPORTS.iter().map(|(known, _)| *known)) {
+    Err(match nearest(&name.name, SUPPORTS.iter().map(|(known, _)| *known)) {
         _ if name.name == "Cat" => unknown.help("write how many classes there are: `Cat<K>`"),
         Some(near) => unknown.help(format!("did you mean `{near}`?")),
         None => unknown.help("types are Real, Positive, Unit, Bit, Spin, Int, Bool, Cat<K>, Simplex[K], Cov[D] and Ordered[K]"),

@@ -1,10 +1,10 @@
 //! Blocks: `let`, draws, rebinding, loops, `repeat`, and the value at the end.
 
 use super::checker::{Binding, Checked, Checker, Fault};
+use super::message;
 use super::model::{Draw, Expr, ExprKind, LocalId, Pattern, Place, Stmt, StmtKind};
 use super::types::{ArrayType, Support, Type};
-use super::{message, suggest};
-use crate::base::{Code, Diagnostic, Span};
+use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast;
 
 impl<'a> Checker<'a> {
@@ -151,7 +151,7 @@ impl<'a> Checker<'a> {
         let Some((at, depth, id)) = self.assignable(&name.name) else {
             let locals: Vec<&str> = self.scope.names.iter().map(|(name, _)| name.as_str()).collect();
             let problem = Diagnostic::new(Code::UnknownName, format!("there is no local `{}` to rebind", name.name)).at(name.span);
-            return Err(match suggest::nearest(&name.name, locals) {
+            return Err(match nearest(&name.name, locals) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None => problem.help(format!("write `let {} = …`", name.name)),
             }

@@ -4,10 +4,9 @@ use super::checker::{Binding, Callable, Checked, Checker, Fault};
 use super::message;
 use super::model::{Expr, ExprKind, Pattern, Stmt, StmtKind};
 use super::names::Named;
-use super::suggest;
 use super::types::Type;
 use crate::base::size::Size;
-use crate::base::{Code, Diagnostic, Span};
+use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{self, ArgKind, SizeParam};
 
 /// What stands at a parameter: written there, or a part of a tuple that was spread.
@@ -291,7 +290,7 @@ pub fn missing_argument(what: &str, param: &str, span: Span, declared: Span) -> 
 
 pub fn unknown_argument<'n>(name: &str, kind: &str, known: impl Iterator<Item = &'n str> + Clone, span: Span) -> Diagnostic {
     let problem = Diagnostic::new(Code::UnknownArgument, format!("there is no {kind} `{name}` here")).at(span);
-    match suggest::nearest(name, known.clone()) {
+    match nearest(name, known.clone()) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem.help(format!("known are: {}", known.collect::<Vec<_>>().join(", "))),
     }

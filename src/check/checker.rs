@@ -100,6 +100,8 @@ pub struct Made {
     pub functions: HashMap<(usize, Vec<Size>, Vec<ArgKey>), State<FunctionId>>,
     pub quantities: HashMap<usize, State<QuantityId>>,
     pub dists: HashMap<(usize, Vec<Size>), State<super::model::DistId>>,
+    /// The sizes of each instance of a distribution, by name
+    pub dist_sizes: HashMap<super::model::DistId, Vec<(String, Size)>>,
     pub factors: HashMap<(DensityId, usize), State<()>>,
     pub constraints: HashMap<(usize, Vec<Size>), super::model::Constraint>,
     pub default_optimiser: Option<OptimiserId>,

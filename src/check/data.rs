@@ -2,8 +2,7 @@
 
 use super::checker::{Checked, Checker, Fault};
 use super::model::{Argument, Data, Family, Source, Var, VarId};
-use super::suggest;
-use crate::base::{Code, Diagnostic, Span};
+use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{self, ArgKind, ExprKind, VarFamily};
 
 /// The sources that the runtime can read or make.
@@ -108,7 +107,7 @@ impl<'a> Checker<'a> {
                 }
                 if !SOURCES.contains(&name.name.as_str()) {
                     let problem = Diagnostic::new(Code::UnknownName, format!("`{}` is not a source of data", name.name)).at(name.span);
-                    return Err(match suggest::nearest(&name.name, SOURCES.iter().copied()) {
+                    return Err(match nearest(&name.name, SOURCES.iter().copied()) {
                         Some(near) => problem.help(format!("did you mean `{near}`?")),
                         None => problem.help(format!("sources are {}", SOURCES.join(", "))),
                     }

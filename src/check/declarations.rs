@@ -86,11 +86,6 @@ impl<'a> Declarations<'a> {
         own.or_else(|| self.library.get(name)).map(|(global, _)| global)
     }
 
-    /// Where a name of the user's file was declared.
-    pub fn span(&self, name: &str) -> Option<Span> {
-        self.user.get(name).map(|(_, span)| *span)
-    }
-
     pub fn names(&self, from_library: bool) -> impl Iterator<Item = &'a str> {
         let own = if from_library { None } else { Some(self.user.keys().copied()) };
         own.into_iter().flatten().chain(self.library.keys().copied())

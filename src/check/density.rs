@@ -1,11 +1,11 @@
 //! Densities: the factors of a file, their variables, and the queries that ask for them.
 
 use super::checker::{Callable, Checked, Checker, Fault, Scope, State, circle};
+use super::message;
 use super::model::{Density, DensityId, Expr, Factor, Query, VarId};
 use super::names::Named;
 use super::types::Type;
-use super::{message, suggest};
-use crate::base::{Code, Diagnostic, Span};
+use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{self, ArgKind};
 
 /// A density before its factors are typed: which variables it relates.
@@ -121,7 +121,7 @@ impl<'a> Checker<'a> {
             Some(super::declarations::Global::Var | super::declarations::Global::Unsupported) => Err(Fault::Reported),
             _ => {
                 let problem = Diagnostic::new(Code::UnknownName, format!("`{}` is not a random variable", name.name)).at(name.span);
-                Err(match suggest::nearest(&name.name, self.vars.keys().map(String::as_str)) {
+                Err(match nearest(&name.name, self.vars.keys().map(String::as_str)) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
                     None => {
                         problem.help(format!("declare it with `data`, or give its type in its factor: `p({} : Real[D]) = …`", name.name))

@@ -3,10 +3,11 @@
 use super::call::{match_params, missing_argument, unknown_argument};
 use super::checker::{Binding, Checked, Checker, Fault, Scope, State, circle};
 use super::definition::with_statement;
-use super::model::{Dist, DistId, Expr, ExprKind, Function, LocalId};
+use super::model::{Dist, DistId, Expr, ExprKind, Fold, Function, LocalId};
 use super::sizes::Solved;
 use super::types::{ArrayType, Support, Type};
 use super::{message, shape};
+use crate::base::op::ReduceOp;
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
 use crate::syntax::ast::{self, ArgKind, Declared, Member};
@@ -118,6 +119,9 @@ impl<'a> Checker<'a> {
         let scope = Scope { library: entry.library, names: size_bindings(sizes), ..Scope::default() };
         let made = self.in_scope(scope, Some(used), |this| this.dist_members(entry.decl, event));
         let made = self.settle(made).map(|dist| self.model.dists.push(dist));
+        if let Some(dist) = made {
+            self.made.dist_sizes.insert(dist, sizes.to_vec());
+        }
         self.made.dists.insert(key, made.map_or(State::Failed, State::Done));
         made.ok_or(Fault::Reported)
     }
@@ -206,8 +210,8 @@ impl<'a> Checker<'a> {
         };
         let ty = match self.dist_of(&of) {
             Some((dist, args)) => self.member_type(dist, &args, &event, name)?,
+            None if name.name == "entropy" => return Ok(Expr::new(ExprKind::Entropy(Box::new(of)), Type::real([]), span)),
             None => match name.name.as_str() {
-                "entropy" => Type::real([]),
                 "mean" | "var" | "std" | "mode" => Type::real(event.shape),
                 _ => {
                     return Err(
@@ -216,7 +220,9 @@ impl<'a> Checker<'a> {
                 }
             },
         };
-        Ok(Expr::new(ExprKind::DistMember(Box::new(of), name.name.clone()), ty, span))
+        let member = Expr::new(ExprKind::DistMember(Box::new(of), name.name.clone()), ty, span);
+        // Of a product over axes, the entropy is the sum.
+        if name.name == "entropy" { self.fold_all(Fold::Reduce(ReduceOp::Sum), member, span) } else { Ok(member) }
     }
 
     fn member_type(&self, id: DistId, args: &[Expr], event: &ArrayType, name: &ast::Ident) -> Checked<Type> {
@@ -234,7 +240,6 @@ impl<'a> Checker<'a> {
         }
         match dist.members.get(&name.name) {
             Some(function) => match &self.model.functions[*function].body.ty {
-                Type::Array(_) if name.name == "entropy" => Ok(Type::real([])),
                 Type::Array(array) => Ok(Type::array(array.support.clone(), [lead, &array.shape[..]].concat())),
                 ty => Ok(ty.clone()),
             },

@@ -12,6 +12,7 @@ mod declarations;
 mod definition;
 mod density;
 mod dist;
+mod dump;
 mod expr;
 mod inference;
 pub mod library;
@@ -22,9 +23,9 @@ mod operators;
 mod optimiser;
 mod overrides;
 mod param;
+mod rule;
 mod shape;
 mod sizes;
-mod suggest;
 mod support;
 mod train;
 pub mod types;
@@ -62,6 +63,7 @@ pub fn check(file: &ast::File, library: &[ast::File], options: &CheckOptions) ->
     checker.check_definitions();
     checker.check_declarations(&file);
     let expression = options.expression.as_ref().map(|e| checker.top_level(|checker| checker.expr(e, None)));
+    checker.rules();
     if checker.problems.is_empty() { Ok(Checked { model: checker.model, expression }) } else { Err(checker.problems.sorted()) }
 }
 

@@ -4,9 +4,9 @@ use super::checker::{Binding, Callable, Checked, Checker, Fault, State, circle};
 use super::declarations::Global;
 use super::model::{Const, Expr, ExprKind, Quantity};
 use super::types::{Support, Type};
-use super::{builtin, message, suggest};
+use super::{builtin, message};
 use crate::base::size::Size;
-use crate::base::{Code, Diagnostic, Span};
+use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast;
 
 /// A name that is not a value may still be called, given as an argument, or queried.
@@ -151,7 +151,7 @@ impl<'a> Checker<'a> {
         for (local, _) in &self.scope.names {
             names.push(local);
         }
-        match suggest::nearest(&name.name, names) {
+        match nearest(&name.name, names) {
             Some(near) => unknown.help(format!("did you mean `{near}`?")),
             None => unknown.help("declare it with `let`, `param`, `data`, `dim` or `fn`"),
         }

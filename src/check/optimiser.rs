@@ -5,9 +5,8 @@ use super::checker::{Binding, Checked, Checker, Scope};
 use super::declarations::Global;
 use super::message;
 use super::model::{Optimiser, OptimiserId};
-use super::suggest;
 use super::types::Type;
-use crate::base::{Code, Diagnostic, Span};
+use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{self, Declared};
 
 /// Where a `train` block names none.
@@ -37,7 +36,7 @@ impl<'a> Checker<'a> {
             None => {
                 let names = self.declarations.optimisers.iter().map(|entry| entry.decl.name.name.as_str());
                 let problem = Diagnostic::new(Code::UnknownName, format!("the optimiser `{}` is not declared", name.name)).at(name.span);
-                Err(match suggest::nearest(&name.name, names.clone()) {
+                Err(match nearest(&name.name, names.clone()) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
                     None => problem.help(format!("known are {}", names.collect::<Vec<_>>().join(", "))),
                 }

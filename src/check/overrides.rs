@@ -1,7 +1,6 @@
 //! `--set name=value`: the file with other numbers for its dims and `let`s.
 
-use super::suggest;
-use crate::base::{Code, Diagnostic, Diagnostics};
+use crate::base::{Code, Diagnostic, Diagnostics, nearest};
 use crate::syntax::ast::{DeclKind, Expr, ExprKind, File, UnaryOp};
 
 pub fn apply(file: &File, overrides: &[(String, String)], problems: &mut Diagnostics) -> File {
@@ -38,7 +37,7 @@ fn set(file: &mut File, name: &str, text: &str) -> crate::base::diagnostic::Resu
         }
     }
     let problem = Diagnostic::new(Code::UnknownName, format!("`--set {name}={text}`: the file has no dim or `let` of this name"));
-    Err(match suggest::nearest(name, known.iter().map(String::as_str)) {
+    Err(match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem.help(format!("it has {}", known.join(", "))),
     })
