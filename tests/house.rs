@@ -91,9 +91,7 @@ fn unsafe_code_lives_in_backend() {
 #[test]
 fn the_page_lists_the_floors_in_this_order() {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md")).unwrap();
-    let places: Vec<Option<usize>> = FLOORS
-        .iter()
-        .map(|floor| page.find(&format!("| `{floor}/`")).or_else(|| page.find(&format!("| `{floor}.rs`"))))
-        .collect();
+    let places: Vec<Option<usize>> =
+        FLOORS.iter().map(|floor| page.find(&format!("| `{floor}/`")).or_else(|| page.find(&format!("| `{floor}.rs`")))).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
 }
