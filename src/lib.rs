@@ -7,6 +7,7 @@ pub mod check;
 pub mod command;
 pub mod driver;
 pub mod graph;
+pub mod kernel;
 pub mod pass;
 pub mod report;
 pub mod runtime;

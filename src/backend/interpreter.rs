@@ -1,33 +1,38 @@
-//! The reference interpreter as a back end: slow, in f64, what all others must agree with.
+//! The reference interpreter as a plan: computes in f64 and rounds outputs to the precision. Slow; for tests and for doubt.
 
 use super::{Plan, PlanOptions, Precision, Tensor};
 use crate::base::Diagnostic;
-use crate::graph::{Graph, Value, interpret, verify};
+use crate::graph::interpret::{Value, interpret};
+use crate::graph::{Graph, verify};
 
-struct Interpreted {
+pub struct InterpreterPlan {
     graph: Graph,
+    precision: Precision,
     in_place: Vec<(usize, usize)>,
     inputs: Vec<Tensor>,
     outputs: Vec<Tensor>,
 }
 
-/// The precision of the options is not used: the interpreter computes in f64.
+/// A plan that interprets the graph.
 pub fn compile(graph: &Graph, options: &PlanOptions) -> Result<Box<dyn Plan>, Diagnostic> {
     verify(graph)?;
-    let zeros = |ty: &crate::graph::TensorType| Tensor::zeros(ty.clone(), Precision::F64);
-    let inputs = graph.inputs.iter().map(|input| zeros(&input.ty)).collect();
-    let outputs = graph.output_types().iter().map(zeros).collect();
-    Ok(Box::new(Interpreted { graph: graph.clone(), in_place: options.in_place.clone(), inputs, outputs }))
+    let zeros = |ty: &crate::graph::TensorType| Tensor::zeros(ty.clone(), options.precision);
+    Ok(Box::new(InterpreterPlan {
+        precision: options.precision,
+        in_place: options.in_place.clone(),
+        inputs: graph.inputs.iter().map(|input| zeros(&input.ty)).collect(),
+        outputs: graph.output_types().iter().map(zeros).collect(),
+        graph: graph.clone(),
+    }))
 }
 
-impl Plan for Interpreted {
+impl Plan for InterpreterPlan {
     fn set_input(&mut self, index: usize, tensor: Tensor) {
         self.inputs[index] = tensor;
     }
 
     fn write_input(&mut self, index: usize, values: &[f64]) {
-        let ty = self.inputs[index].ty.clone();
-        self.inputs[index] = Tensor::new(ty, Precision::F64, values.iter().copied());
+        self.inputs[index].write(values);
     }
 
     fn input(&self, index: usize) -> &Tensor {
@@ -35,15 +40,12 @@ impl Plan for Interpreted {
     }
 
     fn run(&mut self) {
-        let inputs: Vec<Value> = self.inputs.iter().map(|input| Value::new(input.ty.clone(), input.to_f64())).collect();
-        let outputs = interpret(&self.graph, &inputs);
-        for (index, value) in outputs.into_iter().enumerate() {
-            let tensor = Tensor::new(value.ty.clone(), Precision::F64, value.elements.iter().copied());
-            match self.in_place.iter().find(|(_, output)| *output == index) {
-                Some(&(input, _)) => self.inputs[input] = tensor.clone(),
-                None => {}
-            }
-            self.outputs[index] = tensor;
+        let inputs: Vec<Value> = self.inputs.iter().map(|tensor| Value::new(tensor.ty.clone(), tensor.to_f64())).collect();
+        let results = interpret(&self.graph, &inputs);
+        let rounded = |value: &Value| Tensor::new(value.ty.clone(), self.precision, value.elements.iter().copied());
+        self.outputs = results.iter().map(rounded).collect();
+        for &(input, output) in &self.in_place {
+            self.inputs[input] = self.outputs[output].clone();
         }
     }
 

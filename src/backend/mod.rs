@@ -1,5 +1,6 @@
 //! Kernels -> something callable. One conformance suite decides when a back end is done. All `unsafe` code lives here.
 
+pub mod cpu;
 pub mod interpreter;
 pub mod tensor;
 

@@ -73,6 +73,27 @@ impl Tensor {
         }
     }
 
+    /// Overwrites all elements in place, rounded to the precision; copies them first if someone shares them.
+    pub fn write(&mut self, values: &[f64]) {
+        match &mut self.elements {
+            Elements::F32(v) => Arc::make_mut(v).iter_mut().zip(values).for_each(|(x, &value)| *x = value as f32),
+            Elements::F64(v) => Arc::make_mut(v).iter_mut().zip(values).for_each(|(x, &value)| *x = value),
+            Elements::I32(v) => Arc::make_mut(v).iter_mut().zip(values).for_each(|(x, &value)| *x = value as i32),
+            Elements::I64(v) => Arc::make_mut(v).iter_mut().zip(values).for_each(|(x, &value)| *x = value as i64),
+        }
+    }
+
+    /// There are as many elements as the type says.
+    pub fn holds_its_type(&self) -> bool {
+        let held = match &self.elements {
+            Elements::F32(v) => v.len(),
+            Elements::F64(v) => v.len(),
+            Elements::I32(v) => v.len(),
+            Elements::I64(v) => v.len(),
+        };
+        held == self.ty.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.ty.is_empty()
     }

@@ -2,7 +2,7 @@
 
 use super::{Context, EngineArguments, Failure, FileArguments};
 use crate::algebra;
-use crate::backend::PlanOptions;
+use crate::backend::{PlanOptions, cpu};
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Model, Train};
 use crate::graph::{self, Graph};
@@ -59,8 +59,8 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
             let graph = step_graph(model, train, &dataset, arguments.stage).map_err(Failure::running)?;
             let options = PlanOptions { precision: engine.precision, threads: engine.threads, in_place: vec![] };
             match arguments.stage {
-                Stage::Kernels => String::new(),
-                Stage::Clif => String::new(),
+                Stage::Kernels => cpu::kernels_text(&graph, &options).map_err(Failure::running)?,
+                Stage::Clif => cpu::clif_text(&graph, &options).map_err(Failure::running)?,
                 _ => graph::print_brief(&graph),
             }
         }

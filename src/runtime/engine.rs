@@ -44,7 +44,7 @@ impl Engine {
         let graph = pass::optimise(program.graph)?;
         let options = PlanOptions { precision: self.precision, threads: self.threads, in_place };
         let plan = match self.device {
-            Device::Cpu => backend::interpreter::compile(&graph, &options)?,
+            Device::Cpu => backend::cpu::compile(&graph, &options)?,
             Device::Interpreter => backend::interpreter::compile(&graph, &options)?,
         };
         let mut compiled = Compiled { plan, inputs: program.inputs, compile_time: start.elapsed() };

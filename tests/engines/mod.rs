@@ -1,5 +1,6 @@
 //! Everything that runs graphs, for tests that hold for all of them. The interpreter is the definition.
 
+use tilde_lang::backend::{PlanOptions, Precision, Tensor, cpu};
 use tilde_lang::graph::{Graph, Value, interpret};
 
 pub struct Engine {
@@ -11,7 +12,23 @@ pub struct Engine {
     pub run: fn(&Graph, &[Value]) -> Vec<Value>,
 }
 
-pub const ENGINES: &[Engine] = &[Engine { name: "interpreter", relative: 4e-15, absolute: 0.0, run: interpret }];
+pub const ENGINES: &[Engine] = &[
+    Engine { name: "interpreter", relative: 4e-15, absolute: 0.0, run: interpret },
+    Engine { name: "cpu in f64", relative: 1e-12, absolute: 1e-12, run: |graph, inputs| run_on_cpu(graph, inputs, Precision::F64) },
+    Engine { name: "cpu in f32", relative: 2e-4, absolute: 2e-4, run: |graph, inputs| run_on_cpu(graph, inputs, Precision::F32) },
+];
+
+/// Compiles and runs a graph on two threads.
+fn run_on_cpu(graph: &Graph, inputs: &[Value], precision: Precision) -> Vec<Value> {
+    let options = PlanOptions { precision, threads: 2, in_place: vec![] };
+    let mut plan = cpu::compile(graph, &options).unwrap_or_else(|error| panic!("{}", error.message));
+    for (index, input) in inputs.iter().enumerate() {
+        plan.set_input(index, Tensor::new(input.ty.clone(), precision, input.elements.iter().copied()));
+    }
+    plan.run();
+    let value = |index: usize| Value::new(plan.output(index).ty.clone(), plan.output(index).to_f64());
+    (0..graph.outputs.len()).map(value).collect()
+}
 
 impl Engine {
     /// Runs a graph and describes each output that is not as expected.

@@ -1,0 +1,150 @@
+//! Loops -> native code, through Cranelift.
+
+use super::lanes::Emit;
+use super::nest::emit_nest;
+use super::scalar::externs;
+use super::schedule::Schedule;
+use crate::backend::Precision;
+use crate::base::Diagnostic;
+use crate::kernel::Loop;
+use cranelift::codegen::Context;
+use cranelift::prelude::*;
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{FuncId, Linkage, Module, default_libcall_names};
+use std::collections::HashMap;
+use std::fmt::Display;
+
+/// A compiled loop: the table of buffers, and the turns to run of the outermost parallel axis.
+pub type LoopFn = unsafe extern "C" fn(*const *mut u8, i64, i64);
+
+/// One loop, compiled.
+#[derive(Clone, Copy, Debug)]
+pub struct Native {
+    pub function: LoopFn,
+    /// Turns of the outermost parallel axis; 1 if there is none
+    pub turns: usize,
+    /// Parts of the turns start at multiples of this
+    pub multiple: usize,
+    /// Elements visited, weighed by the length of the body
+    pub work: usize,
+}
+
+/// Compiles loops into one module.
+pub struct Compiler {
+    module: JITModule,
+    context: Context,
+    functions: FunctionBuilderContext,
+    externs: HashMap<&'static str, FuncId>,
+    precision: Precision,
+    fma: bool,
+    /// The text of each loop's intermediate code, if asked for
+    pub texts: Option<Vec<String>>,
+    defined: Vec<(FuncId, usize, usize, usize)>,
+}
+
+/// The machine code of a plan. Must outlive every call of its functions.
+pub struct Code {
+    module: Option<JITModule>,
+}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        if let Some(module) = self.module.take() {
+            // SAFETY: the plan that calls the functions owns this and is being dropped.
+            unsafe { module.free_memory() }
+        }
+    }
+}
+
+fn failed(error: impl Display) -> Diagnostic {
+    Diagnostic::internal(format!("code generation: {error}"))
+}
+
+impl Compiler {
+    pub fn new(precision: Precision, keep_texts: bool) -> Result<Compiler, Diagnostic> {
+        let mut flags = settings::builder();
+        let verifier = if cfg!(debug_assertions) { "true" } else { "false" };
+        for (name, value) in
+            [("opt_level", "speed"), ("enable_verifier", verifier), ("is_pic", "false"), ("use_colocated_libcalls", "false")]
+        {
+            flags.set(name, value).map_err(failed)?;
+        }
+        let isa = cranelift_native::builder().map_err(failed)?.finish(settings::Flags::new(flags)).map_err(failed)?;
+        let fma =
+            isa.isa_flags().iter().any(|flag| flag.name == "has_fma" && flag.as_bool() == Some(true)) || cfg!(target_arch = "aarch64");
+        let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
+        for function in externs() {
+            builder.symbol(function.name, function.address);
+        }
+        let mut module = JITModule::new(builder);
+        let mut ids = HashMap::new();
+        for function in externs() {
+            let ty = match function.name.rsplit('_').next() {
+                Some("f32") => types::F32,
+                Some("f64") => types::F64,
+                Some("i32") => types::I32,
+                _ => types::I64,
+            };
+            let mut signature = module.make_signature();
+            signature.params = vec![AbiParam::new(ty); function.operands];
+            signature.returns = vec![AbiParam::new(ty)];
+            let id = module.declare_function(function.name, Linkage::Import, &signature).map_err(failed)?;
+            ids.insert(function.name, id);
+        }
+        Ok(Compiler {
+            context: module.make_context(),
+            functions: FunctionBuilderContext::new(),
+            externs: ids,
+            precision,
+            fma,
+            texts: keep_texts.then(Vec::new),
+            defined: vec![],
+            module,
+        })
+    }
+
+    /// Compiles a loop; its number among the functions of [`Compiler::finish`].
+    pub fn compile(&mut self, nest: &Loop) -> Result<usize, Diagnostic> {
+        let schedule = Schedule::new(nest, self.precision);
+        let outermost = schedule.order.first().filter(|_| schedule.parallel > 0);
+        let turns = outermost.map_or(1, |&axis| nest.axes[axis].extent);
+        let multiple = if schedule.vector == Some(0) { schedule.lanes * schedule.copies } else { 1 };
+        let work = nest.axes.iter().map(|axis| axis.extent).product::<usize>() * nest.body.len();
+        let number = self.defined.len();
+        let mut signature = self.module.make_signature();
+        signature.params = vec![AbiParam::new(types::I64); 3];
+        let id = self.module.declare_function(&format!("loop{number}"), Linkage::Local, &signature).map_err(failed)?;
+        self.context.func.signature = signature;
+        let frontend = self.module.isa().frontend_config();
+        let emit = Emit {
+            b: FunctionBuilder::new(&mut self.context.func, &mut self.functions),
+            precision: self.precision,
+            fma: self.fma,
+            module: &mut self.module,
+            externs: &self.externs,
+            imported: HashMap::new(),
+        };
+        let builder = emit_nest(emit, nest, schedule);
+        builder.finalize(frontend);
+        if let Some(texts) = &mut self.texts {
+            texts.push(self.context.func.display().to_string());
+        }
+        self.module.define_function(id, &mut self.context).map_err(failed)?;
+        self.module.clear_context(&mut self.context);
+        self.defined.push((id, turns, multiple, work));
+        Ok(number)
+    }
+
+    /// The functions, ready to be called while the code is alive.
+    pub fn finish(mut self) -> Result<(Code, Vec<Native>), Diagnostic> {
+        self.module.finalize_definitions().map_err(failed)?;
+        let native = |&(id, turns, multiple, work): &(FuncId, usize, usize, usize)| {
+            let address = self.module.get_finalized_function(id);
+            // SAFETY: the function was defined with this signature.
+            let function = unsafe { std::mem::transmute::<*const u8, LoopFn>(address) };
+            Native { function, turns, multiple, work }
+        };
+        let natives = self.defined.iter().map(native).collect();
+        Ok((Code { module: Some(self.module) }, natives))
+    }
+}

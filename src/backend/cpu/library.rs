@@ -1,0 +1,236 @@
+//! Library calls: indexing, ordering, random numbers, factorisation.
+
+use super::linear;
+use super::memory::Table;
+use super::pool::Pool;
+use crate::backend::Precision;
+use crate::base::op::{DType, RandomKind};
+use crate::base::philox::Stream;
+use crate::kernel::{AlongOp, BufferId, Indexing, Library, Region};
+use std::cmp::Ordering;
+use std::ops::AddAssign;
+
+/// Random numbers that are worth a task of their own.
+const RANDOM_TASK: usize = 512;
+
+pub fn call(call: &Library, table: Table<'_>, precision: Precision, pool: &mut Pool) {
+    match *call {
+        Library::Copy { from, to, len } => copy(table, from, to, len),
+        Library::Gather { x, index, out, sizes } => match precision {
+            Precision::F32 => gather::<i32>(table, x, index, out, sizes),
+            Precision::F64 => gather::<i64>(table, x, index, out, sizes),
+        },
+        Library::ScatterAdd { dtype, index, y, out, sizes } => match (precision, dtype) {
+            (Precision::F32, DType::Real) => scatter_add::<f32, i32>(table, index, y, out, sizes),
+            (Precision::F64, DType::Real) => scatter_add::<f64, i64>(table, index, y, out, sizes),
+            (Precision::F32, DType::Int | DType::Bool) => scatter_add::<i32, i32>(table, index, y, out, sizes),
+            (Precision::F64, DType::Int | DType::Bool) => scatter_add::<i64, i64>(table, index, y, out, sizes),
+        },
+        Library::Random { kind, site, keys, out, rows, row } => {
+            let random = Random { kind, site, keys, out, rows, row };
+            match precision {
+                Precision::F32 => random.fill::<f32, i32>(table, pool, |x| x as f32),
+                Precision::F64 => random.fill::<f64, i64>(table, pool, |x| x),
+            }
+        }
+        Library::Along { op, dtype, x, out, outer, size, inner } => {
+            let along = Along { op, x, out, outer, size, inner };
+            match (precision, dtype) {
+                (Precision::F32, DType::Real) => along.run::<f32, i32>(table, |i| i as i32),
+                (Precision::F64, DType::Real) => along.run::<f64, i64>(table, |i| i as i64),
+                (Precision::F32, DType::Int | DType::Bool) => along.run::<i32, i32>(table, |i| i as i32),
+                (Precision::F64, DType::Int | DType::Bool) => along.run::<i64, i64>(table, |i| i as i64),
+            }
+        }
+        Library::Cholesky { x, out, count, size } => {
+            let len = count * size * size;
+            match precision {
+                // SAFETY: both buffers hold `count` matrices of that size, in the plan's precision.
+                Precision::F32 => unsafe { linear::cholesky::<f32>(table.slice(x, len), table.slice_mut(whole(out), len), size) },
+                // SAFETY: likewise.
+                Precision::F64 => unsafe { linear::cholesky::<f64>(table.slice(x, len), table.slice_mut(whole(out), len), size) },
+            }
+        }
+        Library::TriangularSolve { l, b, out, count, size, columns, transpose } => {
+            let (square, len) = (count * size * size, count * size * columns);
+            copy(table, b, whole(out), len);
+            let shape = (size, columns);
+            match precision {
+                // SAFETY: the buffers hold `count` matrices of these sizes, in the plan's precision.
+                Precision::F32 => unsafe {
+                    linear::solve::<f32>(table.slice(l, square), table.slice_mut(whole(out), len), shape, transpose)
+                },
+                // SAFETY: likewise.
+                Precision::F64 => unsafe {
+                    linear::solve::<f64>(table.slice(l, square), table.slice_mut(whole(out), len), shape, transpose)
+                },
+            }
+        }
+    }
+}
+
+fn whole(buffer: BufferId) -> Region {
+    Region { buffer, offset: 0 }
+}
+
+fn copy(table: Table<'_>, from: Region, to: Region, len: usize) {
+    // SAFETY: both regions hold `len` elements; distinct buffers that are alive at one step do not overlap.
+    unsafe { std::ptr::copy_nonoverlapping(table.at(from), table.at(to), len * table.bytes) }
+}
+
+/// The nearest of 0..n.
+fn clamped<I: Into<i64>>(index: I, n: usize) -> usize {
+    index.into().clamp(0, (n as i64 - 1).max(0)) as usize
+}
+
+fn gather<I: Copy + Into<i64>>(table: Table<'_>, x: Region, index: Region, out: BufferId, sizes: Indexing) {
+    let Indexing { batch, size, picks, row } = sizes;
+    // SAFETY: the index holds batch · picks integers, which nobody writes now.
+    let index: &[I] = unsafe { table.slice(index, batch * picks) };
+    let bytes = row * table.bytes;
+    let (from, to) = (table.at(x), table.at(whole(out)));
+    for (place, &pick) in index.iter().enumerate() {
+        let row = place / picks * size + clamped(pick, size);
+        // SAFETY: rows of x are batch · size, of the result batch · picks; the buffers are distinct.
+        unsafe { std::ptr::copy_nonoverlapping(from.add(row * bytes), to.add(place * bytes), bytes) };
+    }
+}
+
+fn scatter_add<T, I>(table: Table<'_>, index: Region, y: Region, out: BufferId, sizes: Indexing)
+where
+    T: Copy + Default + AddAssign,
+    I: Copy + Into<i64>,
+{
+    let Indexing { batch, size, picks, row } = sizes;
+    // SAFETY: the sizes are those of the three buffers, the types those of their elements; the result is a buffer of its own.
+    let (index, y, out): (&[I], &[T], &mut [T]) = unsafe {
+        (table.slice(index, batch * picks), table.slice(y, batch * picks * row), table.slice_mut(whole(out), batch * size * row))
+    };
+    out.fill(T::default());
+    for (place, &pick) in index.iter().enumerate() {
+        let to = place / picks * size + clamped(pick, size);
+        let sums = &mut out[to * row..(to + 1) * row];
+        sums.iter_mut().zip(&y[place * row..(place + 1) * row]).for_each(|(sum, &value)| *sum += value);
+    }
+}
+
+struct Random {
+    kind: RandomKind,
+    site: u32,
+    keys: [Region; 4],
+    out: BufferId,
+    rows: usize,
+    row: usize,
+}
+
+impl Random {
+    fn fill<T: Copy, I: Copy + Into<i64> + Sync>(&self, table: Table<'_>, pool: &mut Pool, round: impl Fn(f64) -> T + Sync) {
+        let [seed, step, turn, rows] = self.keys;
+        // SAFETY: the first three keys hold one integer, the last one for each row.
+        let key = |region: Region| unsafe { table.slice::<I>(region, 1)[0].into() as u32 };
+        let stream = Stream { seed: key(seed), site: self.site, step: key(step), turn: key(turn) };
+        // SAFETY: as above.
+        let numbers: &[I] = unsafe { table.slice(rows, self.rows) };
+        let group = (RANDOM_TASK / self.row.max(1)).max(1);
+        let task = |task: usize| {
+            let table: Table<'_> = table;
+            for row in task * group..((task + 1) * group).min(self.rows) {
+                let region = Region { buffer: self.out, offset: row * self.row };
+                // SAFETY: the rows of the result belong to one task each.
+                let values: &mut [T] = unsafe { table.slice_mut(region, self.row) };
+                let number = numbers[row].into() as u32;
+                for (block, four) in values.chunks_mut(4).enumerate() {
+                    let drawn = stream.block(self.kind, number, block as u32);
+                    four.iter_mut().zip(drawn).for_each(|(value, x)| *value = round(x));
+                }
+            }
+        };
+        pool.run(self.rows.div_ceil(group), &task);
+    }
+}
+
+/// An operation along the middle of three axes.
+struct Along {
+    op: AlongOp,
+    x: Region,
+    out: BufferId,
+    outer: usize,
+    size: usize,
+    inner: usize,
+}
+
+impl Along {
+    fn run<T: Copy + Default + PartialOrd + AddAssign, I: Copy>(&self, table: Table<'_>, int: impl Fn(usize) -> I) {
+        let &Along { op, x, out, outer, size, inner } = self;
+        let len = outer * size * inner;
+        // SAFETY: the operand has these three axes, of elements of that type.
+        let x: &[T] = unsafe { table.slice(x, len) };
+        let lines = (0..outer).flat_map(|i| (0..inner).map(move |j| (i, j)));
+        let at = |(i, j): (usize, usize), k: usize| (i * size + k) * inner + j;
+        match op {
+            AlongOp::CumSum { reverse } => {
+                // SAFETY: the result has the operand's type.
+                let sums: &mut [T] = unsafe { table.slice_mut(whole(out), len) };
+                for line in lines {
+                    let mut sum = T::default();
+                    for k in 0..size {
+                        let place = at(line, if reverse { size - 1 - k } else { k });
+                        sum += x[place];
+                        sums[place] = sum;
+                    }
+                }
+            }
+            AlongOp::Sort => {
+                // SAFETY: the result has the operand's type.
+                let sorted: &mut [T] = unsafe { table.slice_mut(whole(out), len) };
+                sorted.copy_from_slice(x);
+                match inner {
+                    1 => sorted.chunks_mut(size.max(1)).for_each(|line| line.sort_unstable_by(|&a, &b| compare(a, b))),
+                    _ => lines.for_each(|line| insertion_sort(size, |k| at(line, k), sorted)),
+                }
+            }
+            AlongOp::ArgSort => {
+                // SAFETY: the result has the operand's shape, of integers.
+                let order: &mut [I] = unsafe { table.slice_mut(whole(out), len) };
+                for line in lines {
+                    (0..size).for_each(|k| order[at(line, rank(size, k, |k| x[at(line, k)]))] = int(k));
+                }
+            }
+            AlongOp::ArgMax => {
+                // SAFETY: the result has the operand's shape without the axis, of integers.
+                let best: &mut [I] = unsafe { table.slice_mut(whole(out), outer * inner) };
+                for line in lines {
+                    let better = |a: usize, b: usize| compare(x[at(line, b)], x[at(line, a)]) == Ordering::Greater;
+                    best[line.0 * inner + line.1] = int((1..size).fold(0, |a, b| if better(a, b) { b } else { a }));
+                }
+            }
+        }
+    }
+}
+
+/// Numbers by size, NaN last.
+fn compare<T: PartialOrd>(a: T, b: T) -> Ordering {
+    a.partial_cmp(&b).unwrap_or_else(|| a.partial_cmp(&a).is_none().cmp(&b.partial_cmp(&b).is_none()))
+}
+
+/// The place of element k in the stable order.
+fn rank<T: PartialOrd>(size: usize, k: usize, x: impl Fn(usize) -> T) -> usize {
+    let before = |other: usize| match compare(x(other), x(k)) {
+        Ordering::Less => true,
+        Ordering::Equal => other < k,
+        Ordering::Greater => false,
+    };
+    (0..size).filter(|&other| before(other)).count()
+}
+
+fn insertion_sort<T: Copy + PartialOrd>(size: usize, at: impl Fn(usize) -> usize, x: &mut [T]) {
+    for k in 1..size {
+        let value = x[at(k)];
+        let mut hole = k;
+        while hole > 0 && compare(x[at(hole - 1)], value) == Ordering::Greater {
+            x[at(hole)] = x[at(hole - 1)];
+            hole -= 1;
+        }
+        x[at(hole)] = value;
+    }
+}

@@ -1,0 +1,124 @@
+//! Scalar functions that compiled loops call where no inline code exists: rare functions, and all of them in f64.
+
+use crate::base::op::{BinaryOp, UnaryOp};
+use crate::base::special;
+
+/// A function as compiled code sees it: its symbol, address and number of operands. All operands and the result have one type.
+#[derive(Clone, Copy)]
+pub struct Extern {
+    pub name: &'static str,
+    pub address: *const u8,
+    pub operands: usize,
+}
+
+/// Functions of one or two operands, in both precisions, from their meaning in f64.
+macro_rules! externs {
+    ($($single:ident $double:ident = |$($x:ident),+| $value:expr;)*) => {
+        $(
+            extern "C" fn $single($($x: f32),+) -> f32 {
+                $(let $x = f64::from($x);)+
+                $value as f32
+            }
+            extern "C" fn $double($($x: f64),+) -> f64 {
+                $value
+            }
+        )*
+
+        /// Every function of reals.
+        const REALS: &[Extern] = &[$(
+            Extern { name: stringify!($single), address: $single as *const u8, operands: [$(stringify!($x)),+].len() },
+            Extern { name: stringify!($double), address: $double as *const u8, operands: [$(stringify!($x)),+].len() },
+        )*];
+    };
+}
+
+externs! {
+    exp_f32 exp_f64 = |x| x.exp();
+    expm1_f32 expm1_f64 = |x| x.exp_m1();
+    log_f32 log_f64 = |x| x.ln();
+    log1p_f32 log1p_f64 = |x| x.ln_1p();
+    sin_f32 sin_f64 = |x| x.sin();
+    cos_f32 cos_f64 = |x| x.cos();
+    tanh_f32 tanh_f64 = |x| x.tanh();
+    sigmoid_f32 sigmoid_f64 = |x| special::sigmoid(x);
+    softplus_f32 softplus_f64 = |x| special::softplus(x);
+    erf_f32 erf_f64 = |x| special::erf(x);
+    erfinv_f32 erfinv_f64 = |x| special::erfinv(x);
+    lgamma_f32 lgamma_f64 = |x| special::lgamma(x);
+    digamma_f32 digamma_f64 = |x| special::digamma(x);
+    trigamma_f32 trigamma_f64 = |x| special::trigamma(x);
+    pow_f32 pow_f64 = |x, y| x.powf(y);
+    rem_f32 rem_f64 = |x, y| remainder(x, y);
+}
+
+/// The remainder with the sign of the divisor.
+fn remainder(x: f64, y: f64) -> f64 {
+    let r = x % y;
+    if r != 0.0 && (r < 0.0) != (y < 0.0) { r + y } else { r }
+}
+
+/// Division of integers towards −∞, and its remainder; by 0 the quotient is 0.
+macro_rules! integers {
+    ($($int:ty: $div:ident $rem:ident;)*) => {
+        $(
+            extern "C" fn $div(x: $int, y: $int) -> $int {
+                if y == 0 { return 0; }
+                let quotient = x.wrapping_div(y);
+                if x.wrapping_rem(y) != 0 && (x < 0) != (y < 0) { quotient - 1 } else { quotient }
+            }
+            extern "C" fn $rem(x: $int, y: $int) -> $int {
+                if y == 0 { return x; }
+                let r = x.wrapping_rem(y);
+                if r != 0 && (r < 0) != (y < 0) { r + y } else { r }
+            }
+        )*
+
+        const INTEGERS: &[Extern] = &[$(
+            Extern { name: stringify!($div), address: $div as *const u8, operands: 2 },
+            Extern { name: stringify!($rem), address: $rem as *const u8, operands: 2 },
+        )*];
+    };
+}
+
+integers! {
+    i32: div_i32 rem_i32;
+    i64: div_i64 rem_i64;
+}
+
+pub fn externs() -> impl Iterator<Item = &'static Extern> {
+    REALS.iter().chain(INTEGERS)
+}
+
+/// The symbol of a function of one real, without the precision; None for what is always inline.
+pub fn unary_symbol(op: UnaryOp) -> Option<&'static str> {
+    Some(match op {
+        UnaryOp::Exp => "exp",
+        UnaryOp::Expm1 => "expm1",
+        UnaryOp::Log => "log",
+        UnaryOp::Log1p => "log1p",
+        UnaryOp::Sin => "sin",
+        UnaryOp::Cos => "cos",
+        UnaryOp::Tanh => "tanh",
+        UnaryOp::Sigmoid => "sigmoid",
+        UnaryOp::Softplus => "softplus",
+        UnaryOp::Erf => "erf",
+        UnaryOp::ErfInv => "erfinv",
+        UnaryOp::LogGamma => "lgamma",
+        UnaryOp::Digamma => "digamma",
+        UnaryOp::Trigamma => "trigamma",
+        UnaryOp::Neg | UnaryOp::Abs | UnaryOp::Sign | UnaryOp::Sqrt | UnaryOp::Recip => return None,
+        UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Round | UnaryOp::Not | UnaryOp::IsFinite => return None,
+    })
+}
+
+/// Likewise of two operands.
+pub fn binary_symbol(op: BinaryOp) -> Option<&'static str> {
+    match op {
+        BinaryOp::Pow => Some("pow"),
+        BinaryOp::Rem => Some("rem"),
+        BinaryOp::FloorDiv => Some("div"),
+        BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Max | BinaryOp::Min | BinaryOp::And | BinaryOp::Or => {
+            None
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Where each buffer lives: outputs and inputs updated in place, and one arena that buffers share when their lives do not meet.
+
+use super::lower::Lowering;
+use super::{Buffer, BufferId, InstrKind, Kernels, Library, Loop, Place, Region, Step};
+use crate::graph::Graph;
+use std::collections::{HashMap, HashSet};
+
+/// Buffers start at multiples of this many elements: whole cache lines.
+const ALIGNMENT: usize = 16;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    Read,
+    Write,
+}
+
+/// Places the buffers, with copies at the end for outputs that cannot be computed where they belong.
+pub(super) fn place(graph: &Graph, lowering: Lowering<'_>, in_place: &[(usize, usize)]) -> Kernels {
+    let Lowering { buffers, steps, of, .. } = lowering;
+    let mut kernels = Kernels { buffers, steps, outputs: vec![], arena: 0 };
+    let sources: Vec<BufferId> = graph.outputs.iter().map(|id| of[id]).collect();
+    let inputs: HashMap<usize, BufferId> = kernels.inputs();
+    // Inputs whose old value is needed at the end
+    let kept: HashSet<BufferId> = sources.iter().copied().collect();
+    let mut early = vec![];
+    let mut late = vec![];
+    for (output, &source) in sources.iter().enumerate() {
+        let len = kernels.buffers[source].len;
+        let input = in_place.iter().find(|pair| pair.1 == output).and_then(|pair| inputs.get(&pair.0)).copied();
+        let free = matches!(kernels.buffers[source].place, Place::Arena(_));
+        let home = match input {
+            Some(input) if source == input => input,
+            Some(input) if free && !kept.contains(&input) && kernels.may_overwrite(source, input) => {
+                kernels.buffers[source].place = kernels.buffers[input].place.clone();
+                source
+            }
+            None if free => {
+                kernels.buffers[source].place = Place::Output(output);
+                source
+            }
+            Some(input) => {
+                // The source may be overwritten before its turn comes, if it is an input itself
+                let staged = kernels.buffers.push(Buffer { place: Place::Arena(0), ..kernels.buffers[source].clone() });
+                early.push(copy(source, staged, len));
+                late.push(copy(staged, input, len));
+                input
+            }
+            None => {
+                let home = kernels.buffers.push(Buffer { place: Place::Output(output), ..kernels.buffers[source].clone() });
+                early.push(copy(source, home, len));
+                home
+            }
+        };
+        kernels.outputs.push(home);
+    }
+    kernels.steps.extend(early.into_iter().chain(late));
+    kernels.pack();
+    kernels
+}
+
+fn copy(from: BufferId, to: BufferId, len: usize) -> Step {
+    let whole = |buffer| Region { buffer, offset: 0 };
+    Step::Library(Library::Copy { from: whole(from), to: whole(to), len })
+}
+
+impl Kernels {
+    fn inputs(&self) -> HashMap<usize, BufferId> {
+        let number = |(id, buffer): (BufferId, &Buffer)| match buffer.place {
+            Place::Input(number) => Some((number, id)),
+            _ => None,
+        };
+        self.buffers.iter().filter_map(number).collect()
+    }
+
+    /// Whether `source` can be computed into the memory of `input`: nothing reads the input afterwards.
+    fn may_overwrite(&self, source: BufferId, input: BufferId) -> bool {
+        let touches = |step: &Step, buffer: BufferId, kind: Access| {
+            let mut found = false;
+            step.accesses(&mut |id, access| found |= id == buffer && access == kind);
+            found
+        };
+        let Some(first) = self.steps.iter().position(|step| touches(step, source, Access::Write)) else { return false };
+        let last_read = self.steps.iter().rposition(|step| touches(step, input, Access::Read));
+        let last_write = self.steps.iter().rposition(|step| touches(step, source, Access::Write));
+        match last_read {
+            Some(read) if read > first => false,
+            Some(read) if read == first => {
+                let same_place = matches!(&self.steps[first], Step::Loop(nest) if nest.updates(source, input));
+                same_place && last_write == Some(first)
+            }
+            _ => true,
+        }
+    }
+
+    /// Gives each buffer of the arena an offset such that no two that are alive at one step overlap.
+    fn pack(&mut self) {
+        let mut lives: HashMap<BufferId, (usize, usize)> = HashMap::new();
+        for (at, step) in self.steps.iter().enumerate() {
+            step.accesses(&mut |id, _| {
+                let life = lives.entry(id).or_insert((at, at));
+                life.1 = at;
+            });
+        }
+        let mut waiting: Vec<(BufferId, (usize, usize))> = lives.into_iter().collect();
+        waiting.retain(|(id, _)| matches!(self.buffers[*id].place, Place::Arena(_)) && self.buffers[*id].len > 0);
+        waiting.sort_by_key(|&(id, life)| (std::cmp::Reverse(self.buffers[id].len), life, id));
+        // Larger buffers first, each at the lowest place that is free during its life
+        let mut placed: Vec<(usize, usize, (usize, usize))> = vec![];
+        for (id, life) in waiting {
+            let size = self.buffers[id].len.next_multiple_of(ALIGNMENT);
+            let taken: Vec<(usize, usize)> =
+                placed.iter().filter(|(_, _, other)| other.0 <= life.1 && life.0 <= other.1).map(|&(from, to, _)| (from, to)).collect();
+            let blocked = |offset: usize| taken.iter().any(|&(from, to)| from < offset + size && offset < to);
+            let gaps = std::iter::once(0).chain(taken.iter().map(|&(_, to)| to));
+            let offset = gaps.filter(|&gap| !blocked(gap)).min().unwrap_or(self.arena);
+            self.buffers[id].place = Place::Arena(offset);
+            self.arena = self.arena.max(offset + size);
+            placed.push((offset, offset + size, life));
+        }
+    }
+}
+
+impl Loop {
+    /// Every load of `input` stands where `source` is stored.
+    fn updates(&self, source: BufferId, input: BufferId) -> bool {
+        let Some(store) = self.stores.iter().find(|store| store.buffer == source) else { return false };
+        let same = |instr: &super::Instr| match &instr.kind {
+            InstrKind::Load { buffer, index } => *buffer != input || *index == store.index,
+            _ => true,
+        };
+        store.reduce.is_none() && self.body.iter().all(same)
+    }
+}
+
+impl Step {
+    /// All buffers that the step touches.
+    pub fn accesses(&self, visit: &mut dyn FnMut(BufferId, Access)) {
+        let mut reads = |regions: &[&Region]| regions.iter().for_each(|region| visit(region.buffer, Access::Read));
+        match self {
+            Step::Loop(nest) => {
+                for instr in &nest.body {
+                    if let InstrKind::Load { buffer, .. } = instr.kind {
+                        visit(buffer, Access::Read);
+                    }
+                }
+                nest.stores.iter().for_each(|store| visit(store.buffer, Access::Write));
+            }
+            Step::Contract(contract) => {
+                reads(&[&contract.a, &contract.b]);
+                visit(contract.out, Access::Write);
+            }
+            Step::Library(call) => call.accesses(visit),
+            Step::Scan(scan) => {
+                scan.sequences.iter().for_each(|(region, _)| reads(&[region]));
+                scan.constants.iter().chain(scan.carries.iter().map(|carry| &carry.initial)).for_each(|region| reads(&[region]));
+                let carried = scan.carries.iter().flat_map(|carry| [carry.result, carry.spare]);
+                let written = carried.chain(scan.stacked.iter().map(|stack| stack.0)).chain([scan.turn, scan.arena]);
+                written.for_each(|buffer| visit(buffer, Access::Write));
+            }
+            Step::While(looped) => {
+                looped.constants.iter().chain(looped.carries.iter().map(|carry| &carry.initial)).for_each(|region| reads(&[region]));
+                let carried = looped.carries.iter().flat_map(|carry| [carry.result, carry.spare]);
+                carried.chain([looped.turn, looped.flag, looped.arena]).for_each(|buffer| visit(buffer, Access::Write));
+            }
+            Step::Cond(cond) => {
+                cond.operands.iter().chain([&cond.condition]).for_each(|region| reads(&[region]));
+                cond.results.iter().chain([&cond.arena]).for_each(|&buffer| visit(buffer, Access::Write));
+            }
+        }
+    }
+}
+
+impl Library {
+    fn accesses(&self, visit: &mut dyn FnMut(BufferId, Access)) {
+        let (reads, written): (&[&Region], BufferId) = match self {
+            Library::Copy { from, to, .. } => (&[from], to.buffer),
+            Library::Gather { x, index, out, .. } => (&[x, index], *out),
+            Library::ScatterAdd { index, y, out, .. } => (&[index, y], *out),
+            Library::Random { keys: [a, b, c, d], out, .. } => (&[a, b, c, d], *out),
+            Library::Along { x, out, .. } | Library::Cholesky { x, out, .. } => (&[x], *out),
+            Library::TriangularSolve { l, b, out, .. } => (&[l, b], *out),
+        };
+        reads.iter().for_each(|region| visit(region.buffer, Access::Read));
+        visit(written, Access::Write);
+    }
+}

@@ -1,0 +1,133 @@
+//! Kernels as text.
+
+use super::{Affine, BufferId, InstrKind, Kernels, Library, Loop, Place, Region, Role, Step};
+use std::fmt;
+
+impl fmt::Display for Kernels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (id, buffer) in self.buffers.iter() {
+            write!(f, "{}: {:?}[{}] ", Name(id), buffer.dtype, buffer.len)?;
+            match &buffer.place {
+                Place::Input(number) => writeln!(f, "input {number}")?,
+                Place::Output(number) => writeln!(f, "output {number}")?,
+                Place::Constant(_) => writeln!(f, "constant")?,
+                Place::Arena(offset) => writeln!(f, "arena {offset}")?,
+            }
+        }
+        for (number, step) in self.steps.iter().enumerate() {
+            write!(f, "\nstep {number}: {step}")?;
+        }
+        let outputs: Vec<String> = self.outputs.iter().map(|&id| Name(id).to_string()).collect();
+        writeln!(f, "\noutputs {}", outputs.join(", "))
+    }
+}
+
+struct Name(BufferId);
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b{}", self.0.index())
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Name(self.buffer))?;
+        if self.offset > 0 { write!(f, "+{}", self.offset) } else { Ok(()) }
+    }
+}
+
+/// `3 + 4 i0 + i1`
+impl fmt::Display for Affine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut terms: Vec<String> = vec![];
+        for (axis, &stride) in self.strides.iter().enumerate().filter(|(_, stride)| **stride != 0) {
+            terms.push(if stride == 1 { format!("i{axis}") } else { format!("{stride} i{axis}") });
+        }
+        if self.offset != 0 || terms.is_empty() {
+            terms.insert(0, self.offset.to_string());
+        }
+        f.write_str(&terms.join(" + "))
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Loop(nest) => write!(f, "{nest}"),
+            Step::Contract(c) => {
+                let sizes = |dims: &[super::Dim]| dims.iter().map(|dim| dim.size.to_string()).collect::<Vec<_>>().join(" × ");
+                write!(f, "{} = contract {} {}: ", Name(c.out), c.a, c.b)?;
+                writeln!(f, "batch [{}] rows {} columns {} inner [{}]", sizes(&c.batch), c.rows.size, c.columns.size, sizes(&c.inner))
+            }
+            Step::Library(call) => writeln!(f, "{call}"),
+            Step::Scan(scan) => {
+                writeln!(f, "scan of {} turns{}", scan.length, if scan.reverse { ", reversed" } else { "" })?;
+                indented(f, &scan.body)
+            }
+            Step::While(looped) => {
+                writeln!(f, "while")?;
+                indented(f, &looped.condition)?;
+                writeln!(f, "  do")?;
+                indented(f, &looped.body)
+            }
+            Step::Cond(cond) => {
+                writeln!(f, "if {}", cond.condition)?;
+                indented(f, &cond.then)?;
+                writeln!(f, "  else")?;
+                indented(f, &cond.otherwise)
+            }
+        }
+    }
+}
+
+fn indented(f: &mut fmt::Formatter<'_>, kernels: &Kernels) -> fmt::Result {
+    kernels.to_string().lines().try_for_each(|line| writeln!(f, "  {line}"))
+}
+
+impl fmt::Display for Loop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let axis = |(number, axis): (usize, &super::Axis)| match axis.role {
+            Role::Parallel => format!("i{number} in {}", axis.extent),
+            Role::Reduced => format!("reduced i{number} in {}", axis.extent),
+        };
+        writeln!(f, "for {}", self.axes.iter().enumerate().map(axis).collect::<Vec<_>>().join(", "))?;
+        for (id, instr) in self.body.iter().enumerate() {
+            write!(f, "  v{id}: {:?} = ", instr.dtype)?;
+            match &instr.kind {
+                InstrKind::Constant(bits) => writeln!(f, "{}", f64::from_bits(*bits))?,
+                InstrKind::Index(index) => writeln!(f, "index {index}")?,
+                InstrKind::Load { buffer, index } => writeln!(f, "{}[{index}]", Name(*buffer))?,
+                InstrKind::Unary(op, x) => writeln!(f, "{op:?} v{x}")?,
+                InstrKind::Binary(op, a, b) => writeln!(f, "{op:?} v{a} v{b}")?,
+                InstrKind::Compare(op, a, b) => writeln!(f, "{op:?} v{a} v{b}")?,
+                InstrKind::Select(c, a, b) => writeln!(f, "Select v{c} v{a} v{b}")?,
+                InstrKind::Cast(x) => writeln!(f, "Cast v{x}")?,
+            }
+        }
+        for store in &self.stores {
+            let reduce = store.reduce.map(|op| format!("{op:?} of ")).unwrap_or_default();
+            writeln!(f, "  {}[{}] = {reduce}v{}", Name(store.buffer), store.index, store.value)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Library::Copy { from, to, len } => write!(f, "{to} = copy {from}: {len}"),
+            Library::Gather { x, index, out, sizes } => write!(f, "{} = gather {x} {index}: {sizes:?}", Name(*out)),
+            Library::ScatterAdd { index, y, out, sizes, .. } => write!(f, "{} = scatter_add {index} {y}: {sizes:?}", Name(*out)),
+            Library::Random { kind, site, out, rows, row, .. } => write!(f, "{} = random {kind:?} site {site}: {rows} × {row}", Name(*out)),
+            Library::Along { op, x, out, outer, size, inner, .. } => {
+                write!(f, "{} = {op:?} {x}: {outer} × {size} × {inner}", Name(*out))
+            }
+            Library::Cholesky { x, out, count, size } => write!(f, "{} = cholesky {x}: {count} of {size}", Name(*out)),
+            Library::TriangularSolve { l, b, out, count, size, columns, transpose } => {
+                let t = if *transpose { "'" } else { "" };
+                write!(f, "{} = triangular_solve {l}{t} {b}: {count} of {size} × {columns}", Name(*out))
+            }
+        }
+    }
+}
