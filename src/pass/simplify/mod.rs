@@ -13,6 +13,7 @@ mod arithmetic;
 mod contraction;
 mod control;
 mod elementwise;
+mod fold;
 mod indexing;
 mod live;
 mod merge;
@@ -30,7 +31,8 @@ const ROUNDS: usize = 4;
 /// The same function with fewer and better operations, sub-graphs included. `Stop` disappears: derivatives come before.
 pub fn simplify(mut graph: Graph) -> Result<Graph, Diagnostic> {
     for _ in 0..ROUNDS {
-        let next = sweep(&round(&merge::merge_scans(graph.clone())?)?);
+        let merged = merge::merge_scans(graph.clone())?;
+        let next = sweep(&fold::fold_constants(round(&merged)?)?);
         if next == graph {
             return Ok(next);
         }
