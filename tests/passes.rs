@@ -4,10 +4,10 @@
 //! in the text form. Every file's graph is also evaluated before and after, at random points of `// inputs in 0.1..0.9` (without this
 //! line −1..1).
 
-use tilde_lang::base::op::DType;
+use tilde_lang::base::op::{DType, UnaryOp};
 use tilde_lang::graph::interpret::{Value, interpret};
 use tilde_lang::graph::random::random_graph;
-use tilde_lang::graph::{Builder, Graph, NodeId, parse, print, verify};
+use tilde_lang::graph::{Builder, Graph, NodeId, TensorType, parse, print, verify};
 use tilde_lang::pass::splice::splice;
 use tilde_lang::pass::{Pass, gradient, optimise, run_passes, tangent};
 
@@ -164,4 +164,78 @@ fn a_pass_that_breaks_the_rules_is_named() {
     }
     let error = run_passes(Graph::default(), &[Pass { name: "vandal", run: break_it }]).unwrap_err();
     assert!(error.message.contains("vandal"), "{}", error.message);
+}
+
+/// A recurrence over a sequence, and the gradient of its last value.
+#[test]
+fn the_reverse_of_a_scan_runs_it_once_forward_and_once_backward() {
+    let mut body = Builder::new();
+    body.input("turn", TensorType::int([]));
+    let h = body.input("h", TensorType::real([]));
+    let x = body.input("x", TensorType::real([]));
+    let w = body.input("w", TensorType::real([]));
+    let product = body.mul(w, h);
+    let sum = body.add(product, x);
+    let next = body.unary(UnaryOp::Tanh, sum);
+    let body = body.finish(&[next]).unwrap();
+
+    let mut b = Builder::new();
+    let [xs, w] = [b.input("xs", TensorType::real([5])), b.input("w", TensorType::real([]))];
+    // Simplified before the derivative is taken, so that the two scans do not start alike
+    let start = b.exp(w);
+    let start = b.log(start);
+    let last = b.scan(body, &[start], &[xs], &[w], 5, false)[0];
+    let gradients = gradient(&mut b, last, &[xs, w], None).unwrap();
+    let graph = b.finish(&[&[last], &gradients[..]].concat()).unwrap();
+    let optimised = optimise(graph.clone()).unwrap();
+    assert_eq!(optimised.count("scan"), 2, "{}", print(&optimised));
+    let inputs = [Value::real(&[5], numbers(1, 5)), Value::real(&[], [0.7])];
+    assert_same("recurrence", &interpret(&graph, &inputs), &interpret(&optimised, &inputs), &graph, &optimised);
+}
+
+/// Gradients of densities at points where what is written overflows.
+#[test]
+fn gradients_are_taken_of_stable_forms() {
+    let gradient_at = |x: &[f64], value: fn(&mut Builder, NodeId) -> NodeId| {
+        let mut b = Builder::new();
+        let input = b.input("x", TensorType::real([x.len()]));
+        let y = value(&mut b, input);
+        let outputs = gradient(&mut b, y, &[input], None).unwrap();
+        let graph = b.finish(&outputs).unwrap();
+        interpret(&graph, &[Value::real(&[x.len()], x)])[0].elements.to_vec()
+    };
+    let log_sigmoid = |b: &mut Builder, x: NodeId| {
+        let y = b.unary(UnaryOp::Sigmoid, x);
+        let y = b.log(y);
+        b.sum(y, &[0])
+    };
+    assert_eq!(gradient_at(&[-1000.0, 1000.0], log_sigmoid), [1.0, 0.0]);
+    let log_sum_exp = |b: &mut Builder, x: NodeId| {
+        let y = b.exp(x);
+        let y = b.sum(y, &[0]);
+        b.log(y)
+    };
+    assert_eq!(gradient_at(&[-2000.0, 1000.0], log_sum_exp), [0.0, 1.0]);
+    let softplus = |b: &mut Builder, x: NodeId| {
+        let e = b.exp(x);
+        let one = b.fill_like(1.0, e);
+        let y = b.add(one, e);
+        let y = b.log(y);
+        b.sum(y, &[0])
+    };
+    assert_eq!(gradient_at(&[1000.0, -1000.0], softplus), [1.0, 0.0]);
+}
+
+/// A value with respect to which a derivative is taken is never looked through, even by an identity.
+#[test]
+fn identities_do_not_undo_what_is_differentiated() {
+    let mut b = Builder::new();
+    let u = b.input("u", TensorType::real([]));
+    let z = b.exp(u);
+    let y = b.log(z);
+    // dy/dz = 1/z although y = u
+    let outputs = gradient(&mut b, y, &[z], None).unwrap();
+    let graph = b.finish(&outputs).unwrap();
+    let found = interpret(&graph, &[Value::real(&[], [2.0])])[0].elements[0];
+    assert!(close(found, (-2.0f64).exp()), "{found}");
 }
