@@ -1,7 +1,7 @@
 //! Whole programs as graphs: an expression for each row, draws of a `sample` block, the starting values of parameters.
 
 use super::leaves::tensor_type;
-use super::lowering::{InputRole, Lowering, Note, Result, RowCounts};
+use super::lowering::{InputRole, Lowering, Note, Result, RowCounts, differentiable};
 use super::value::{Array, PlateId, Value};
 use crate::base::op::DType;
 use crate::base::{Code, Diagnostic};
@@ -27,6 +27,7 @@ pub struct Evaluated {
 /// The value of an expression for each row; a tuple's parts are outputs of their own.
 pub fn lower_expression(model: &Model, expr: &Expr, row_counts: &RowCounts, rows: Option<usize>) -> Result<Evaluated> {
     let mut lowering = Lowering::new(model, row_counts, rows);
+    lowering.differentiable = differentiable(model, Some(expr));
     let value = lowering.eval(expr)?;
     finish_value(lowering, &value)
 }

@@ -29,6 +29,7 @@ mod sizes;
 mod support;
 mod train;
 pub mod types;
+pub mod visit;
 
 pub use model::Model;
 pub use types::{Support, Type};
