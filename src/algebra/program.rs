@@ -41,10 +41,9 @@ pub fn mentions_data(model: &Model, expr: &Expr) -> bool {
     lowering.touched_data
 }
 
-/// Independent draws of a `sample` block: every one is a row.
-pub fn lower_sample(model: &Model, expr: &Expr, draws: usize) -> Result<Evaluated> {
-    let none = RowCounts::new();
-    let mut lowering = Lowering::new(model, &none, Some(draws));
+/// Independent draws of a `sample` block: every one is a row, of the data where the block speaks of data.
+pub fn lower_sample(model: &Model, expr: &Expr, row_counts: &RowCounts, draws: usize) -> Result<Evaluated> {
+    let mut lowering = Lowering::new(model, row_counts, Some(draws));
     let value = lowering.eval(expr)?;
     let rows: Vec<PlateId> = lowering.rows.into_iter().collect();
     let value = value.map(&mut |array| {

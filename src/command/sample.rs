@@ -74,7 +74,7 @@ pub struct Drawn {
 
 pub fn draw(model: &Model, sample: &Sample, n: Option<u32>, dataset: &Dataset, parameters: &Parameters, engine: &Engine) -> Result<Drawn> {
     let count = n.map_or(default_count(sample.picture), |n| n as usize);
-    let mut outputs = evaluate::sample(model, &sample.value, count, parameters, engine).at(sample.span)?;
+    let mut outputs = evaluate::sample(model, &sample.value, count, dataset, parameters, engine).at(sample.span)?;
     if outputs.len() != 1 {
         return Err(Diagnostic::unsupported("a sample that is a tuple").at(sample.span));
     }
