@@ -1,7 +1,152 @@
 //! Tree -> checked program: names, kinds, types, sizes. One file per language feature.
 
+mod annotation;
+mod block;
+mod builtin;
+mod call;
+mod checker;
+mod coerce;
+mod comprehension;
+mod data;
+mod declarations;
+mod definition;
+mod density;
+mod dist;
+mod dump;
+mod expr;
+mod inference;
+pub mod library;
+mod message;
 pub mod model;
+mod names;
+mod operators;
+mod optimiser;
+mod overrides;
+mod param;
+mod rule;
+mod shape;
+mod sizes;
+mod support;
+mod train;
 pub mod types;
 
 pub use model::Model;
 pub use types::{Support, Type};
+
+use crate::base::{Diagnostic, Diagnostics};
+use crate::syntax::ast::{self, DeclKind};
+use checker::Checker;
+use declarations::{Declarations, DefinitionKind};
+
+/// What the caller adds to a file.
+#[derive(Clone, Debug, Default)]
+pub struct CheckOptions {
+    /// `--set name=value`, for dims and for `let`s that are numbers
+    pub overrides: Vec<(String, String)>,
+    /// An expression in the scope of the file, as `tilde eval` takes it
+    pub expression: Option<ast::Expr>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Checked {
+    pub model: Model,
+    pub expression: Option<model::Expr>,
+}
+
+/// The checked program, or all its problems in the order of the text. `library` is visible everywhere.
+pub fn check(file: &ast::File, library: &[ast::File], options: &CheckOptions) -> Result<Checked, Diagnostics> {
+    let mut problems = Diagnostics::default();
+    let file = overrides::apply(file, &options.overrides, &mut problems);
+    let declarations = Declarations::collect(&file, library, &mut problems);
+    let mut checker = Checker::new(&declarations, problems);
+    checker.declare(&file);
+    checker.check_definitions();
+    checker.check_declarations(&file);
+    let expression = options.expression.as_ref().map(|e| checker.top_level(|checker| checker.expr(e, None)));
+    checker.rules();
+    if checker.problems.is_empty() { Ok(Checked { model: checker.model, expression }) } else { Err(checker.problems.sorted()) }
+}
+
+impl<'a> Checker<'a> {
+    /// Dims, variables and the heads of densities: what every expression may refer to.
+    fn declare(&mut self, file: &'a ast::File) {
+        for id in 0..self.declarations.dims.len() {
+            let (name, _) = self.declarations.dims[id];
+            let size = self.dim(id, name.span);
+            if let Some(size) = self.settle(size).and_then(|size| size.known()) {
+                self.model.dims.push((name.name.clone(), size));
+            }
+        }
+        for decl in &file.decls {
+            match &decl.kind {
+                DeclKind::Data { vars, .. } => self.declare_vars(vars),
+                DeclKind::Var { global: false, vars } => self.declare_vars(vars),
+                DeclKind::Var { global: true, .. } => self.report(Diagnostic::unsupported("a global variable").at(decl.span)),
+                DeclKind::Factor(factor) => self.declare_vars(&factor.targets),
+                _ => {}
+            }
+        }
+        for decl in &file.decls {
+            match &decl.kind {
+                DeclKind::Data { vars, source, settings } => {
+                    let data = self.data(vars, source.as_ref(), settings, decl.span);
+                    self.settle(data);
+                }
+                DeclKind::Factor(factor) => self.factor_head(factor, decl.span),
+                DeclKind::Density { name, value } => self.density_from(name, value, decl.span),
+                _ => {}
+            }
+        }
+    }
+
+    /// Generic definitions of the user, each on its own, so that mistakes show without a use.
+    fn check_definitions(&mut self) {
+        for (id, definition) in self.declarations.definitions.iter().enumerate() {
+            if definition.library || definition.kind == DefinitionKind::Net {
+                continue;
+            }
+            let mut alone = self.clone();
+            alone.check_alone(id);
+            self.problems = alone.problems;
+        }
+    }
+
+    /// Everything that was not made on demand before, in the order of the file.
+    fn check_declarations(&mut self, file: &'a ast::File) {
+        for (id, entry) in self.declarations.lets.iter().enumerate() {
+            if !entry.library {
+                let made = self.constant(id, entry.decl.name.span);
+                self.settle(made);
+            }
+        }
+        for (id, def) in self.declarations.params.iter().enumerate() {
+            let made = self.global_param(id, def.name.span);
+            self.settle(made);
+        }
+        for (id, definition) in self.declarations.definitions.iter().enumerate() {
+            if !definition.library && definition.kind == DefinitionKind::Net {
+                let made = self.net(id, definition.decl.name.span);
+                self.settle(made);
+            }
+        }
+        self.finish_densities();
+        for (id, (name, ..)) in self.declarations.quantities.iter().enumerate() {
+            let made = self.quantity(id, name.span);
+            self.settle(made);
+        }
+        for decl in &file.decls {
+            match &decl.kind {
+                DeclKind::Train { name, body, settings } => self.train(name.as_ref(), body, settings, decl.span),
+                DeclKind::Sample { name, value, picture } => self.sample(name, value, picture.as_ref(), decl.span),
+                DeclKind::Use { .. } => self.report(Diagnostic::unsupported("`use`").at(decl.span)),
+                DeclKind::Ito { .. } => self.report(Diagnostic::unsupported("an Itô process").at(decl.span)),
+                DeclKind::Interpolant { .. } => self.report(Diagnostic::unsupported("an interpolant").at(decl.span)),
+                DeclKind::Kernel(_) => self.report(Diagnostic::unsupported("a `kernel` declaration").at(decl.span)),
+                DeclKind::Dim(_) | DeclKind::Let(_) | DeclKind::Data { .. } | DeclKind::Var { .. } | DeclKind::Param(_) => {}
+                DeclKind::Fn(_) | DeclKind::Layer(_) | DeclKind::Net(_) | DeclKind::Factor(_) | DeclKind::Density { .. } => {}
+                DeclKind::Objective { .. } | DeclKind::Metric { .. } => {}
+                DeclKind::Dist(_) | DeclKind::Bijector(_) | DeclKind::Optimizer(_) | DeclKind::Rule { .. } => {}
+            }
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::{Context, EngineArguments, Failure, FileArguments};
 use crate::algebra;
-use crate::backend::{self, PlanOptions};
+use crate::backend::{PlanOptions, cpu};
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Model, Train};
 use crate::graph::{self, Graph};
@@ -49,7 +49,7 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
     let model = &compiled.model;
     let text = match arguments.stage {
         Stage::Ast => syntax::print(&compiled.ast),
-        Stage::Model => model.to_string(),
+        Stage::Model => format!("{model:#?}"),
         Stage::Asm => return Err(Failure::CommandLine("--stage asm is not supported yet; --stage clif is the nearest".into())),
         Stage::Opencl => return Err(Failure::CommandLine("--stage opencl is not supported yet".into())),
         Stage::Graph | Stage::Grad | Stage::Kernels | Stage::Clif => {
@@ -59,8 +59,8 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
             let graph = step_graph(model, train, &dataset, arguments.stage).map_err(Failure::running)?;
             let options = PlanOptions { precision: engine.precision, threads: engine.threads, in_place: vec![] };
             match arguments.stage {
-                Stage::Kernels => backend::cpu::kernels_text(&graph, &options).map_err(Failure::running)?,
-                Stage::Clif => backend::cpu::clif_text(&graph, &options).map_err(Failure::running)?,
+                Stage::Kernels => cpu::kernels_text(&graph, &options).map_err(Failure::running)?,
+                Stage::Clif => cpu::clif_text(&graph, &options).map_err(Failure::running)?,
                 _ => graph::print_brief(&graph),
             }
         }

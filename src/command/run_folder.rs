@@ -16,7 +16,8 @@ pub struct RunFolder {
 
 impl RunFolder {
     pub fn create(path: &Path) -> Result<RunFolder> {
-        Ok(RunFolder { path: output::create_folder(path)? })
+        output::create_folder(path)?;
+        Ok(RunFolder { path: path.to_path_buf() })
     }
 
     pub fn metrics(&self) -> PathBuf {

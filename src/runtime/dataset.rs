@@ -1,12 +1,13 @@
 //! The data that a model declares, read, checked against the declared types, and split.
 
-use super::data::{self, Argument, Source, Split};
+use super::data::{self, Split};
 use crate::algebra::{RowCounts, tensor_type};
 use crate::backend::{Precision, Tensor};
 use crate::base::diagnostic::{At, Result};
 use crate::base::{Code, Diagnostic, Id};
-use crate::check::model::{self, Data, Model, VarId};
-use crate::check::types::{ArrayType, Support, Type};
+use crate::check::model::{Data, Model, Source, VarId};
+use crate::check::types::Type;
+use crate::graph::TensorType;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -34,17 +35,13 @@ impl Dataset {
             return Err(Diagnostic::unsupported("a second `data` declaration")
                 .help("one source may give several variables: `data (x : A, y : B) = …`"));
         }
-        let arrays = read(declaration, folder, seed)?;
-        if arrays.len() != declaration.vars.len() {
-            let message = format!("the source gives {} arrays for {} variables", arrays.len(), declaration.vars.len());
-            return Err(Diagnostic::new(Code::DataShape, message));
-        }
+        let arrays = read(model, declaration, folder, seed)?;
         for (&var, array) in declaration.vars.iter().zip(arrays) {
-            let Type::Array(ArrayType { support, .. }) = &model.vars[var].ty else {
+            let Type::Array(declared) = &model.vars[var].ty else {
                 return Err(Diagnostic::internal("data of another type than an array"));
             };
             let ty = tensor_type(&model.vars[var].ty)?;
-            data::conform(&array, &ty.shape, admitted(support)?).map_err(|e| e.at(model.vars[var].span))?;
+            data::conform(&array, declared).at(model.vars[var].span)?;
             self.counts.entry(id).or_insert(array.rows());
             if self.counts[&id] != array.rows() {
                 let message = format!("{} has {} rows, the variables before it {}", array.name, array.rows(), self.counts[&id]);
@@ -62,55 +59,39 @@ impl Dataset {
     }
 }
 
-fn read(declaration: &Data, folder: &Path, seed: u32) -> Result<Vec<data::Array>> {
-    match &declaration.source {
-        model::Source::Values { shape, values, span } => {
-            let array = data::Array::new("the list", shape.clone(), data::Values::Doubles(values.clone()));
-            if array.rows() == 0 {
-                return Err(Diagnostic::new(Code::DataEmpty, "the list has no rows").label(*span, "empty"));
-            }
-            Ok(vec![array])
-        }
-        model::Source::Named { name, args, field, span } => {
-            let args: Vec<(Option<String>, Argument)> =
-                args.iter().map(|(name, value)| Ok((name.clone(), argument(value)?))).collect::<Result<_>>().at(*span)?;
-            let source = Source::call(name, &args, folder).at(*span)?;
-            match (field, declaration.vars.len()) {
-                (None, count) if count > 1 => source.load_fields(count, seed).at(*span),
-                (field, _) => Ok(vec![source.load(field.as_deref(), seed).at(*span)?]),
-            }
-        }
+/// One array for each variable: of a built-in source its features and its labels, of any other the columns in order.
+fn read(model: &Model, declaration: &Data, folder: &Path, seed: u32) -> Result<Vec<data::Array>> {
+    let source = &declaration.source;
+    if declaration.vars.len() == 1 {
+        return Ok(vec![data::load(source, folder, seed)?]);
     }
+    if let Source::Named { name, args, field: _, span } = source
+        && ["digits", "mnist", "iris"].contains(&name.as_str())
+        && declaration.vars.len() == 2
+    {
+        let labels = Source::Named { name: name.clone(), args: args.clone(), field: Some("labels".into()), span: *span };
+        return Ok(vec![data::load(source, folder, seed)?, data::load(&labels, folder, seed)?]);
+    }
+    let types = declaration.vars.iter().map(|&var| tensor_type(&model.vars[var].ty)).collect::<Result<Vec<_>>>()?;
+    columns(data::load(source, folder, seed)?, &types)
 }
 
-fn argument(value: &model::Argument) -> Result<Argument> {
-    match value {
-        model::Argument::Number(number) => Ok(Argument::Number(*number)),
-        model::Argument::Text(text) => Ok(Argument::Text(text.clone())),
-        model::Argument::List(items) => {
-            let names = items.iter().map(|item| match item {
-                model::Argument::Text(text) => Ok(text.clone()),
-                model::Argument::Number(_) | model::Argument::List(_) => {
-                    Err(Diagnostic::new(Code::TypeMismatch, "a list of names in quotes is needed here"))
-                }
-            });
-            Ok(Argument::Names(names.collect::<Result<_>>()?))
-        }
+/// Neighbouring columns of a table, shaped as the types say.
+fn columns(table: data::Array, types: &[TensorType]) -> Result<Vec<data::Array>> {
+    let wanted: usize = types.iter().map(TensorType::len).sum();
+    let [rows, width] = table.shape[..] else {
+        return Err(Diagnostic::new(Code::DataShape, format!("{} is not a table of rows and columns", table.name)));
+    };
+    if width != wanted {
+        let message = format!("{} has {width} columns, the declared variables {wanted}", table.name);
+        return Err(Diagnostic::new(Code::DataShape, message).help("declare one type for each part, in the order of the columns"));
     }
-}
-
-/// The values that data of a support may hold.
-fn admitted(support: &Support) -> Result<data::Support> {
-    Ok(match support {
-        Support::Real => data::Support::Real,
-        Support::Positive => data::Support::Positive,
-        Support::Unit => data::Support::Unit,
-        Support::Bit => data::Support::Bit,
-        Support::Spin => data::Support::Spin,
-        Support::Int => data::Support::Int,
-        Support::Bool => data::Support::Bool,
-        Support::Simplex => data::Support::Simplex,
-        Support::Cat(k) => data::Support::Cat(k.known().unwrap_or(0)),
-        Support::Cov | Support::Ordered => return Err(Diagnostic::unsupported("data that are covariances or ordered vectors")),
-    })
+    let mut first = 0;
+    let part = |ty: &TensorType| {
+        let own = first..first + ty.len();
+        first = own.end;
+        let places = (0..rows).flat_map(|row| own.clone().map(move |column| row * width + column));
+        data::Array::new(table.name.clone(), [&[rows], &ty.shape[..]].concat(), table.values.gather(places))
+    };
+    Ok(types.iter().map(part).collect())
 }

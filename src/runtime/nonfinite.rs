@@ -34,8 +34,8 @@ pub fn explain(model: &Model, graph: &Graph, compiled: &Compiled, which: usize, 
     let mut loss = graph.clone();
     loss.outputs = vec![graph.outputs[which]];
     let mut origin: Option<Origin> = None;
-    interpret_observed(&loss, &inputs, &mut |id, operands, result| {
-        let node = loss.node(id);
+    interpret_observed(&loss, &inputs, &mut |seen| {
+        let (node, operands, result) = (seen.graph.node(seen.id), seen.operands, seen.result);
         let bad = !result.is_finite() && !matches!(node.op, Op::Fill { .. } | Op::Literal(_) | Op::Input(_));
         if !bad || operands.iter().any(|operand| !operand.is_finite()) {
             return;

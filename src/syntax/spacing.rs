@@ -71,7 +71,7 @@ impl Token {
 
     fn is_arithmetic(&self) -> bool {
         use Rule::*;
-        matches!(self.rule, add | sub | mul | div | pow | dots) && !matches!(self.parent, ito_sign | size_param)
+        matches!(self.rule, add | sub | mul | div | pow) && self.parent != ito_sign
     }
 }
 
@@ -80,14 +80,15 @@ pub(super) fn gap(before: &Token, token: &Token, written: &str) -> usize {
     use Rule::*;
     let is_apart = |operator: &Token| surrounded_by_blanks(operator, written);
     let tight_before = match token.rule {
-        comma | semicolon | setting_colon | dot | path_sep | transpose | close_paren | close_bracket | open_angle | close_angle => true,
+        comma | semicolon | setting_colon | dot | path_sep | transpose | close_paren | close_bracket | open_angle | close_angle | dots => {
+            true
+        }
         open_paren | open_bracket => token.is_attached() || before.rule == log_name,
-        dots if token.parent == size_param => true,
         close_brace => token.parent == use_names || before.rule == open_brace,
         _ => token.is_arithmetic() && !is_apart(token),
     };
     let tight_after = match before.rule {
-        open_paren | open_bracket | open_angle | dot | path_sep | neg | at_most => true,
+        open_paren | open_bracket | open_angle | dot | dots | path_sep | neg | at_most => true,
         open_brace => before.parent == use_names,
         _ => before.is_arithmetic() && !is_apart(before),
     };

@@ -1,0 +1,180 @@
+//! A value where a type is wanted: what is inserted, what is refused.
+
+use super::checker::{Checked, Checker};
+use super::model::{Expr, ExprKind};
+use super::support::{self, Facts, Fit};
+use super::types::{ArrayType, Support, Type};
+use super::{message, shape};
+use crate::base::Span;
+use crate::base::op::{BinaryOp, UnaryOp};
+
+/// Where a wanted type comes from, for the second label.
+pub type Why = Option<(Span, String)>;
+
+impl<'a> Checker<'a> {
+    /// The value as one of the wanted type, with conversions to real numbers inserted.
+    pub fn coerce(&mut self, e: Expr, wanted: &Type, why: Why) -> Checked<Expr> {
+        match (&e.ty, wanted) {
+            (Type::Error, _) | (_, Type::Error) => Ok(e),
+            (Type::Array(found), Type::Array(array)) => {
+                if !shape::same_shape(&found.shape, &array.shape) {
+                    return Err(message::mismatch(&self.model, &e, wanted, why).into());
+                }
+                self.coerce_array(e, array, why)
+            }
+            (Type::Tuple(found), Type::Tuple(types)) if found.len() == types.len() => self.coerce_tuple(e, types, why),
+            (Type::Distribution(found), Type::Distribution(of)) if fits(found, of) => Ok(e),
+            _ => Err(message::mismatch(&self.model, &e, wanted, why).into()),
+        }
+    }
+
+    fn coerce_array(&mut self, e: Expr, wanted: &ArrayType, why: Why) -> Checked<Expr> {
+        let Type::Array(found) = &e.ty else { return Ok(e) };
+        let found = found.support.clone();
+        let ty = Type::Array(wanted.clone());
+        if let Some(value) = self.constant_of(&e) {
+            return match support::contains(&wanted.support, value) {
+                Some(true) if found != Support::Bool => {
+                    let e = if wanted.support.is_real() { to_real(e) } else { e };
+                    Ok(Expr { ty, ..e })
+                }
+                Some(false) => Err(message::outside(&self.model, &e, Some(value), &wanted.support, why).into()),
+                _ => Err(message::mismatch(&self.model, &e, &ty, why).into()),
+            };
+        }
+        let both_real = found.is_real() && wanted.support.is_real();
+        match support::fit(&found, &wanted.support) {
+            Fit::AsIs => Ok(Expr { ty, ..e }),
+            Fit::ToReal => Ok(to_real(e)),
+            Fit::No => match e.kind {
+                ExprKind::If(c, a, b) => {
+                    let (a, b) = (self.coerce_branch(*a, wanted, &why)?, self.coerce_branch(*b, wanted, &why)?);
+                    Ok(Expr { kind: ExprKind::If(c, Box::new(a), Box::new(b)), ty, span: e.span })
+                }
+                ExprKind::Stack(parts) if wanted.support.event_rank() == 0 && !wanted.shape.is_empty() => {
+                    let part = ArrayType { support: wanted.support.clone(), shape: wanted.shape[1..].to_vec() };
+                    let parts = parts.into_iter().map(|part_e| self.coerce_array(part_e, &part, why.clone()));
+                    Ok(Expr { kind: ExprKind::Stack(parts.collect::<Checked<_>>()?), ty, span: e.span })
+                }
+                ExprKind::Stack(parts) if wanted.support == Support::Simplex && self.sums_to_one(&parts) => {
+                    let parts = parts.into_iter().map(to_real).collect();
+                    Ok(Expr { kind: ExprKind::Stack(parts), ty, span: e.span })
+                }
+                // The library answers for what it declares.
+                _ if both_real && self.scope.library => Ok(Expr { ty, ..e }),
+                _ if both_real || (!found.is_real() && found != Support::Bool && wanted.support.is_real()) => {
+                    Err(message::outside(&self.model, &e, None, &wanted.support, why).into())
+                }
+                _ => Err(message::mismatch(&self.model, &e, &ty, why).into()),
+            },
+        }
+    }
+
+    fn coerce_branch(&mut self, e: Expr, wanted: &ArrayType, why: &Why) -> Checked<Expr> {
+        let Type::Array(found) = &e.ty else { return Ok(e) };
+        let wanted = ArrayType { support: wanted.support.clone(), shape: found.shape.clone() };
+        self.coerce_array(e, &wanted, why.clone())
+    }
+
+    fn coerce_tuple(&mut self, e: Expr, types: &[Type], why: Why) -> Checked<Expr> {
+        let ty = Type::Tuple(types.to_vec());
+        if let ExprKind::Tuple(parts) = e.kind {
+            let parts = parts.into_iter().zip(types).map(|(part, ty)| self.coerce(part, ty, why.clone()));
+            return Ok(Expr { kind: ExprKind::Tuple(parts.collect::<Checked<_>>()?), ty, span: e.span });
+        }
+        if let ExprKind::Block(stmts, tail) = e.kind {
+            let tail = self.coerce_tuple(*tail, types, why)?;
+            return Ok(Expr { kind: ExprKind::Block(stmts, Box::new(tail)), ty, span: e.span });
+        }
+        match &e.ty {
+            Type::Tuple(found) if found.iter().zip(types).all(|(found, wanted)| fits(found, wanted)) => Ok(Expr { ty, ..e }),
+            _ => Err(message::mismatch(&self.model, &e, &ty, why).into()),
+        }
+    }
+
+    /// A real scalar, as objectives are.
+    pub fn scalar_real(&mut self, e: Expr, what: &str) -> Checked<Expr> {
+        let array = self.array(&e)?;
+        if !array.shape.is_empty() {
+            let problem = crate::base::Diagnostic::new(crate::base::Code::NotScalar, format!("{what} must be a scalar, this is {}", e.ty));
+            return Err(problem.at(e.span).help("reduce it: `sum(…)` or `mean(…)`").into());
+        }
+        let wanted = if array.support.is_real() { e.ty.clone() } else { Type::real([]) };
+        self.coerce(e, &wanted, None)
+    }
+
+    pub fn facts(&self, e: &Expr) -> Facts {
+        match (self.constant_of(e), &e.ty) {
+            (Some(value), _) => Facts::of_number(value),
+            (None, Type::Array(array)) => Facts::of_support(&array.support),
+            _ => Facts::default(),
+        }
+    }
+
+    /// The value of a constant expression, as far as that is easy to see.
+    pub fn constant_of(&self, e: &Expr) -> Option<f64> {
+        Some(match &e.kind {
+            ExprKind::Real(value) => *value,
+            ExprKind::Int(value) => *value as f64,
+            ExprKind::ToReal(of) => self.constant_of(of)?,
+            ExprKind::Const(id) if self.model.consts[*id].indices.is_empty() => self.constant_of(&self.model.consts[*id].value)?,
+            ExprKind::Unary(op, x) => {
+                let x = self.constant_of(x)?;
+                match op {
+                    UnaryOp::Neg => -x,
+                    UnaryOp::Exp => x.exp(),
+                    UnaryOp::Log => x.ln(),
+                    UnaryOp::Sqrt => x.sqrt(),
+                    UnaryOp::Abs => x.abs(),
+                    _ => return None,
+                }
+            }
+            ExprKind::Binary(op, x, y) => {
+                let (x, y) = (self.constant_of(x)?, self.constant_of(y)?);
+                match op {
+                    BinaryOp::Add => x + y,
+                    BinaryOp::Sub => x - y,
+                    BinaryOp::Mul => x * y,
+                    BinaryOp::Div => x / y,
+                    BinaryOp::Pow => x.powf(y),
+                    BinaryOp::Max => x.max(y),
+                    BinaryOp::Min => x.min(y),
+                    BinaryOp::FloorDiv | BinaryOp::Rem | BinaryOp::And | BinaryOp::Or => return None,
+                }
+            }
+            _ => return None,
+        })
+    }
+
+    fn sums_to_one(&self, parts: &[Expr]) -> bool {
+        let values: Option<Vec<f64>> = parts.iter().map(|part| self.constant_of(part)).collect();
+        values.is_some_and(|values| values.iter().all(|v| *v >= 0.0) && (values.iter().sum::<f64>() - 1.0).abs() < 1e-9)
+    }
+}
+
+/// Whether a value may stand for another type without any conversion.
+pub fn fits(found: &Type, wanted: &Type) -> bool {
+    match (found, wanted) {
+        (Type::Error, _) | (_, Type::Error) => true,
+        (Type::Array(a), Type::Array(b)) => shape::same_shape(&a.shape, &b.shape) && support::fit(&a.support, &b.support) == Fit::AsIs,
+        (Type::Tuple(a), Type::Tuple(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| fits(a, b)),
+        (Type::Distribution(a), Type::Distribution(b)) => fits(a, b),
+        _ => false,
+    }
+}
+
+/// An `Int` or `Cat` as a real number; real numbers as they are.
+pub fn to_real(e: Expr) -> Expr {
+    match (&e.kind, &e.ty) {
+        (_, Type::Array(array)) if array.support.is_real() => e,
+        (ExprKind::Int(value), _) => {
+            let value = *value as f64;
+            Expr { kind: ExprKind::Real(value), ty: Type::scalar(Facts::of_number(value).support()), span: e.span }
+        }
+        (_, Type::Array(array)) => {
+            let (ty, span) = (Type::real(array.shape.clone()), e.span);
+            Expr { kind: ExprKind::ToReal(Box::new(e)), ty, span }
+        }
+        _ => e,
+    }
+}

@@ -1,0 +1,301 @@
+//! Instances of `fn`, `layer` and `net`: sizes and types inferred from the arguments, the body checked for them.
+
+use super::call::{Supplied, match_params, missing_argument};
+use super::checker::{ArgKey, Binding, Callable, Checked, Checker, Fault, Instance, Scope, State, circle};
+use super::declarations::{Definition, DefinitionKind};
+use super::message;
+use super::model::{Expr, ExprKind, Function, FunctionId, Stmt};
+use super::sizes::{Solved, open_names};
+use super::types::Type;
+use crate::base::size::Size;
+use crate::base::{Code, Diagnostic, Span};
+use crate::syntax::ast::{self, FnParam, TypeExprKind};
+
+/// More calls inside calls than any program needs: a recursion whose types never repeat.
+const MAX_DEPTH: usize = 64;
+
+/// The arguments of one use, as the definition's parameters take them.
+struct Arguments<'a> {
+    scope: Scope<'a>,
+    keys: Vec<ArgKey>,
+    /// Names and types of those that are values
+    params: Vec<(&'a ast::Ident, Type)>,
+    values: Vec<Expr>,
+}
+
+impl<'a> Checker<'a> {
+    pub fn call_definition(&mut self, id: usize, sizes: Vec<Size>, args: &'a [ast::Arg], span: Span) -> Checked<Expr> {
+        let definition = self.declarations.definitions[id].clone();
+        let name = &definition.decl.name.name;
+        if self.chain.len() > MAX_DEPTH {
+            return Err(circle(name, span));
+        }
+        let (givens, before) = self.givens(args, definition.decl.params.len())?;
+        let params: Vec<&str> = definition.decl.params.iter().map(|param| param.name.name.as_str()).collect();
+        let slots = match_params(name, &params, givens)?;
+        let arguments = self.arguments(&definition, &sizes, slots, span)?;
+        let values = arguments.values.clone();
+        let used = (span, format!("`{name}`, used here"));
+        let function = match definition.kind {
+            DefinitionKind::Net => self.net(id, span)?,
+            DefinitionKind::Fn => self.function(id, &definition, sizes, arguments, used)?,
+            DefinitionKind::Layer => self.layer(&definition, arguments, used)?,
+        };
+        let ty = self.model.functions[function].body.ty.clone();
+        if ty == Type::Error {
+            return Err(Fault::Reported);
+        }
+        Ok(with_statement(before, Expr::new(ExprKind::Call(function, values), ty, span)))
+    }
+
+    /// Types of the arguments in the scope of the definition, where sizes are learnt from left to right.
+    fn arguments(
+        &mut self,
+        definition: &Definition<'a>,
+        sizes: &[Size],
+        slots: Vec<Option<(Supplied<'a>, Span)>>,
+        span: Span,
+    ) -> Checked<Arguments<'a>> {
+        let decl = definition.decl;
+        let names = self.bind_sizes(&decl.name.name, &decl.sizes, sizes, span)?;
+        let scope = Scope { names, library: definition.library, ..Scope::default() };
+        let mut made = Arguments { scope, keys: vec![], params: vec![], values: vec![] };
+        let mut solved = Solved::new();
+        let mut failed = false;
+        for (param, slot) in decl.params.iter().zip(slots) {
+            match self.argument(decl, param, slot, &mut made, &mut solved, span) {
+                Ok(()) => {}
+                Err(fault) => {
+                    self.fault(fault);
+                    failed = true;
+                }
+            }
+        }
+        if failed { Err(Fault::Reported) } else { Ok(made) }
+    }
+
+    fn argument(
+        &mut self,
+        decl: &'a ast::FnDecl,
+        param: &'a FnParam,
+        slot: Option<(Supplied<'a>, Span)>,
+        made: &mut Arguments<'a>,
+        solved: &mut Solved,
+        span: Span,
+    ) -> Checked<()> {
+        // A default is written in the definition: it is checked in its scope.
+        let by_default = slot.is_none();
+        let (supplied, at) = match (slot, &param.default) {
+            (Some(slot), _) => slot,
+            (None, Some(default)) => (Supplied::Written(default), default.span),
+            (None, None) => return Err(missing_argument(&decl.name.name, &param.name.name, span, param.name.span).into()),
+        };
+        let is_function = matches!(&param.ty, Some(ty) if matches!(ty.kind, TypeExprKind::Fn { .. }));
+        if (param.ty.is_none() || is_function)
+            && let Supplied::Written(e) = &supplied
+            && let Some(callable) = self.inside(by_default, &mut made.scope, |this| this.as_callable(e))
+        {
+            let callable = callable?;
+            made.keys.push(ArgKey::Callable(callable.clone()));
+            made.scope.names.push((param.name.name.clone(), Binding::Callable(callable)));
+            return Ok(());
+        }
+        if is_function {
+            let problem = Diagnostic::new(Code::WrongKind, format!("`{}` of `{}` is a function", param.name.name, decl.name.name));
+            return Err(problem
+                .label(at, "not a function")
+                .label(param.name.span, "declared here")
+                .help("give the name of a function")
+                .into());
+        }
+        let declared = match &param.ty {
+            Some(ty) => Some(self.inside(true, &mut made.scope, |this| this.annotation_with(ty, true))?.fill(solved)),
+            None => None,
+        };
+        let want = declared.as_ref().filter(|ty| !ty.is_open()).cloned();
+        let mut value = self.inside(by_default, &mut made.scope, |this| this.supplied(supplied, want.as_ref()));
+        if let Some(declared) = &declared {
+            let why = Some((param.name.span, format!("`{}` is declared {}", param.name.name, declared.close())));
+            if !declared.unify(&value.ty, solved) {
+                return Err(message::mismatch(&self.model, &value, &declared.close(), why).into());
+            }
+            let filled = declared.fill(solved);
+            value = self.coerce(value, &filled.close(), why)?;
+            learn(&mut made.scope, declared, solved);
+        }
+        made.keys.push(ArgKey::Type(value.ty.clone()));
+        made.params.push((&param.name, value.ty.clone()));
+        made.values.push(value);
+        Ok(())
+    }
+
+    /// In the scope of the definition if `inside`, otherwise in the current one.
+    fn inside<T>(&mut self, inside: bool, scope: &mut Scope<'a>, act: impl FnOnce(&mut Self) -> T) -> T {
+        if !inside {
+            return act(self);
+        }
+        std::mem::swap(&mut self.scope, scope);
+        let result = act(self);
+        std::mem::swap(&mut self.scope, scope);
+        result
+    }
+
+    /// A pure function: one instance for each list of argument types.
+    fn function(
+        &mut self,
+        id: usize,
+        definition: &Definition<'a>,
+        sizes: Vec<Size>,
+        arguments: Arguments<'a>,
+        used: (Span, String),
+    ) -> Checked<FunctionId> {
+        let key = (id, sizes, arguments.keys.clone());
+        match self.made.functions.get(&key) {
+            Some(State::Done(function)) => return Ok(*function),
+            Some(State::Busy) => return Err(circle(&definition.decl.name.name, used.0)),
+            Some(State::Failed) => return Err(Fault::Reported),
+            Some(State::New) | None => {}
+        }
+        self.made.functions.insert(key.clone(), State::Busy);
+        let name = definition.decl.name.name.clone();
+        let function = self.instance(definition, name, arguments, Some(used));
+        self.made.functions.insert(key, State::Done(function));
+        Ok(function)
+    }
+
+    /// A layer: an instance, and parameters, of its own for each use.
+    fn layer(&mut self, definition: &Definition<'a>, mut arguments: Arguments<'a>, used: (Span, String)) -> Checked<FunctionId> {
+        let name = &definition.decl.name.name;
+        let Some(outer) = self.scope.instance.clone() else {
+            let problem = message::wrong_kind(name, "a layer with its own weights", "a pure function", used.0);
+            return Err(problem.help("use it in a `net` or a `layer`").into());
+        };
+        let path = self.unique_path(&outer.path, name);
+        arguments.scope.instance = Some(Instance { path: path.clone(), net: outer.net });
+        Ok(self.instance(definition, path, arguments, Some(used)))
+    }
+
+    /// `enc` and `dense`: `enc.dense1`, `enc.dense2`, …
+    fn unique_path(&mut self, outer: &str, name: &str) -> String {
+        let path = if outer.is_empty() { name.to_string() } else { format!("{outer}.{name}") };
+        let count = self.made.paths.entry(path.clone()).or_insert(0);
+        *count += 1;
+        format!("{path}{count}")
+    }
+
+    /// A net: one instance for all uses.
+    pub fn net(&mut self, id: usize, used: Span) -> Checked<FunctionId> {
+        let definition = self.declarations.definitions[id].clone();
+        let decl = definition.decl;
+        match self.made.nets.get(&id) {
+            Some(State::Done(function)) => return Ok(*function),
+            Some(State::Busy) => return Err(circle(&decl.name.name, used)),
+            Some(State::Failed) => return Err(Fault::Reported),
+            Some(State::New) | None => {}
+        }
+        self.made.nets.insert(id, State::Busy);
+        let made = self.net_arguments(&definition).map(|mut arguments| {
+            arguments.scope.instance = Some(Instance { path: decl.name.name.clone(), net: Some(decl.name.name.clone()) });
+            self.instance(&definition, decl.name.name.clone(), arguments, None)
+        });
+        let made = self.settle(made);
+        self.made.nets.insert(id, made.map_or(State::Failed, State::Done));
+        made.ok_or(Fault::Reported)
+    }
+
+    fn net_arguments(&mut self, definition: &Definition<'a>) -> Checked<Arguments<'a>> {
+        let scope = Scope { library: definition.library, ..Scope::default() };
+        let mut made = Arguments { scope, keys: vec![], params: vec![], values: vec![] };
+        for param in &definition.decl.params {
+            let Some(ty) = &param.ty else {
+                let problem = Diagnostic::new(Code::SizeNotKnown, format!("the argument `{}` of a net needs a type", param.name.name));
+                return Err(problem.at(param.name.span).help("all uses share the weights: write `x : Real[D]`").into());
+            };
+            let ty = self.inside(true, &mut made.scope, |this| this.annotation(ty))?;
+            made.params.push((&param.name, ty));
+        }
+        Ok(made)
+    }
+
+    /// The body, checked in the scope of the definition.
+    fn instance(
+        &mut self,
+        definition: &Definition<'a>,
+        name: String,
+        arguments: Arguments<'a>,
+        used: Option<(Span, String)>,
+    ) -> FunctionId {
+        let decl = definition.decl;
+        let params = arguments.params;
+        self.in_scope(arguments.scope, used, |this| {
+            let params: Vec<_> = params.into_iter().map(|(name, ty)| this.bind(&name.name, ty, name.span)).collect();
+            let result = decl.result.as_ref().map(|ty| this.annotation(ty));
+            let body = match result.map(|result| this.settle(result)) {
+                Some(Some(ty)) => {
+                    let why = decl.result.as_ref().map(|written| (written.span, format!("`{}` is declared to give {ty}", decl.name.name)));
+                    this.expect(&decl.body, &ty, why)
+                }
+                Some(None) => Expr::error(decl.body.span),
+                None => this.expr(&decl.body, None),
+            };
+            this.model.functions.push(Function { name, params, body, span: decl.name.span })
+        })
+    }
+
+    /// A generic definition of the user, checked for sizes and types that are not known yet.
+    pub fn check_alone(&mut self, id: usize) {
+        let definition = self.declarations.definitions[id].clone();
+        let decl = definition.decl;
+        let instance = (definition.kind == DefinitionKind::Layer).then(Instance::default);
+        let mut scope = Scope { library: definition.library, instance, ..Scope::default() };
+        for size in &decl.sizes {
+            let unknown = Size::variable(size.name.name.as_str());
+            let binding = if size.variadic { Binding::Sizes(vec![unknown]) } else { Binding::Size(unknown) };
+            scope.names.push((size.name.name.clone(), binding));
+        }
+        let mut made = Arguments { scope, keys: vec![], params: vec![], values: vec![] };
+        for param in &decl.params {
+            match &param.ty {
+                Some(ty) if matches!(ty.kind, TypeExprKind::Fn { .. }) => {
+                    made.scope.names.push((param.name.name.clone(), Binding::Callable(Callable::Unknown)));
+                }
+                Some(ty) => {
+                    let ty = self.inside(true, &mut made.scope, |this| this.annotation_with(ty, true));
+                    let ty = self.settle(ty).unwrap_or(Type::Error);
+                    learn_open(&mut made.scope, &ty);
+                    made.params.push((&param.name, ty.close()));
+                }
+                None => made.params.push((&param.name, Type::Error)),
+            }
+        }
+        self.instance(&definition, decl.name.name.clone(), made, None);
+    }
+}
+
+/// Binds the sizes of a parameter's type that its argument has told.
+fn learn(scope: &mut Scope<'_>, declared: &Type, solved: &Solved) {
+    let names = declared.sizes().into_iter().flat_map(open_names);
+    for name in names {
+        if let Some(size) = solved.get(&name) {
+            scope.names.push((name, Binding::Size(size.clone())));
+        }
+    }
+}
+
+/// Binds the sizes of a parameter's type as unknowns.
+pub fn learn_open(scope: &mut Scope<'_>, declared: &Type) {
+    for name in declared.sizes().into_iter().flat_map(open_names) {
+        scope.names.push((name.clone(), Binding::Size(Size::variable(name))));
+    }
+}
+
+/// The statement that binds a spread tuple, before the expression that uses its parts.
+pub fn with_statement(before: Option<Stmt>, e: Expr) -> Expr {
+    match before {
+        Some(stmt) => {
+            let (ty, span) = (e.ty.clone(), e.span);
+            Expr::new(ExprKind::Block(vec![stmt], Box::new(e)), ty, span)
+        }
+        None => e,
+    }
+}

@@ -1,0 +1,340 @@
+//! Densities: the factors of a file, their variables, and the queries that ask for them.
+
+use super::checker::{Callable, Checked, Checker, Fault, Scope, State, circle};
+use super::message;
+use super::model::{Density, DensityId, Expr, Factor, Query, VarId};
+use super::names::Named;
+use super::types::Type;
+use crate::base::{Code, Diagnostic, Span, nearest};
+use crate::syntax::ast::{self, ArgKind};
+
+/// A density before its factors are typed: which variables it relates.
+#[derive(Clone)]
+pub struct Head<'a> {
+    pub name: String,
+    pub span: Span,
+    pub factors: Vec<FactorHead<'a>>,
+}
+
+#[derive(Clone)]
+pub struct FactorHead<'a> {
+    pub decl: &'a ast::Factor,
+    pub targets: Vec<VarId>,
+    pub given: Vec<VarId>,
+    pub dist: Option<Expr>,
+    pub span: Span,
+}
+
+impl<'a> Checker<'a> {
+    /// Notes which variables a factor relates. All variables are known before.
+    pub fn factor_head(&mut self, factor: &'a ast::Factor, span: Span) {
+        let id = self.density_head(&factor.density, factor.density.span);
+        if factor.unnormalised {
+            self.report(Diagnostic::unsupported("an unnormalised density `∝`").at(span));
+            self.made.poisoned.insert(id);
+            return;
+        }
+        let (targets, given) = (self.factor_vars(&factor.targets), self.factor_vars(&factor.given));
+        let (Some(targets), Some(given)) = (targets, given) else {
+            self.made.poisoned.insert(id);
+            return;
+        };
+        if targets.len() != 1 {
+            self.report(Diagnostic::unsupported("a factor of several variables").at(span).help("write one factor for each variable"));
+            self.made.poisoned.insert(id);
+            return;
+        }
+        let head = &mut self.heads[id.index()];
+        if let Some(first) = head.factors.iter().find(|other| other.targets == targets) {
+            let name = &self.model.vars[targets[0]].name;
+            let problem = Diagnostic::new(Code::DuplicateFactor, format!("`{}` has two factors for `{name}`", head.name))
+                .label(span, "the second factor")
+                .label(first.span, "the first factor")
+                .help("a density has one factor for each variable; give the other to a density of its own");
+            self.report(problem);
+            return;
+        }
+        head.factors.push(FactorHead { decl: factor, targets, given, dist: None, span });
+    }
+
+    /// `ref = frozen(pi)`; other densities made from densities are not supported.
+    pub fn density_from(&mut self, name: &'a ast::Ident, value: &'a ast::Expr, span: Span) {
+        if let ast::ExprKind::Call { callee, args, given: None } = &value.kind
+            && matches!(&callee.kind, ast::ExprKind::Name(name) if name.name == "frozen")
+            && let [ast::Arg { kind: ArgKind::Positional(of), .. }] = &args[..]
+            && let ast::ExprKind::Name(of) = &of.kind
+        {
+            let id = self.density_head(name, span);
+            match self.densities.get(&of.name) {
+                Some(source) => {
+                    self.made.frozen.insert(id, *source);
+                }
+                None => {
+                    self.made.poisoned.insert(id);
+                    if !matches!(self.declarations.get(&of.name, false), Some(super::declarations::Global::Unsupported)) {
+                        self.report(self.unknown_name(of));
+                    }
+                }
+            }
+            return;
+        }
+        let made = match &value.kind {
+            ast::ExprKind::Call { callee, .. } => match &callee.kind {
+                ast::ExprKind::Name(name) => format!("a density made by `{}`", name.name),
+                _ => "a density made from another".to_string(),
+            },
+            _ => "a density made from another".to_string(),
+        };
+        self.report(Diagnostic::unsupported(made).at(span));
+    }
+
+    pub fn density_head(&mut self, name: &ast::Ident, span: Span) -> DensityId {
+        if let Some(id) = self.densities.get(&name.name) {
+            return *id;
+        }
+        let density = Density { name: name.name.clone(), factors: vec![], frozen: false, span };
+        let id = self.model.densities.push(density);
+        self.densities.insert(name.name.clone(), id);
+        self.heads.push(Head { name: name.name.clone(), span, factors: vec![] });
+        id
+    }
+
+    fn factor_vars(&mut self, vars: &'a [ast::VarDecl]) -> Option<Vec<VarId>> {
+        let found: Vec<Option<VarId>> = vars.iter().map(|var| self.factor_var(var)).collect();
+        found.into_iter().collect()
+    }
+
+    fn factor_var(&mut self, var: &'a ast::VarDecl) -> Option<VarId> {
+        if var.family != ast::VarFamily::Single {
+            self.report(Diagnostic::unsupported("a factor of a chain or a process").at(var.span));
+            return None;
+        }
+        let found = self.var_named(&var.name);
+        self.settle(found)
+    }
+
+    fn var_named(&self, name: &ast::Ident) -> Checked<VarId> {
+        if let Some(id) = self.vars.get(&name.name) {
+            return Ok(*id);
+        }
+        match self.declarations.get(&name.name, false) {
+            Some(super::declarations::Global::Var | super::declarations::Global::Unsupported) => Err(Fault::Reported),
+            _ => {
+                let problem = Diagnostic::new(Code::UnknownName, format!("`{}` is not a random variable", name.name)).at(name.span);
+                Err(match nearest(&name.name, self.vars.keys().map(String::as_str)) {
+                    Some(near) => problem.help(format!("did you mean `{near}`?")),
+                    None => {
+                        problem.help(format!("declare it with `data`, or give its type in its factor: `p({} : Real[D]) = …`", name.name))
+                    }
+                }
+                .into())
+            }
+        }
+    }
+
+    /// The distribution of a factor, on demand.
+    pub fn factor(&mut self, id: DensityId, at: usize, used: Span) -> Checked<Expr> {
+        let head = self.heads[id.index()].factors[at].clone();
+        match self.made.factors.get(&(id, at)) {
+            Some(State::Done(())) => return head.dist.ok_or(Fault::Reported),
+            Some(State::Busy) => return Err(circle(&self.heads[id.index()].name, used)),
+            Some(State::Failed) => return Err(Fault::Reported),
+            Some(State::New) | None => {}
+        }
+        self.made.factors.insert((id, at), State::Busy);
+        let target = head.targets[0];
+        let want = Type::Distribution(Box::new(self.model.vars[target].ty.clone()));
+        let scope = Scope { bound: head.given.clone(), only_bound: true, instance: Some(Default::default()), ..Scope::default() };
+        let dist = self.in_scope(scope, None, |this| {
+            let dist = this.expr(&head.decl.value, Some(&want));
+            if dist.is_error() { Err(Fault::Reported) } else { this.fit_event(dist, target) }
+        });
+        let dist = self.settle(dist);
+        self.heads[id.index()].factors[at].dist = dist.clone();
+        self.made.factors.insert((id, at), if dist.is_some() { State::Done(()) } else { State::Failed });
+        dist.ok_or(Fault::Reported)
+    }
+
+    /// Types all factors and puts the densities into the model.
+    pub fn finish_densities(&mut self) {
+        for id in self.model.densities.ids() {
+            for at in 0..self.heads[id.index()].factors.len() {
+                let used = self.heads[id.index()].factors[at].span;
+                let factor = self.factor(id, at, used);
+                self.settle(factor);
+            }
+            self.check_acyclic(id);
+        }
+        for id in self.model.densities.ids() {
+            let (source, frozen) = match self.made.frozen.get(&id) {
+                Some(of) => (*of, true),
+                None => (id, false),
+            };
+            let factors = self.heads[source.index()].factors.iter().filter_map(|factor| {
+                let (targets, given) = (factor.targets.clone(), factor.given.clone());
+                Some(Factor { targets, given, dist: factor.dist.clone()?, span: factor.span })
+            });
+            let factors = factors.collect();
+            let density = &mut self.model.densities[id];
+            (density.factors, density.frozen) = (factors, frozen);
+        }
+    }
+
+    fn check_acyclic(&mut self, id: DensityId) {
+        let factors = &self.heads[id.index()].factors;
+        let mut done: Vec<VarId> = vec![];
+        let mut left: Vec<&FactorHead<'a>> = factors.iter().collect();
+        loop {
+            let declared = |var: &VarId| factors.iter().any(|factor| factor.targets.contains(var));
+            let ready = |factor: &&FactorHead<'a>| factor.given.iter().all(|var| done.contains(var) || !declared(var));
+            let (now, later): (Vec<_>, Vec<_>) = left.into_iter().partition(ready);
+            if now.is_empty() {
+                left = later;
+                break;
+            }
+            done.extend(now.iter().flat_map(|factor| factor.targets.clone()));
+            left = later;
+        }
+        if let Some(first) = left.first() {
+            let name = &self.heads[id.index()].name;
+            let mut problem = Diagnostic::new(Code::Cycle, format!("the factors of `{name}` depend on each other in a circle"));
+            problem =
+                left.iter().fold(problem.label(first.span, "this factor needs the other"), |p, factor| match factor.span == first.span {
+                    true => p,
+                    false => p.label(factor.span, "and this one in turn"),
+                });
+            self.report(problem.help("give one direction to a density of another name, such as `q`"));
+        }
+    }
+
+    /// The density behind a name, if it is one.
+    pub fn density_named(&mut self, name: &'a ast::Ident) -> Option<Checked<DensityId>> {
+        let local = self.scope.names.iter().any(|(n, _)| *n == name.name);
+        match self.declarations.get(&name.name, self.scope.library) {
+            Some(super::declarations::Global::Density) if !local => Some(match self.name(name) {
+                Ok(Named::Callable(Callable::Density(id))) => self.usable(id),
+                Ok(_) => Err(Fault::Reported),
+                Err(fault) => Err(fault),
+            }),
+            Some(super::declarations::Global::Unsupported) if !local => Some(Err(Fault::Reported)),
+            _ => match self.name(name) {
+                Ok(Named::Callable(Callable::Density(id))) => Some(self.usable(id)),
+                _ => None,
+            },
+        }
+    }
+
+    /// A density some factor of which was reported says nothing more.
+    pub fn usable(&self, id: DensityId) -> Checked<DensityId> {
+        let source = self.made.frozen.get(&id).copied().unwrap_or(id);
+        if self.made.poisoned.contains(&id) || self.made.poisoned.contains(&source) { Err(Fault::Reported) } else { Ok(id) }
+    }
+
+    /// `p(x | z)`, `p(x = y | z = w)`. In a log-density, every variable needs a value.
+    pub fn query(
+        &mut self,
+        density: DensityId,
+        targets: &'a [ast::Arg],
+        given: Option<&'a [ast::Arg]>,
+        log: bool,
+        span: Span,
+    ) -> Checked<Query> {
+        self.usable(density)?;
+        let targets = targets.iter().map(|arg| self.query_var(density, arg, log)).collect::<Checked<Vec<_>>>()?;
+        let given = given.unwrap_or(&[]).iter().map(|arg| self.query_var(density, arg, true)).collect::<Checked<Vec<_>>>()?;
+        if targets.is_empty() {
+            return Err(Diagnostic::new(Code::UnknownVariable, "a query names the variables it asks for")
+                .at(span)
+                .help("write `p(x)`")
+                .into());
+        }
+        Ok(Query { density, targets, given, span })
+    }
+
+    fn query_var(&mut self, density: DensityId, arg: &'a ast::Arg, needs_value: bool) -> Checked<(VarId, Option<Expr>)> {
+        let (of, value) = match &arg.kind {
+            ArgKind::Positional(of) => (of, None),
+            ArgKind::Substituted(of, value) => (of, Some(value)),
+            ArgKind::Named(..) | ArgKind::Draw(..) | ArgKind::Comprehension { .. } => {
+                let problem = Diagnostic::new(Code::WrongKind, "a query names random variables").at(arg.span);
+                return Err(problem.help("write `p(x | z)` or `p(x = y | z = w)`").into());
+            }
+        };
+        let ast::ExprKind::Name(name) = &of.kind else {
+            if matches!(of.kind, ast::ExprKind::Bracket { .. } | ast::ExprKind::Call { .. }) {
+                return Err(Diagnostic::unsupported("a query of a member of an indexed family").at(of.span).into());
+            }
+            return Err(Diagnostic::new(Code::WrongKind, "a query names random variables").at(of.span).into());
+        };
+        let var = self.var_named(name)?;
+        self.known_to(density, var, name)?;
+        let ty = self.model.vars[var].ty.clone();
+        let why = Some((self.model.vars[var].span, format!("`{}` is declared {ty}", name.name)));
+        if let Some(value) = value {
+            return Ok((var, Some(self.expect(value, &ty, why))));
+        }
+        // A local of the same name is what the reader means.
+        if needs_value && self.scope.names.iter().any(|(n, _)| *n == name.name) {
+            return Ok((var, Some(self.expect(of, &ty, why))));
+        }
+        if needs_value {
+            self.has_value(var, name.span)?;
+        }
+        Ok((var, None))
+    }
+
+    fn known_to(&self, density: DensityId, var: VarId, name: &ast::Ident) -> Checked<()> {
+        let source = self.made.frozen.get(&density).copied().unwrap_or(density);
+        let head = &self.heads[source.index()];
+        let mentions = |factor: &FactorHead<'a>| factor.targets.contains(&var) || factor.given.contains(&var);
+        if head.factors.iter().any(mentions) {
+            return Ok(());
+        }
+        let vars: Vec<&str> = head.factors.iter().flat_map(|f| &f.targets).map(|var| self.model.vars[*var].name.as_str()).collect();
+        let problem = Diagnostic::new(Code::UnknownVariable, format!("`{}` has no factor for `{}`", head.name, name.name))
+            .label(name.span, "asked for here")
+            .label(head.span, format!("`{}` relates {}", head.name, vars.join(", ")));
+        let first = vars.first().copied().unwrap_or("x");
+        Err(problem
+            .help(format!("declare `{}({} | …)`, or substitute: `{}({first} = {})`", head.name, name.name, head.name, name.name))
+            .into())
+    }
+
+    /// A random variable has a value where it is bound, and where it is data.
+    pub fn has_value(&self, var: VarId, span: Span) -> Checked<()> {
+        let declared = &self.model.vars[var];
+        if self.scope.bound.contains(&var) {
+            return Ok(());
+        }
+        match declared.observed {
+            Some(_) if !self.scope.only_bound => Ok(()),
+            Some(_) => {
+                let problem = Diagnostic::new(Code::LatentWithoutValue, format!("`{}` is not a given of this factor", declared.name))
+                    .label(span, "used here")
+                    .label(declared.span, "declared here");
+                Err(problem.help(format!("condition on it: `p(… | {})`", declared.name)).into())
+            }
+            None => Err(message::latent(&declared.name, span, declared.span).into()),
+        }
+    }
+
+    /// The type of a query as a value.
+    pub fn query_type(&self, query: &Query) -> Type {
+        let types: Vec<Type> = query.targets.iter().map(|(var, _)| self.model.vars[*var].ty.clone()).collect();
+        let of = match <[Type; 1]>::try_from(types) {
+            Ok([one]) => one,
+            Err(types) => Type::Tuple(types),
+        };
+        Type::Distribution(Box::new(of))
+    }
+
+    /// The distribution of the factor that answers a query as it stands.
+    pub fn declared_factor(&mut self, query: &Query) -> Option<Expr> {
+        let source = self.made.frozen.get(&query.density).copied().unwrap_or(query.density);
+        let same =
+            |asked: &[(VarId, Option<Expr>)], vars: &[VarId]| asked.len() == vars.len() && asked.iter().all(|(var, _)| vars.contains(var));
+        let factors = &self.heads[source.index()].factors;
+        let at = factors.iter().position(|factor| same(&query.targets, &factor.targets) && same(&query.given, &factor.given))?;
+        self.factor(source, at, query.span).ok()
+    }
+}

@@ -1,0 +1,150 @@
+//! Quantities of inference: expectations, divergences, bounds on the evidence.
+
+use super::builtin::estimator;
+use super::call::unknown_argument;
+use super::checker::{Callable, Checked, Checker, Fault};
+use super::message;
+use super::model::{Bound, DensityId, Estimator, Expr, ExprKind};
+use super::names::Named;
+use super::types::{Support, Type};
+use crate::base::{Code, Diagnostic, Span};
+use crate::syntax::ast::{self, ArgKind};
+
+impl<'a> Checker<'a> {
+    /// `E[z ~ q(z | x), samples: 8](e)`
+    pub fn expectation(&mut self, brackets: &'a [ast::Arg], args: &'a [ast::Arg], span: Span) -> Checked<Expr> {
+        let [ast::Arg { kind: ArgKind::Positional(body), .. }] = args else {
+            let problem = Diagnostic::new(Code::ArgumentCount, "an expectation is taken of one expression").at(span);
+            return Err(problem.help("write `E[z ~ q(z | x)](…)`").into());
+        };
+        self.nested(|this| {
+            let (mut draws, mut samples, mut chosen) = (vec![], None, Estimator::default());
+            let mut failed = false;
+            for arg in brackets {
+                match &arg.kind {
+                    ArgKind::Draw(target, dist) => {
+                        let draw = this.draw(target, dist, arg.span);
+                        match this.settle(draw) {
+                            Some(draw) => draws.push(draw),
+                            None => failed = true,
+                        }
+                    }
+                    ArgKind::Named(name, value) => match name.name.as_str() {
+                        "samples" => samples = Some(this.count(value)?),
+                        "estimator" => chosen = estimator(value)?,
+                        _ => return Err(unknown_argument(&name.name, "setting", ["samples", "estimator"].into_iter(), name.span).into()),
+                    },
+                    _ => return Err(Diagnostic::new(Code::WrongKind, "a draw `z ~ …` is needed here").at(arg.span).into()),
+                }
+            }
+            let body = this.expr(body, None);
+            if failed || body.is_error() {
+                return Err(Fault::Reported);
+            }
+            let array = this.array(&body)?;
+            this.not_boolean(&body)?;
+            let support = super::expr::plain(&array.support);
+            let support = if support.is_real() && support != Support::Bit { support } else { Support::Real };
+            let kind = ExprKind::Expectation { draws, samples, estimator: chosen, body: Box::new(super::coerce::to_real(body)) };
+            Ok(Expr::new(kind, Type::array(support, array.shape), span))
+        })
+    }
+
+    /// A whole number above 0 that is known.
+    pub fn count(&mut self, value: &'a ast::Expr) -> Checked<usize> {
+        match self.number(value)? {
+            Some(n) if n < 1 => {
+                let problem = Diagnostic::new(Code::BadSetting, format!("{n} is not a whole number above 0"));
+                Err(problem.at(value.span).into())
+            }
+            Some(n) => Ok(n as usize),
+            None => Ok(1),
+        }
+    }
+
+    /// `KL(a || b)`, `H(a)`
+    pub fn divergence(&mut self, name: &str, args: &'a [ast::Arg], span: Span) -> Checked<Expr> {
+        let arg = match args {
+            [ast::Arg { kind: ArgKind::Positional(e), .. }] => e,
+            _ => {
+                return Err(Diagnostic::new(Code::ArgumentCount, format!("`{name}` takes one argument"))
+                    .at(span)
+                    .help("write `KL(a || b)`, `H(a)`")
+                    .into());
+            }
+        };
+        if name == "H" {
+            let of = self.distribution(arg)?;
+            return Ok(Expr::new(ExprKind::Entropy(Box::new(of)), Type::real([]), span));
+        }
+        let ast::ExprKind::Binary { op: ast::BinaryOp::Parallel, left, right } = &arg.kind else {
+            return Err(Diagnostic::new(Code::ArgumentCount, "a divergence is between two distributions")
+                .at(arg.span)
+                .help("write `KL(a || b)`")
+                .into());
+        };
+        let left = self.distribution(left)?;
+        let want = left.ty.clone();
+        let right = self.expr(right, Some(&want));
+        let right = self.as_distribution(right)?;
+        if let (Type::Distribution(a), Type::Distribution(b)) = (&left.ty, &right.ty)
+            && !super::coerce::fits(a, b)
+            && !super::coerce::fits(b, a)
+        {
+            return Err(message::mismatch(&self.model, &right, &left.ty, Some((left.span, format!("compared with {}", left.ty)))).into());
+        }
+        Ok(Expr::new(ExprKind::Kl(Box::new(left), Box::new(right)), Type::real([]), span))
+    }
+
+    fn distribution(&mut self, e: &'a ast::Expr) -> Checked<Expr> {
+        let value = self.expr(e, None);
+        self.as_distribution(value)
+    }
+
+    fn as_distribution(&self, value: Expr) -> Checked<Expr> {
+        match &value.ty {
+            Type::Distribution(_) => Ok(value),
+            Type::Error => Err(Fault::Reported),
+            ty => {
+                let wanted = Type::Distribution(Box::new(ty.clone()));
+                Err(message::mismatch(&self.model, &value, &wanted, None).into())
+            }
+        }
+    }
+
+    /// `ELBO(p, q)`, `IWAE(p, q, samples: n)`
+    pub fn bound_on_evidence(&mut self, name: &str, args: &'a [ast::Arg], span: Span) -> Checked<Expr> {
+        let (mut densities, mut samples, mut chosen) = (vec![], None, Estimator::default());
+        for arg in args {
+            match &arg.kind {
+                ArgKind::Positional(e) => densities.push(self.density_arg(e)?),
+                ArgKind::Named(name, value) => match name.name.as_str() {
+                    "samples" => samples = Some(self.count(value)?),
+                    "estimator" => chosen = estimator(value)?,
+                    _ => return Err(unknown_argument(&name.name, "setting", ["samples", "estimator"].into_iter(), name.span).into()),
+                },
+                _ => return Err(Diagnostic::new(Code::WrongKind, "the name of a density is needed here").at(arg.span).into()),
+            }
+        }
+        let [p, q] = densities[..] else {
+            let problem = Diagnostic::new(Code::ArgumentCount, format!("`{name}` takes two densities, the model and its approximation"));
+            return Err(problem.at(span).help(format!("write `{name}(p, q)`")).into());
+        };
+        let bound = Bound { p, q, samples, estimator: chosen };
+        let kind = if name == "ELBO" { ExprKind::Elbo(bound) } else { ExprKind::Iwae(bound) };
+        Ok(Expr::new(kind, Type::real([]), span))
+    }
+
+    fn density_arg(&mut self, e: &'a ast::Expr) -> Checked<DensityId> {
+        let ast::ExprKind::Name(name) = &e.kind else {
+            return Err(Diagnostic::new(Code::WrongKind, "the name of a density is needed here")
+                .at(e.span)
+                .help("write `p` for all its factors")
+                .into());
+        };
+        match self.name(name)? {
+            Named::Callable(Callable::Density(id)) => self.usable(id),
+            _ => Err(message::wrong_kind(&name.name, "not a density", "a density", e.span).into()),
+        }
+    }
+}
