@@ -29,6 +29,13 @@ pub struct Native {
     pub work: usize,
 }
 
+/// A loop's code as text: as given to Cranelift, and as it came out.
+#[derive(Clone, Debug)]
+pub struct Text {
+    pub intermediate: String,
+    pub machine: String,
+}
+
 /// Compiles loops into one module.
 pub struct Compiler {
     module: JITModule,
@@ -37,8 +44,8 @@ pub struct Compiler {
     externs: HashMap<&'static str, FuncId>,
     precision: Precision,
     fma: bool,
-    /// The text of each loop's intermediate code, if asked for
-    pub texts: Option<Vec<String>>,
+    /// The code of each loop as text, if asked for
+    pub texts: Option<Vec<Text>>,
     defined: Vec<(FuncId, usize, usize, usize)>,
 }
 
@@ -126,10 +133,13 @@ impl Compiler {
         };
         let builder = emit_nest(emit, nest, schedule);
         builder.finalize(frontend);
-        if let Some(texts) = &mut self.texts {
-            texts.push(self.context.func.display().to_string());
-        }
+        let text = self.texts.as_ref().map(|_| self.context.func.display().to_string());
+        self.context.want_disasm = text.is_some();
         self.module.define_function(id, &mut self.context).map_err(failed)?;
+        if let (Some(texts), Some(intermediate)) = (&mut self.texts, text) {
+            let machine = self.context.compiled_code().and_then(|code| code.vcode.clone()).unwrap_or_default();
+            texts.push(Text { intermediate, machine });
+        }
         self.module.clear_context(&mut self.context);
         self.defined.push((id, turns, multiple, work));
         Ok(number)
