@@ -40,12 +40,12 @@ distribution("Laplace(0.5, 1.5)", stats.laplace(0.5, 1.5), [-20.0, 0.5, 3.0], mo
 distribution("Logistic(0.5, 1.5)", stats.logistic(0.5, 1.5), [-2000.0, -3.0, 0.5, 2000.0], mode=0.5)
 distribution("StudentT(3.5, 0.1, 2.0)", stats.t(3.5, 0.1, 2.0), [-40.0, 0.1, 1e6], mode=0.1)
 distribution("StudentT(1.0, 0.0, 1.0)", stats.cauchy(), [-2.0, 0.0, 1e8], ("entropy",))
-distribution("Exponential(2.5)", stats.expon(scale=1 / 2.5), [0.0, 0.3, 20.0, -0.1], mode=0.0)
+distribution("Exponential(2.5)", stats.expon(scale=1 / 2.5), [1e-9, 0.3, 20.0], mode=0.0)
 distribution("Gamma(0.1, 2.0)", stats.gamma(0.1, scale=0.5), [1e-30, 1e-3, 2.0], mode=0.0)
-distribution("Gamma(7.5, 0.5)", stats.gamma(7.5, scale=2.0), [1e-3, 15.0, 80.0, -1.0], mode=13.0)
-distribution("Gamma(1.0, 0.5)", stats.gamma(1.0, scale=2.0), [0.0, 0.5], mode=0.0)
-distribution("Gamma(5e4, 100.0)", stats.gamma(5e4, scale=0.01), [490.0, 500.0])
-distribution("Beta(0.5, 3.0)", stats.beta(0.5, 3.0), [1e-12, 0.2, 0.999, 1.5])
+distribution("Gamma(7.5, 0.5)", stats.gamma(7.5, scale=2.0), [1e-3, 15.0, 80.0], mode=13.0)
+distribution("Gamma(1.0, 0.5)", stats.gamma(1.0, scale=2.0), [1e-9, 0.5], mode=0.0)
+distribution("Gamma(500.0, 10.0)", stats.gamma(500.0, scale=0.1), [40.0, 50.0])
+distribution("Beta(0.5, 3.0)", stats.beta(0.5, 3.0), [1e-12, 0.2, 0.999])
 distribution("Beta(20.0, 4.0)", stats.beta(20.0, 4.0), [0.01, 0.5, 0.9])
 distribution("Beta(1.0, 1.0)", stats.beta(1.0, 1.0), [0.0, 0.5, 1.0])
 group({"Delta(2.0).log_prob(2.0)": np.inf, "Delta(2.0).log_prob(2.1)": -np.inf, "Delta(2.0).mean": 2.0, "Delta(2.0).var": 0.0})
@@ -61,7 +61,7 @@ def continuous_bernoulli(logits):
     group(
         {f"{call}.log_prob({x})": log_prob(x) for x in [0.0, 0.3, 1.0]}
         | {f"{call}.mean": mean, f"{call}.var": variance, f"{call}.std": variance**0.5}
-        | {f"{call}.entropy": -log_prob(mean), f"{call}.log_prob(1.1)": -np.inf}
+        | {f"{call}.entropy": -log_prob(mean)}
     )
 
 
@@ -169,11 +169,6 @@ pairs = [
 group({f"KL({p} || {q})": divergence(P, Q) for p, P, q, Q in pairs} | {f"KL({p} || {p})": 0.0 for p, _, _, _ in pairs})
 
 
-def gaussian_laplace():
-    p, q = stats.norm(0.3, 0.8), stats.laplace(-0.2, 1.5)
-    return divergence(p, q)
-
-
 softmax = special.softmax
 a, b = np.array([0.2, 0.3, 0.5]), np.array([0.6, 0.3, 0.1])
 la, lb = np.array([1.0, 0.25, 0.5]), np.array([-1.0, 0.0, 2.0])
@@ -271,7 +266,7 @@ group({
     "layer_norm([1e4, 10001.0, 10002.0])": F.layer_norm(T([1e4, 10001.0, 10002.0]), [3]).numpy(),
 })
 group({"f([0.7, -1.3])": W2 @ silu(W1 @ x + b1) + b2}, "net f(x : Real[2]) -> Real[1] = mlp[3, 1](x)\n",
-      {".W0": W1.ravel().tolist(), ".b0": b1.tolist(), ".W1": W2.ravel().tolist(), ".b1": b2.tolist()})
+      {"f.mlp1.dense1.W": W1.ravel().tolist(), "f.mlp1.dense1.b": b1.tolist(), "f.mlp1.dense2.W": W2.ravel().tolist(), "f.mlp1.dense2.b": b2.tolist()})
 
 # Optimisers: five steps on a quadratic
 
@@ -312,5 +307,4 @@ def finite(value):
 for each in groups:
     each["expressions"] = {name: finite(value) for name, value in each["expressions"].items()}
 whole = {"source": versions, "groups": groups, "optimisers": {name: trajectory(make) for name, make in optimisers.items()}}
-lines = json.dumps(whole, indent=1)
-print(lines)
+print(json.dumps(whole, indent=1))
