@@ -116,6 +116,12 @@ pub fn wrong_kind(name: &str, is: &str, used_as: &str, span: Span) -> Diagnostic
     Diagnostic::new(Code::WrongKind, format!("`{name}` is {is}, here it is used as {used_as}")).at(span)
 }
 
+pub fn not_constant(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(Code::WrongKind, format!("a `let` of the file is a constant, `{name}` is not"))
+        .label(span, "learned or random")
+        .help("write it where it is used, or as a `fn` of its arguments")
+}
+
 pub fn not_a_size(span: Span) -> Diagnostic {
     Diagnostic::new(Code::WrongKind, "a size is needed here")
         .label(span, "not a size")

@@ -29,6 +29,7 @@ mod sizes;
 mod support;
 mod train;
 pub mod types;
+pub mod visit;
 
 pub use model::Model;
 pub use types::{Support, Type};
@@ -93,8 +94,12 @@ impl<'a> Checker<'a> {
                     self.settle(data);
                 }
                 DeclKind::Factor(factor) => self.factor_head(factor, decl.span),
-                DeclKind::Density { name, value } => self.density_from(name, value, decl.span),
                 _ => {}
+            }
+        }
+        for decl in &file.decls {
+            if let DeclKind::Density { name, value } = &decl.kind {
+                self.density_from(name, value, decl.span);
             }
         }
     }

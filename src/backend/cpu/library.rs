@@ -134,11 +134,12 @@ impl Random {
         let group = (RANDOM_TASK / self.row.max(1)).max(1);
         let task = |task: usize| {
             let table: Table<'_> = table;
-            for row in task * group..((task + 1) * group).min(self.rows) {
+            let group = task * group..((task + 1) * group).min(self.rows);
+            for (row, &number) in group.clone().zip(&numbers[group]) {
                 let region = Region { buffer: self.out, offset: row * self.row };
                 // SAFETY: the rows of the result belong to one task each.
                 let values: &mut [T] = unsafe { table.slice_mut(region, self.row) };
-                let number = numbers[row].into() as u32;
+                let number = number.into() as u32;
                 for (block, four) in values.chunks_mut(4).enumerate() {
                     let drawn = stream.block(self.kind, number, block as u32);
                     four.iter_mut().zip(drawn).for_each(|(value, x)| *value = round(x));
