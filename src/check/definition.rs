@@ -71,7 +71,8 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        if failed { Err(Fault::Reported) } else { Ok(made) }
+        let unknown = made.values.iter().any(Expr::is_error);
+        if failed || unknown { Err(Fault::Reported) } else { Ok(made) }
     }
 
     fn argument(
@@ -120,7 +121,13 @@ impl<'a> Checker<'a> {
                 return Err(message::mismatch(&self.model, &value, &declared.close(), why).into());
             }
             let filled = declared.fill(solved);
-            value = self.coerce(value, &filled.close(), why)?;
+            if value.is_error() {
+                return Err(Fault::Reported);
+            }
+            if filled.is_open() {
+                return Err(message::size_not_known(at).into());
+            }
+            value = self.coerce(value, &filled, why)?;
             learn(&mut made.scope, declared, solved);
         }
         made.keys.push(ArgKey::Type(value.ty.clone()));

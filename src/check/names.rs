@@ -151,6 +151,8 @@ impl<'a> Checker<'a> {
         for (local, _) in &self.scope.names {
             names.push(local);
         }
+        // Among equally near names, one that starts with the same letter.
+        names.sort_by_key(|known| (known.chars().next() != name.name.chars().next(), *known));
         match nearest(&name.name, names) {
             Some(near) => unknown.help(format!("did you mean `{near}`?")),
             None => unknown.help("declare it with `let`, `param`, `data`, `dim` or `fn`"),

@@ -170,7 +170,10 @@ impl<'a> Checker<'a> {
                 .at(e.span)
                 .help("write `image(28, 28)`")
                 .into()),
-            ("scatter", []) if shape.as_deref().is_some_and(|shape| shape.last() == Some(&2) && shape.len() <= 2) => Ok(Picture::Scatter),
+            // Of vectors with more entries, the first two are shown.
+            ("scatter", []) if shape.as_deref().is_some_and(|shape| shape.len() <= 2 && shape.last().is_some_and(|n| *n >= 2)) => {
+                Ok(Picture::Scatter)
+            }
             ("scatter", []) => unfit(format!("a scatter plot shows points Real[2], this is {}", value.ty)),
             ("histogram", []) if shape.is_some() => Ok(Picture::Histogram),
             ("path", []) if shape.is_some() => Ok(Picture::Path),

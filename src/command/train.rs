@@ -190,8 +190,8 @@ impl<'a> Watcher<'a> {
     /// A line of the log about once a hundredth of a block and at the end of every epoch.
     fn log(&mut self, progress: &Progress<'_>) -> Result<()> {
         let every = (progress.steps / 100).max(1);
-        let epoch = progress.steps_per_epoch.is_some_and(|steps| progress.step % steps == 0);
-        if progress.step % every != 0 && !epoch && progress.step != 1 {
+        let epoch = progress.steps_per_epoch.is_some_and(|steps| progress.step.is_multiple_of(steps));
+        if !progress.step.is_multiple_of(every) && !epoch && progress.step != 1 {
             return Ok(());
         }
         let names = goal_names(self.block(progress.block));

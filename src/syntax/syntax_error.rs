@@ -264,7 +264,7 @@ fn advice(text: &str, at: usize, found: &str, positives: &[Rule], expected: &str
         "*" if before.ends_with('*') => "write `^` for powers",
         "=" if before.ends_with(['+', '-', '*', '/']) => "write the new value out: `x = x + e`",
         "<-" => "write `~` for a draw and `=` for a value",
-        "%" => "there is no operator `%`; use `mod(a, b)`",
+        "%" => "there is no operator `%`; use `rem(a, b)`",
         "'" => "texts stand in double quotes; `'` transposes what stands before it",
         "." => "a number starts with a digit: `0.5`",
         "\u{a0}" => "replace it with an ordinary space",

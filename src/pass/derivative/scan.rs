@@ -53,6 +53,9 @@ pub(super) fn cotangents<'a>(
     let moving = moving_carries(scan.body, carries, wanted.to_vec());
     let matter = mattering_results(scan.body, carries, g.iter().map(Option::is_some).collect());
     let live: Vec<bool> = (0..scan.args.len()).map(|i| moving[i] && (i >= carries || matter[i])).collect();
+    if !live.contains(&true) {
+        return Ok(vec![None; live.len()]);
+    }
     let body = reverse_body(&scan, g, &live)?;
 
     let stored = store_carries(b, &scan);
