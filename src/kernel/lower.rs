@@ -3,7 +3,7 @@
 use super::affine::Affine;
 use super::body::{Body, MustStore, contiguous, strided};
 use super::contract::groups;
-use super::fuse::{Fusion, Group, Nest, fuse, is_source};
+use super::fuse::{Fusion, Group, Nest, core, fuse, is_source};
 use super::place::place;
 use super::{Axis, Buffer, BufferId, Contract, Instr, InstrKind, Kernels, Loop, Place, Region, Role, Step, Store};
 use crate::base::op::DType;
@@ -136,16 +136,18 @@ impl<'a> Lowering<'a> {
         let mut stores = vec![];
         for &root in &nest.roots {
             let node = self.graph.node(root);
-            let Op::Reduce { op, axes } = &node.op else {
+            let Op::Reduce { op, .. } = &node.op else {
                 if let Some(&buffer) = self.of.get(&root) {
-                    let value = body.value(root, &identity)?;
+                    let value = body.value(core(self.graph, root).0, &identity)?;
                     stores.push(Store { buffer, index: Affine::linear(&identity, &nest.shape, rank), value, reduce: None });
                 }
                 continue;
             };
-            let kept: Vec<Affine> = (0..rank).filter(|axis| !axes.contains(axis)).map(|axis| identity[axis].clone()).collect();
+            let (inner, reduced) = core(self.graph, root);
+            let reduced = reduced.unwrap_or_default();
+            let kept: Vec<Affine> = (0..rank).filter(|axis| !reduced.contains(axis)).map(|axis| identity[axis].clone()).collect();
             let index = Affine::linear(&kept, &node.ty.shape, rank);
-            let value = body.value(node.args[0], &identity)?;
+            let value = body.value(inner, &identity)?;
             stores.push(Store { buffer: self.out(root)?, index, value, reduce: Some(*op) });
         }
         let reduced = nest.reduced.as_deref().unwrap_or_default();

@@ -3,7 +3,7 @@
 use super::lanes::Emit;
 use super::nest::emit_nest;
 use super::scalar::externs;
-use super::schedule::Schedule;
+use super::schedule::{Schedule, weight};
 use crate::backend::Precision;
 use crate::base::Diagnostic;
 use crate::kernel::Loop;
@@ -25,7 +25,7 @@ pub struct Native {
     pub turns: usize,
     /// Parts of the turns start at multiples of this
     pub multiple: usize,
-    /// Elements visited, weighed by the length of the body
+    /// Elements visited, weighed by the cost of the body
     pub work: usize,
 }
 
@@ -109,7 +109,7 @@ impl Compiler {
         let outermost = schedule.order.first().filter(|_| schedule.parallel > 0);
         let turns = outermost.map_or(1, |&axis| nest.axes[axis].extent);
         let multiple = if schedule.vector == Some(0) { schedule.lanes * schedule.copies } else { 1 };
-        let work = nest.axes.iter().map(|axis| axis.extent).product::<usize>() * nest.body.len();
+        let work = nest.axes.iter().map(|axis| axis.extent).product::<usize>() * weight(nest);
         let number = self.defined.len();
         let mut signature = self.module.make_signature();
         signature.params = vec![AbiParam::new(types::I64); 3];
