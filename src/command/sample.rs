@@ -13,6 +13,7 @@ use crate::runtime::evaluate::{self, Values};
 use crate::runtime::output;
 use crate::runtime::parameters::Parameters;
 use clap::Args;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -47,6 +48,9 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> std::result::Res
     }
     if arguments.out.is_some() && chosen.len() > 1 {
         return Err(Failure::CommandLine("several samples do not fit one file: choose one with --name".into()));
+    }
+    if let Some(path) = arguments.out.as_ref().filter(|path| !["png", "npy"].map(OsStr::new).map(Some).contains(&path.extension())) {
+        return Err(Failure::CommandLine(format!("--out {}: the name must end in .png or .npy", path.display())));
     }
     let engine = arguments.engine.engine(None)?;
     let dataset = Dataset::load(model, &compiled.folder, engine.seed, engine.precision).map_err(|e| Failure::Program(e.into()))?;
