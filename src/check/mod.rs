@@ -34,6 +34,7 @@ pub mod visit;
 pub use model::Model;
 pub use types::{Support, Type};
 
+use crate::base::size::Size;
 use crate::base::{Diagnostic, Diagnostics};
 use crate::syntax::ast::{self, DeclKind};
 use checker::Checker;
@@ -112,6 +113,19 @@ impl<'a> Checker<'a> {
             }
             let mut alone = self.clone();
             alone.check_alone(id);
+            self.problems = alone.problems;
+        }
+        for (id, entry) in self.declarations.dists.iter().enumerate().filter(|(_, entry)| !entry.library) {
+            let mut alone = self.clone();
+            let sizes = entry.decl.sizes.iter().map(|size| (size.name.name.clone(), Size::variable(size.name.name.as_str())));
+            let made = alone.dist_alone(id, sizes.collect());
+            alone.settle(made);
+            self.problems = alone.problems;
+        }
+        for (id, _) in self.declarations.optimisers.iter().enumerate().filter(|(_, entry)| !entry.library) {
+            let mut alone = self.clone();
+            let made = alone.optimiser_alone(id);
+            alone.settle(made);
             self.problems = alone.problems;
         }
     }
