@@ -11,6 +11,7 @@ mod data;
 mod declarations;
 mod definition;
 mod density;
+mod derivative;
 mod dist;
 mod dump;
 mod expr;
