@@ -109,9 +109,12 @@ impl Lowering<'_> {
         }
     }
 
+    /// What is to be differentiated, with a name bound to a copy of its value.
     fn with_place<T>(&mut self, place: Place, value: &Array, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let old = self.bind(place, value.clone());
+        let outer = std::mem::replace(&mut self.differentiated, true);
         let result = f(self);
+        self.differentiated = outer;
         self.restore(place, old);
         result
     }
