@@ -114,7 +114,7 @@ impl<'a> Checker<'a> {
             return match &arg.kind {
                 ArgKind::Comprehension { body, clauses, condition } => self.fold_over(fold, body, clauses, condition.as_ref(), span),
                 _ => {
-                    let of = self.positional(name, args, 1)?;
+                    let of = self.positional(name, args, 1, span)?;
                     self.fold_all(fold, of.into_iter().next().unwrap_or(Expr::error(span)), span)
                 }
             };
@@ -148,7 +148,7 @@ impl<'a> Checker<'a> {
             "solve_lower" | "solve_upper" => 2,
             _ => 1,
         };
-        let values = self.positional(name, args, arity)?;
+        let values = self.positional(name, args, arity, span)?;
         self.apply_builtin(name, values, span)
     }
 
@@ -229,15 +229,10 @@ impl<'a> Checker<'a> {
         Ok(Expr::new(ExprKind::Primitive(primitive, values), ty, span))
     }
 
-    fn positional(&mut self, name: &str, args: &'a [ast::Arg], count: usize) -> Checked<Vec<Expr>> {
+    fn positional(&mut self, name: &str, args: &'a [ast::Arg], count: usize, span: Span) -> Checked<Vec<Expr>> {
         if args.len() != count {
             let message = format!("`{name}` takes {count} argument{}, here are {}", if count == 1 { "" } else { "s" }, args.len());
-            let span = args.first().map_or(Span::default(), |arg| arg.span.to(args[args.len() - 1].span));
-            return Err(if args.is_empty() {
-                Diagnostic::new(Code::ArgumentCount, message).into()
-            } else {
-                Diagnostic::new(Code::ArgumentCount, message).at(span).into()
-            });
+            return Err(Diagnostic::new(Code::ArgumentCount, message).at(span).into());
         }
         let mut values = vec![];
         for arg in args {
@@ -308,7 +303,7 @@ impl<'a> Checker<'a> {
                 return Err(problem.help("bind it with `let` first").into());
             }
         };
-        let body = self.positional(name, args, 1)?.into_iter().next().unwrap_or(Expr::error(span));
+        let body = self.positional(name, args, 1, span)?.into_iter().next().unwrap_or(Expr::error(span));
         let (input, output) = (self.array(&by)?, self.array(&body)?);
         for e in [&by, &body] {
             if !self.array(e)?.support.is_real() {

@@ -116,6 +116,12 @@ pub fn wrong_kind(name: &str, is: &str, used_as: &str, span: Span) -> Diagnostic
     Diagnostic::new(Code::WrongKind, format!("`{name}` is {is}, here it is used as {used_as}")).at(span)
 }
 
+pub fn not_constant(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(Code::WrongKind, format!("a `let` of the file is a constant, `{name}` is not"))
+        .label(span, "learned or random")
+        .help("write it where it is used, or as a `fn` of its arguments")
+}
+
 pub fn not_a_size(span: Span) -> Diagnostic {
     Diagnostic::new(Code::WrongKind, "a size is needed here")
         .label(span, "not a size")
@@ -126,6 +132,14 @@ pub fn size_not_known(span: Span) -> Diagnostic {
     Diagnostic::new(Code::SizeNotKnown, "this size cannot be inferred")
         .label(span, "not known here")
         .help("write the size in brackets, or declare the type of the argument")
+}
+
+/// A size that stands in brackets, and that no argument tells.
+pub fn size_missing(name: &str, size: &str, span: Span, declared: Span) -> Diagnostic {
+    Diagnostic::new(Code::SizeNotKnown, format!("`{name}` needs its size `{size}`"))
+        .label(span, "no argument tells it")
+        .label(declared, "declared here")
+        .help(format!("write it in brackets: `{name}[…](…)`"))
 }
 
 /// A latent variable where no factor, draw or substitution gives it a value.
