@@ -236,3 +236,84 @@ fn integer_edges_do_not_trap() {
     assert_eq!(plan.output(0).to_f64()[..2], [-4.0, -4.0]);
     assert_eq!(plan.output(1).to_f64(), [-1.0, 1.0, 0.0, 3.0]);
 }
+
+/// Vectors, what remains after them, several accumulators, reductions in two stages: sizes around their limits, all sets of axes.
+#[test]
+fn reductions_of_every_size_agree_with_the_interpreter() {
+    for shape in [[1, 1, 3], [2, 3, 4], [3, 5, 17], [2, 7, 133], [33, 2, 16], [4, 40, 130]] {
+        let mut b = Builder::new();
+        let x = b.input("x", TensorType::real(shape));
+        let turned = b.transpose(x, &[2, 0, 1]);
+        let flags = b.fill_like(0.25, x);
+        let flags = b.compare(tilde_lang::base::op::CompareOp::Lt, x, flags);
+        let mut outputs = vec![];
+        for set in 1..8 {
+            let axes: Vec<usize> = (0..3).filter(|axis| set >> axis & 1 == 1).collect();
+            outputs.extend([ReduceOp::Sum, ReduceOp::Max, ReduceOp::Min].map(|op| b.reduce(op, x, &axes)));
+            outputs.push(b.sum(turned, &axes));
+            outputs.push(b.reduce(ReduceOp::Or, flags, &axes));
+        }
+        let square = b.mul(turned, turned);
+        outputs.extend([square, flags]);
+        let graph = b.finish(&outputs).expect("well typed");
+        for precision in [Precision::F32, Precision::F64] {
+            let input = Tensor::new(TensorType::real(shape), precision, reals(shape.iter().product()));
+            let mut native = CpuPlan::new(&graph, &options(precision, 2), false).expect("compiles");
+            let mut reference = interpreter::compile(&graph, &options(precision, 1)).expect("verifies");
+            native.set_input(0, input.clone());
+            reference.set_input(0, input);
+            native.run();
+            reference.run();
+            let tolerance = if precision == Precision::F32 { 2e-6 } else { 1e-14 };
+            for i in 0..graph.outputs.len() {
+                let pairs = native.output(i).to_f64().into_iter().zip(reference.output(i).to_f64());
+                let scale = shape.iter().product::<usize>() as f64;
+                let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+                assert!(worst <= tolerance * scale.sqrt() * 10.0, "{shape:?} {precision:?} output {i}: off by {worst}");
+            }
+        }
+    }
+}
+
+/// Products with operands in every orientation, batched, broadcast and reversed, against the interpreter.
+#[test]
+fn contractions_of_every_orientation_agree_with_the_interpreter() {
+    let mut b = Builder::new();
+    let x = b.input("x", TensorType::real([3, 40, 50]));
+    let y = b.input("y", TensorType::real([3, 50, 60]));
+    let [one_x, one_y] = [(x, [1, 40, 50]), (y, [1, 50, 60])].map(|(id, stop)| {
+        let part = b.slice(id, &[0, 0, 0], &stop);
+        b.reshape(part, &stop[1..])
+    });
+    let turned = b.transpose(y, &[2, 0, 1]);
+    let backwards = b.reverse(one_y, &[0]);
+    let row = b.slice(one_x, &[0, 0], &[1, 50]);
+    let row = b.reshape(row, &[50]);
+    let spread = b.broadcast(row, &[40, 50], &[1]);
+    let outputs = [
+        b.contract(x, y, &[0, 1, 2], &[0, 2, 3], &[0, 1, 3]),
+        b.contract(x, y, &[0, 1, 2], &[0, 2, 3], &[3, 0, 1]),
+        b.contract(x, turned, &[0, 1, 2], &[3, 0, 2], &[1, 3, 0]),
+        b.contract(x, one_y, &[0, 1, 2], &[2, 3], &[0, 1, 3]),
+        b.contract(one_x, backwards, &[1, 2], &[2, 3], &[3, 1]),
+        b.contract(spread, one_y, &[1, 2], &[2, 3], &[1, 3]),
+        b.contract(row, one_y, &[2], &[2, 3], &[3]),
+        b.contract(x, x, &[0, 1, 2], &[0, 1, 3], &[2, 3]),
+        b.contract(x, x, &[0, 1, 2], &[0, 1, 2], &[]),
+        b.contract(row, row, &[0], &[1], &[1, 0]),
+    ];
+    let graph = b.finish(&outputs).expect("well typed");
+    let mut reference = interpreter::compile(&graph, &options(Precision::F64, 1)).expect("verifies");
+    let mut native = CpuPlan::new(&graph, &options(Precision::F64, 2), false).expect("compiles");
+    for (index, input) in graph.inputs.iter().enumerate() {
+        let tensor = Tensor::new(input.ty.clone(), Precision::F64, reals(input.ty.len()));
+        reference.set_input(index, tensor.clone());
+        native.set_input(index, tensor);
+    }
+    reference.run();
+    native.run();
+    for i in 0..graph.outputs.len() {
+        let worst = native.output(i).to_f64().iter().zip(reference.output(i).to_f64()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(worst < 1e-9, "output {i}: off by {worst}");
+    }
+}

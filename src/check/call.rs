@@ -62,6 +62,9 @@ impl<'a> Checker<'a> {
             },
             ast::ExprKind::Member { base, name } if name.name == "log_prob" => {
                 let of = self.expr(base, None);
+                if of.is_error() {
+                    return Err(Fault::Reported);
+                }
                 let Type::Distribution(event) = of.ty.clone() else {
                     return Err(message::mismatch(&self.model, &of, &Type::Distribution(Box::new(Type::real([]))), None).into());
                 };

@@ -72,6 +72,10 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+        let unsized_name = decl.sizes.iter().find(|size| !made.scope.names.iter().any(|(name, _)| *name == size.name.name));
+        if let (Some(size), false) = (unsized_name, failed) {
+            return Err(message::size_missing(&decl.name.name, &size.name.name, span, size.name.span).into());
+        }
         let unknown = made.values.iter().any(Expr::is_error);
         if failed || unknown { Err(Fault::Reported) } else { Ok(made) }
     }

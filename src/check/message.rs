@@ -134,6 +134,14 @@ pub fn size_not_known(span: Span) -> Diagnostic {
         .help("write the size in brackets, or declare the type of the argument")
 }
 
+/// A size that stands in brackets, and that no argument tells.
+pub fn size_missing(name: &str, size: &str, span: Span, declared: Span) -> Diagnostic {
+    Diagnostic::new(Code::SizeNotKnown, format!("`{name}` needs its size `{size}`"))
+        .label(span, "no argument tells it")
+        .label(declared, "declared here")
+        .help(format!("write it in brackets: `{name}[…](…)`"))
+}
+
 /// A latent variable where no factor, draw or substitution gives it a value.
 pub fn latent(name: &str, span: Span, declared: Span) -> Diagnostic {
     Diagnostic::new(Code::LatentWithoutValue, format!("the latent variable `{name}` has no value here"))

@@ -11,6 +11,7 @@ mod data;
 mod declarations;
 mod definition;
 mod density;
+mod derivative;
 mod dist;
 mod dump;
 mod expr;
@@ -34,6 +35,7 @@ pub mod visit;
 pub use model::Model;
 pub use types::{Support, Type};
 
+use crate::base::size::Size;
 use crate::base::{Diagnostic, Diagnostics};
 use crate::syntax::ast::{self, DeclKind};
 use checker::Checker;
@@ -112,6 +114,19 @@ impl<'a> Checker<'a> {
             }
             let mut alone = self.clone();
             alone.check_alone(id);
+            self.problems = alone.problems;
+        }
+        for (id, entry) in self.declarations.dists.iter().enumerate().filter(|(_, entry)| !entry.library) {
+            let mut alone = self.clone();
+            let sizes = entry.decl.sizes.iter().map(|size| (size.name.name.clone(), Size::variable(size.name.name.as_str())));
+            let made = alone.dist_alone(id, sizes.collect());
+            alone.settle(made);
+            self.problems = alone.problems;
+        }
+        for (id, _) in self.declarations.optimisers.iter().enumerate().filter(|(_, entry)| !entry.library) {
+            let mut alone = self.clone();
+            let made = alone.optimiser_alone(id);
+            alone.settle(made);
             self.problems = alone.problems;
         }
     }

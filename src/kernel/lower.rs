@@ -11,17 +11,21 @@ use crate::base::{Arena, Diagnostic};
 use crate::graph::{Graph, Node, NodeId, Op};
 use std::collections::{HashMap, HashSet};
 
-/// Plans a graph. `in_place` lists pairs (input, output) that share a buffer.
+/// Plans a graph. `in_place` lists pairs (input, output) that share a buffer. Nodes that turn out to need a buffer get one in
+/// another attempt.
 pub fn lower(graph: &Graph, in_place: &[(usize, usize)]) -> Result<Kernels, Diagnostic> {
     let mut forced = HashSet::new();
     loop {
         let fusion = fuse(graph, &forced);
         let mut lowering = Lowering::new(graph, &fusion);
-        match lowering.steps(&fusion) {
-            Ok(()) => return Ok(place(graph, lowering, in_place)),
-            Err(Failure::MustStore(id)) if forced.insert(id) => (),
-            Err(Failure::MustStore(id)) => return Err(broken(graph, id)),
-            Err(Failure::Diagnostic(diagnostic)) => return Err(diagnostic),
+        let missing = lowering.steps(&fusion)?;
+        if missing.is_empty() {
+            return Ok(place(graph, lowering, in_place));
+        }
+        for id in missing {
+            if !forced.insert(id) {
+                return Err(broken(graph, id));
+            }
         }
     }
 }
@@ -100,14 +104,21 @@ impl<'a> Lowering<'a> {
         Ok(Region { buffer: self.out(node)?, offset })
     }
 
-    fn steps(&mut self, fusion: &Fusion) -> Lowered {
+    /// Lowers all groups; the nodes that turn out to need a buffer.
+    fn steps(&mut self, fusion: &Fusion) -> Result<HashSet<NodeId>, Diagnostic> {
+        let mut missing = HashSet::new();
         for group in &fusion.groups {
-            match group {
-                Group::Nest(nest) => self.nest(nest)?,
-                Group::Single(id) => self.single(*id)?,
+            let lowered = match group {
+                Group::Nest(nest) => self.nest(nest),
+                Group::Single(id) => self.single(*id),
+            };
+            match lowered {
+                Ok(()) => (),
+                Err(Failure::MustStore(id)) => missing.extend([id]),
+                Err(Failure::Diagnostic(diagnostic)) => return Err(diagnostic),
             }
         }
-        Ok(())
+        Ok(missing)
     }
 
     fn single(&mut self, id: NodeId) -> Lowered {

@@ -29,7 +29,8 @@ fn values_lie_in_their_supports() {
         }
     }
     // Where the exponential of the largest would overflow
-    assert_eq!(forward("Simplex[3]", vec![1000.0, 1000.0, -1000.0]), [0.5, 0.5, 0.0]);
+    let simplex = forward("Simplex[3]", vec![1000.0, 1000.0, -1000.0]);
+    assert!((simplex[0] - 0.5).abs() < 1e-12 && (simplex[1] - 0.5).abs() < 1e-12 && simplex[2] == 0.0, "{simplex:?}");
     assert_eq!(forward("Unit", vec![800.0]), [1.0]);
 }
 

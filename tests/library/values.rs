@@ -48,33 +48,34 @@ fn the_library_computes_what_the_references_say() {
 
 #[test]
 fn densities_integrate_to_one() {
-    // Midpoints, with jumps on the borders between cells; the tails that are left out weigh less than 1e-12.
-    let continuous = |distribution: &str, low: f64, high: f64| {
-        let (cells, width) = (20_000, (high - low) / 20_000.0);
-        number(&format!("{width} * sum(exp({distribution}.log_prob({low} + {width} * (i + 0.5))) for i in {cells})"))
-    };
-    for (distribution, low, high, tolerance) in [
-        ("Normal(0.3, 2.0)", -20.0, 20.0, 1e-11),
-        ("Uniform(-1.0, 3.0)", -1.5, 3.5, 1e-11),
-        ("Laplace(0.0, 0.5)", -20.0, 20.0, 1e-5),
-        ("Logistic(0.5, 0.7)", -30.0, 30.0, 1e-11),
-        ("StudentT(9.0, 0.0, 0.5)", -100.0, 100.0, 1e-11),
-        ("Exponential(2.5)", 0.0, 20.0, 1e-6),
-        ("Gamma(3.5, 2.0)", 0.0, 30.0, 1e-9),
-        ("Beta(2.5, 3.0)", 0.0, 1.0, 1e-6),
-        ("ContinuousBernoulli(-3.0)", 0.0, 1.0, 1e-8),
+    // Midpoints in t, after a change of variables x(t) with the derivative dx; what is left out weighs less than 1e-12.
+    let cells = 4000;
+    let (real, positive, unit) = (("t(i)", "1"), ("exp(t(i))", "exp(t(i))"), ("sigmoid(t(i))", "sigmoid(t(i)) * sigmoid(-t(i))"));
+    for (distribution, (x, dx), low, high, tolerance) in [
+        ("Normal(0.3, 2.0)", real, -20.0, 20.0, 1e-11),
+        ("Uniform(-1.0, 3.0)", real, -1.5, 3.5, 1e-11),
+        // A corner of height 1 costs width² / 12 · its change of slope.
+        ("Laplace(0.0, 0.5)", real, -20.0, 20.0, 4e-5),
+        ("Logistic(0.5, 0.7)", real, -30.0, 30.0, 1e-11),
+        ("StudentT(9.0, 0.0, 0.5)", real, -100.0, 100.0, 1e-11),
+        ("Exponential(2.5)", positive, -40.0, 5.0, 1e-11),
+        ("Gamma(0.7, 2.0)", positive, -60.0, 5.0, 1e-11),
+        ("Gamma(3.5, 2.0)", positive, -20.0, 5.0, 1e-11),
+        ("Beta(2.5, 0.7)", unit, -60.0, 60.0, 1e-11),
+        ("ContinuousBernoulli(-3.0)", unit, -40.0, 40.0, 1e-11),
     ] {
-        let mass = continuous(distribution, low, high);
+        let width = (high - low) / f64::from(cells);
+        let text = format!("fn t(i : Int) -> Real = {low:?} + {width} * (i + 0.5)");
+        let mass = evaluate(&text, &format!("{width} * sum(exp({distribution}.log_prob({x})) * {dx} for i in {cells})"), &[], 0);
+        let mass = mass.unwrap_or_else(|error| panic!("{distribution}: {error}"))[0].values[0];
         assert!((mass - 1.0).abs() < tolerance, "{distribution}: {mass:?}");
     }
-    for (distribution, values) in [
-        ("Bernoulli(0.3)", 2),
-        ("Bernoulli(logits: 0.3)", 2),
-        ("Categorical([0.2, 0.3, 0.5])", 3),
-        ("Categorical(logits: [0.2, -0.3, 7.0])", 3),
-        ("Poisson(50.0)", 200),
-        ("Binomial(40, 0.3)", 41),
-    ] {
+    // An expectation over few values is the sum over them.
+    for distribution in ["Bernoulli(0.3)", "Bernoulli(logits: 0.3)", "Categorical([0.2, 0.3, 0.5])", "Categorical(logits: [0.2, 7.0])"] {
+        let mass = number(&format!("E[x ~ {distribution}](1.0)"));
+        assert!((mass - 1.0).abs() < 1e-14, "{distribution}: {mass:?}");
+    }
+    for (distribution, values) in [("Poisson(0.01)", 20), ("Poisson(50.0)", 200), ("Binomial(40, 0.3)", 41)] {
         let mass = number(&format!("sum(exp({distribution}.log_prob(k)) for k in {values})"));
         assert!((mass - 1.0).abs() < 1e-12, "{distribution}: {mass:?}");
     }

@@ -294,6 +294,27 @@ optimisers = {
     "RMSProp(0.1)": lambda p: torch.optim.RMSprop(p, 0.1, alpha=0.9),
 }
 
+# Quantiles, the tails finer
+
+levels = [0.001, 0.01, *np.arange(1, 20) / 20, 0.99, 0.999]
+quantiles = {call: reference.ppf(levels).tolist() for call, reference in {
+    "Normal(0.3, 2.0)": stats.norm(0.3, 2.0),
+    "Uniform(-1.0, 3.0)": stats.uniform(-1.0, 4.0),
+    "Laplace(0.5, 1.5)": stats.laplace(0.5, 1.5),
+    "Logistic(0.5, 1.5)": stats.logistic(0.5, 1.5),
+    "StudentT(1.0, 0.1, 2.0)": stats.t(1.0, 0.1, 2.0),
+    "StudentT(3.5, 0.1, 2.0)": stats.t(3.5, 0.1, 2.0),
+    "Exponential(2.5)": stats.expon(scale=1 / 2.5),
+    "Gamma(0.1, 2.0)": stats.gamma(0.1, scale=0.5),
+    "Gamma(1.0, 2.0)": stats.gamma(1.0, scale=0.5),
+    "Gamma(7.5, 0.5)": stats.gamma(7.5, scale=2.0),
+    "Beta(0.1, 0.2)": stats.beta(0.1, 0.2),
+    "Beta(0.5, 3.0)": stats.beta(0.5, 3.0),
+    "Beta(20.0, 4.0)": stats.beta(20.0, 4.0),
+}.items()}
+for bernoulli in [-8.0, -1e-5, 0.0, 0.02, 3.0]:
+    quantiles[f"ContinuousBernoulli({bernoulli})"] = [np.log1p(u * np.expm1(bernoulli)) / bernoulli if bernoulli else u for u in levels]
+
 versions = f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}, PyTorch {torch.__version__.split('+')[0]}"
 
 
@@ -306,5 +327,5 @@ def finite(value):
 
 for each in groups:
     each["expressions"] = {name: finite(value) for name, value in each["expressions"].items()}
-whole = {"source": versions, "groups": groups, "optimisers": {name: trajectory(make) for name, make in optimisers.items()}}
+whole = {"source": versions, "groups": groups, "quantiles": {"levels": levels, "of": quantiles}, "optimisers": {name: trajectory(make) for name, make in optimisers.items()}}
 print(json.dumps(whole, indent=1))

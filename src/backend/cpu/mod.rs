@@ -1,7 +1,7 @@
 //! Kernels -> native code on the processor at hand.
 //!
 //! - [`schedule`]: the order of a loop's axes, which of them runs along vector lanes
-//! - [`nest`], [`lanes`], [`math`]: a loop as Cranelift code, instruction by instruction; [`scalar`]: functions it calls
+//! - [`nest`]: a loop as Cranelift code; [`lanes`], [`operations`], [`math`]: its instructions; [`scalar`]: functions it calls
 //! - [`jit`]: loops of one plan in one module
 //! - [`contract`], [`library`], [`linear`]: library calls
 //! - [`pool`]: threads; [`memory`]: the arena and pointers into it
@@ -26,6 +26,7 @@ mod linear;
 mod math;
 mod memory;
 mod nest;
+mod operations;
 mod pool;
 mod scalar;
 mod schedule;
