@@ -3,9 +3,10 @@
 use super::{Context, Failure, FileArguments};
 use crate::algebra::{self, Note};
 use crate::backend::Precision;
-use crate::base::{Diagnostics, Sources};
+use crate::base::{Diagnostic, Diagnostics, Sources};
 use crate::check::model::{Model, TrainStmt};
 use crate::driver::Compiled;
+use crate::report::console;
 use crate::runtime::dataset::Dataset;
 use clap::Args;
 
@@ -26,15 +27,17 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
     let dataset = Dataset::load(&compiled.model, &compiled.folder, 0, Precision::F32).map_err(|e| Failure::Program(e.into()))?;
     let parts = lower_all(&compiled, &dataset).map_err(Failure::Program)?;
     if arguments.file.json {
-        println!("{}", json(&parts, &compiled.sources));
-        return Ok(());
+        return console::answer(json(&parts, &compiled.sources)).map_err(Failure::running);
     }
-    summarise(&compiled.model, &dataset);
-    for part in &parts {
-        println!("{}", part.name);
+    summarise(&compiled.model, &dataset).and_then(|()| list(&parts, &compiled.sources)).map_err(Failure::running)
+}
+
+fn list(parts: &[Part], sources: &Sources) -> Result<(), Diagnostic> {
+    for part in parts {
+        console::answer(&part.name)?;
         for note in &part.notes {
-            let (line, _) = compiled.sources.line_column(note.span);
-            println!("  line {line}: {}", note.text);
+            let (line, _) = sources.line_column(note.span);
+            console::answer(format_args!("  line {line}: {}", note.text))?;
         }
     }
     Ok(())
@@ -46,7 +49,7 @@ fn lower_all(compiled: &Compiled, dataset: &Dataset) -> Result<Vec<Part>, Diagno
     let rows = (!dataset.counts.is_empty()).then_some(2);
     let mut parts = vec![];
     let mut problems = Diagnostics::default();
-    let mut keep = |name: String, result: Result<Vec<Note>, crate::base::Diagnostic>| match result {
+    let mut keep = |name: String, result: Result<Vec<Note>, Diagnostic>| match result {
         Ok(notes) => parts.push(Part { name, notes }),
         Err(problem) => problems.push(problem),
     };
@@ -70,14 +73,15 @@ fn lower_all(compiled: &Compiled, dataset: &Dataset) -> Result<Vec<Part>, Diagno
     if problems.is_empty() { Ok(parts) } else { Err(problems.sorted()) }
 }
 
-fn summarise(model: &Model, dataset: &Dataset) {
+fn summarise(model: &Model, dataset: &Dataset) -> Result<(), Diagnostic> {
     let numbers: usize = model.params.values().filter_map(|param| algebra::tensor_type(&param.ty).ok()).map(|ty| ty.len()).sum();
-    println!("fine: {} parameters with {numbers} numbers", model.params.len());
+    console::answer(format_args!("fine: {} parameters with {numbers} numbers", model.params.len()))?;
     for data in model.data.values() {
         let names: Vec<&str> = data.vars.iter().map(|&var| model.vars[var].name.as_str()).collect();
-        let split = &dataset.split;
-        println!("data {}: {} rows to train, {} held out", names.join(", "), split.train.len(), split.held_out.len());
+        let (train, held_out) = (dataset.split.train.len(), dataset.split.held_out.len());
+        console::answer(format_args!("data {}: {train} rows to train, {held_out} held out", names.join(", ")))?;
     }
+    Ok(())
 }
 
 fn json(parts: &[Part], sources: &Sources) -> serde_json::Value {

@@ -7,6 +7,7 @@ use crate::base::{Code, Diagnostic};
 use crate::check::model::{Model, Train};
 use crate::graph::{self, Graph};
 use crate::pass;
+use crate::report::console;
 use crate::runtime::dataset::Dataset;
 use crate::syntax;
 use clap::{Args, ValueEnum};
@@ -65,8 +66,7 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
             }
         }
     };
-    println!("{}", text.trim_end());
-    Ok(())
+    console::answer(text.trim_end()).map_err(Failure::running)
 }
 
 fn block(model: &Model, number: usize) -> Result<&Train, Diagnostic> {

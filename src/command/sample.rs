@@ -6,7 +6,7 @@ use crate::base::diagnostic::{At, Result};
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Model, Picture, Sample};
 use crate::graph::TensorType;
-use crate::report::picture;
+use crate::report::{console, picture};
 use crate::runtime::dataset::Dataset;
 use crate::runtime::engine::Engine;
 use crate::runtime::evaluate::{self, Values};
@@ -62,7 +62,7 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> std::result::Res
             None => arguments.from.join(format!("{}.{}", sample.name, drawn.extension())),
         };
         drawn.write(&path).map_err(Failure::running)?;
-        println!("{}: {} draws in {}", sample.name, drawn.count(), path.display());
+        console::answer(format_args!("{}: {} draws in {}", sample.name, drawn.count(), path.display())).map_err(Failure::running)?;
     }
     Ok(())
 }

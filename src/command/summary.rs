@@ -6,6 +6,7 @@ use super::train::goals;
 use crate::algebra::tensor_type;
 use crate::base::diagnostic::{At, Result};
 use crate::check::model::{Expr, Model};
+use crate::report::console;
 use crate::runtime::dataset::Dataset;
 use crate::runtime::engine::Engine;
 use crate::runtime::evaluate::{self, Values};
@@ -44,13 +45,11 @@ impl Finished<'_> {
         if as_json {
             let files: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
             let results: serde_json::Map<String, Value> = results.into_iter().collect();
-            println!("{}", json!({ "results": results, "folder": self.folder.path.display().to_string(), "files": files }));
-            return Ok(());
+            return console::answer(json!({ "results": results, "folder": self.folder.path.display().to_string(), "files": files }));
         }
-        results.iter().for_each(|(name, value)| println!("{name} = {}", shown(value)));
-        println!("parameters and log in {}", self.folder.path.display());
-        files.iter().for_each(|path| println!("wrote {}", path.display()));
-        Ok(())
+        results.iter().try_for_each(|(name, value)| console::answer(format_args!("{name} = {}", shown(value))))?;
+        console::answer(format_args!("parameters and log in {}", self.folder.path.display()))?;
+        files.iter().try_for_each(|path| console::answer(format_args!("wrote {}", path.display())))
     }
 
     fn small_parameters(&self) -> Result<Vec<(String, Value)>> {
