@@ -58,7 +58,7 @@ pub struct FileArguments {
 #[derive(Args)]
 pub struct EngineArguments {
     /// Fixes every random number of a run
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(..=0x7fff_ffff))]
     pub seed: Option<u32>,
     /// Threads; the results do not depend on it [default: all cores]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]

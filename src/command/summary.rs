@@ -100,6 +100,9 @@ fn shown(value: &Value) -> String {
     match value {
         Value::Number(number) => {
             let number = number.as_f64().unwrap_or(f64::NAN);
+            if number != 0.0 && !(1e-5..1e9).contains(&number.abs()) {
+                return format!("{number:.5e}");
+            }
             let digits = if number == 0.0 { 3.0 } else { (5.0 - number.abs().log10().floor()).clamp(0.0, 12.0) };
             format!("{number:.*}", digits as usize)
         }
