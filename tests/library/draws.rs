@@ -8,7 +8,8 @@ const COUNT: usize = 20_000;
 /// Pearson's statistic of draws that are counted in cells of the given probabilities, those that expect fewer than ten together.
 fn chi_squared(counts: &[usize], probabilities: &[f64]) -> (f64, usize) {
     let total = counts.iter().sum::<usize>() as f64;
-    let (rare, common): (Vec<_>, Vec<_>) = counts.iter().zip(probabilities).map(|(&c, &p)| (c as f64, p * total)).partition(|cell| cell.1 < 10.0);
+    let (rare, common): (Vec<_>, Vec<_>) =
+        counts.iter().zip(probabilities).map(|(&c, &p)| (c as f64, p * total)).partition(|cell| cell.1 < 10.0);
     let together = rare.iter().fold((0.0, 0.0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1));
     let cells: Vec<_> = common.into_iter().chain((together.1 >= 10.0).then_some(together)).collect();
     (cells.iter().map(|(count, expected)| (count - expected).powi(2) / expected).sum(), cells.len() - 1)
@@ -76,11 +77,9 @@ fn draws_of_vectors_have_their_moments() {
     let small = dirichlet([0.1, 0.2, 0.3]);
     let large = dirichlet([2.0, 30.0, 4.0]);
     let identity = (vec![1.0, -2.0], vec![1.0, 0.0, 0.0, 1.0]);
-    for (distribution, (mean, cov)) in [
-        ("Dirichlet([0.1, 0.2, 0.3])", small),
-        ("Dirichlet([2.0, 30.0, 4.0])", large),
-        ("MvNormal([1.0, -2.0], cov: identity)", identity),
-    ] {
+    for (distribution, (mean, cov)) in
+        [("Dirichlet([0.1, 0.2, 0.3])", small), ("Dirichlet([2.0, 30.0, 4.0])", large), ("MvNormal([1.0, -2.0], cov: identity)", identity)]
+    {
         let (drawn, d) = (draws(distribution, COUNT, 3), mean.len());
         for (i, j) in (0..d * d).map(|at| (at / d, at % d)) {
             let products: Vec<f64> = drawn.chunks(d).map(|x| (x[i] - mean[i]) * (x[j] - mean[j])).collect();
@@ -102,7 +101,9 @@ fn assert_mean(what: &str, values: &[f64], exact: f64) {
 
 #[test]
 fn a_seed_and_a_row_fix_a_draw() {
-    for distribution in ["Normal(0.0, 1.0)", "Gamma(0.5, 1.0)", "Poisson(3.0)", "Poisson(30.0)", "Binomial(20, 0.4)", "Dirichlet([0.5, 1.0])"] {
+    for distribution in
+        ["Normal(0.0, 1.0)", "Gamma(0.5, 1.0)", "Poisson(3.0)", "Poisson(30.0)", "Binomial(20, 0.4)", "Dirichlet([0.5, 1.0])"]
+    {
         let (many, few) = (draws(distribution, 5000, 4), draws(distribution, 7, 4));
         assert_eq!(many[..few.len()], few, "{distribution}: depends on the number of rows");
         assert_eq!(draws(distribution, 7, 4), few, "{distribution}: not the same again");
