@@ -89,6 +89,11 @@ fn derivatives() {
     close(p, "hess[v](v[0]^2 * v[1])", &[6.0, 6.0, 6.0, 0.0]);
     close(p, "grad[v](norm2(grad[v](v[0]^2 * v[1])))", &[8.0 * 27.0 + 4.0 * 27.0, 8.0 * 27.0]);
     close(p, "grad[v](stop(v[0]) * v[0])", &[3.0, 0.0]);
+    // Names of equal value are different variables.
+    let p = "fn f(a : Real, b : Real) -> Real = grad[a](a * b)\nparam t : Real = 3\n";
+    close(p, "f(t, t)", &[3.0]);
+    close(p, "f(2.0, 2.0)", &[2.0]);
+    close(p, "{ let x = t^2\n let s = 5 * x\n grad[x](s * x) }", &[90.0]);
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn check_file(name: &str, text: &str) {
 
 #[test]
 fn random_graphs_keep_their_meaning() {
-    for seed in 0..300 {
+    for seed in 0..150 {
         let (graph, inputs) = random_graph(seed, 25);
         let optimised = optimise(graph.clone()).unwrap_or_else(|error| panic!("seed {seed}: {}\n{}", error.message, print(&graph)));
         let name = format!("seed {seed}");
@@ -116,7 +116,7 @@ fn scalar_of(graph: &Graph) -> Option<(Builder, NodeId, Vec<NodeId>)> {
 #[test]
 fn derivatives_of_random_graphs_agree_between_modes_and_survive_optimisation() {
     let mut compared = 0;
-    for seed in 0..200 {
+    for seed in 0..100 {
         let (graph, inputs) = random_graph(seed, 15);
         let Some((mut b, value, x)) = scalar_of(&graph) else { continue };
         let directions: Vec<NodeId> = x
@@ -143,12 +143,12 @@ fn derivatives_of_random_graphs_agree_between_modes_and_survive_optimisation() {
         let optimised = optimise(graph.clone()).unwrap_or_else(|error| panic!("seed {seed}: {}", error.message));
         assert_same(&format!("gradient, seed {seed}"), &values, &interpret(&optimised, &inputs), &graph, &optimised);
     }
-    assert!(compared > 100, "{compared} random graphs have derivatives");
+    assert!(compared > 50, "{compared} random graphs have derivatives");
 }
 
 #[test]
 fn a_second_optimisation_finds_nothing() {
-    for seed in 0..60 {
+    for seed in 0..30 {
         let (graph, _) = random_graph(seed, 25);
         let once = optimise(graph).unwrap();
         let twice = optimise(once.clone()).unwrap();

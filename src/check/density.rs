@@ -72,7 +72,8 @@ impl<'a> Checker<'a> {
             let id = self.density_head(name, span);
             match self.densities.get(&of.name) {
                 Some(source) => {
-                    self.made.frozen.insert(id, *source);
+                    let source = self.made.frozen.get(source).copied().unwrap_or(*source);
+                    self.made.frozen.insert(id, source);
                 }
                 None => {
                     self.made.poisoned.insert(id);

@@ -127,7 +127,6 @@ impl<'a> Checker<'a> {
     }
 
     /// A declaration at given sizes, without a use.
-    #[cfg(test)]
     pub fn dist_alone(&mut self, id: usize, sizes: Vec<(String, Size)>) -> Checked<DistId> {
         let entry = self.declarations.dists[id].clone();
         let names = size_bindings(&sizes);

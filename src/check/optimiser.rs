@@ -88,7 +88,6 @@ impl<'a> Checker<'a> {
     }
 
     /// A declaration without a use.
-    #[cfg(test)]
     pub fn optimiser_alone(&mut self, id: usize) -> Checked<()> {
         let entry = self.declarations.optimisers[id].clone();
         let scope = Scope { library: entry.library, ..Scope::default() };

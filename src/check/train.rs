@@ -133,6 +133,9 @@ impl<'a> Checker<'a> {
         if value.is_error() {
             return;
         }
+        if let Type::Distribution(_) = value.ty {
+            return self.report(message::not_an_array(&value));
+        }
         let picture = picture.map(|picture| self.picture(picture, &value)).transpose();
         if let Some(picture) = self.settle(picture) {
             self.model.samples.push(Sample { name: name.name.clone(), value, picture, span });

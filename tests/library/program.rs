@@ -70,6 +70,7 @@ pub fn number(expression: &str) -> f64 {
 pub fn draws(distribution: &str, count: usize, seed: u32) -> Vec<f64> {
     let compiled =
         compile(&format!("sample s = {{ x ~ {distribution}; x }}"), None).unwrap_or_else(|error| panic!("{distribution}: {error}"));
-    let drawn = evaluate::sample(&compiled.model, &compiled.model.samples[0].value, count, &Parameters::new(), &engine(seed));
+    let drawn =
+        evaluate::sample(&compiled.model, &compiled.model.samples[0].value, count, &Dataset::default(), &Parameters::new(), &engine(seed));
     drawn.unwrap_or_else(|error| panic!("{distribution}: {}", error.message)).remove(0).values
 }

@@ -6,6 +6,7 @@
 use super::control::{declare, moving_carries, place, present, tangents_of};
 use super::{activity, reverse};
 use crate::base::Diagnostic;
+use crate::base::op::DType;
 use crate::graph::{Builder, Graph, Node, NodeId, Op, TensorType};
 use crate::pass::splice::{input_nodes, splice};
 use crate::pass::term::Term;
@@ -156,7 +157,7 @@ pub(super) fn tangents<'a>(b: &'a RefCell<Builder>, node: &Node, t: &[Option<Ter
     }
     let outputs = splice(&mut inner, scan.body, &values);
     let movers: Vec<NodeId> = (0..count).filter(|&i| moving[i]).map(|i| values[i + 1]).collect();
-    let real = outputs[carries..].iter().map(|&output| inner.ty(output).dtype == crate::base::op::DType::Real);
+    let real = outputs[carries..].iter().map(|&output| inner.ty(output).dtype == DType::Real);
     let flags: Vec<bool> = moving[..carries].iter().copied().chain(real).collect();
     let (inner, moved) = tangents_of(inner, &outputs, &flags, &movers, &tangents)?;
     let (carried, stacked) = moved.split_at(flags[..carries].iter().filter(|flag| **flag).count());
