@@ -64,3 +64,26 @@ fn score_function_gradients_are_those_of_the_expectation() {
     // E z = n u
     assert_unbiased(text, "grad[u](E[z ~ Binomial(7, u), samples: 1000](z))", 7.0);
 }
+
+/// Where a formula is 0 / 0, has a corner that the function has not, or is the logarithm of nothing.
+#[test]
+fn gradients_at_special_points() {
+    let text = "param u : Unit = 0.3\nparam one : Positive = 1\nparam zero : Real = 0\nparam s : Simplex[3] = [0.2, 0.3, 0.5]";
+    let euler = 0.577_215_664_901_532_9;
+    for (expression, exact) in [
+        ("grad[u](log u)", 1.0 / 0.3),
+        ("grad[u](Bernoulli(u).log_prob(0))", -1.0 / 0.7),
+        ("grad[u](H(Bernoulli(u)))", (0.7f64 / 0.3).ln()),
+        ("grad[u](Binomial(5, u).log_prob(5))", 5.0 / 0.3),
+        ("grad[one](Gamma(one, 2.0).log_prob(0.5))", euler),
+        ("grad[one](Beta(one, 2.0).log_prob(0.5))", 1.5 - 2.0f64.ln()),
+        ("grad[zero](ContinuousBernoulli(zero).log_prob(0.3))", 0.3 - 0.5),
+        ("grad[zero](ContinuousBernoulli(zero).mean)", 1.0 / 12.0),
+        ("grad[zero](Bernoulli(logits: zero).log_prob(1))", 0.5),
+        ("grad[zero](Logistic(0.0, 1.0).log_prob(zero))", 0.0),
+        ("grad[zero](softplus(zero))", 0.5),
+    ] {
+        let found = evaluate(text, expression, &[], 0).unwrap_or_else(|error| panic!("{expression}: {error}"))[0].values[0];
+        assert!((found - exact).abs() < 1e-12, "{expression}: {found} instead of {exact}");
+    }
+}
