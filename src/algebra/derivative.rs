@@ -4,7 +4,7 @@ use super::lowering::{Lowering, Result};
 use super::value::{Array, PlateId};
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Expr, Place};
-use crate::graph::NodeId;
+use crate::graph::{NodeId, Op};
 use crate::pass::derivative;
 
 impl Lowering<'_> {
@@ -13,11 +13,6 @@ impl Lowering<'_> {
         let x = self.place(wrt)?;
         // Cells do not see each other, so the gradient of the sum over cells is the gradient in each cell, provided that x has the
         // plates of the body.
-        let missing = self.scope.iter().any(|plate| !x.varies_over(*plate));
-        if !missing {
-            let y = self.eval_array(body)?;
-            return self.gradient_of_sum(&y, &x);
-        }
         let plates = super::lowering::union([&x.plates[..], &self.scope].into_iter());
         let fresh = self.expanded(&x, &plates);
         let y = self.with_place(wrt, &fresh, |this| this.eval_array(body))?;
@@ -93,11 +88,30 @@ impl Lowering<'_> {
     }
 
     fn place(&mut self, wrt: Place) -> Result<Array> {
-        match wrt {
-            Place::Local(local) => self.local(local)?.array(),
-            Place::Var(var) => self.variable(var),
-            Place::Param(param) => self.param(param),
+        let x = match wrt {
+            Place::Local(local) => self.local(local)?.array()?,
+            Place::Var(var) => self.variable(var)?,
+            Place::Param(param) => self.param(param)?,
+        };
+        // What is computed from a constant folds: the name has to stand for something else.
+        Ok(if self.is_constant(&x) { self.stop(&x) } else { x })
+    }
+
+    /// Whether nothing that a run is given, nor anything stopped, takes part in it.
+    pub(super) fn is_constant(&mut self, x: &Array) -> bool {
+        let node = self.node(x);
+        let graph = self.frames.builder().graph();
+        let mut seen = vec![false; graph.nodes.len()];
+        let mut open = vec![node];
+        while let Some(id) = open.pop() {
+            if matches!(graph.node(id).op, Op::Input(_) | Op::Stop) {
+                return false;
+            }
+            if !std::mem::replace(&mut seen[id.index()], true) {
+                open.extend(&graph.node(id).args);
+            }
         }
+        true
     }
 
     fn with_place<T>(&mut self, place: Place, value: &Array, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
