@@ -81,6 +81,13 @@ fn stable_forms() {
 }
 
 #[test]
+fn ranges_that_end_at_an_outer_index() {
+    let p = "let T = 4\nlet alpha[t in 1..T] = 1 - 0.1 * t\nlet bar[t in 1..T] = prod(alpha[s] for s in 1..t)\n";
+    close(p, "bar", &[0.9, 0.9 * 0.8, 0.9 * 0.8 * 0.7, 0.9 * 0.8 * 0.7 * 0.6]);
+    close("", "sum(1 for i in 1..4, j in i + 1..4)", &[6.0]);
+}
+
+#[test]
 fn derivatives() {
     let p = "param v : Real[2] = 3\nfn f(x : Real[2]) -> Real[2] = [x[0]^2 * x[1], sin(x[0]) + x[1]^3]\n";
     close(p, "grad[v](norm2(v))", &[6.0, 6.0]);
@@ -94,6 +101,13 @@ fn derivatives() {
     close(p, "f(t, t)", &[3.0]);
     close(p, "f(2.0, 2.0)", &[2.0]);
     close(p, "{ let x = t^2\n let s = 5 * x\n grad[x](s * x) }", &[90.0]);
+}
+
+#[test]
+fn derivatives_by_a_name_of_a_constant() {
+    close("", "{ let z = 0.5; let y = 0.5; grad[z](z * y) }", &[0.5]);
+    close("", "{ let z = 2.0; grad[z](grad[z](z^3)) }", &[12.0]);
+    close("", "{ let z = [1.0, 2.0]; div[z](z^2) }", &[6.0]);
 }
 
 #[test]

@@ -20,6 +20,8 @@ enum Site {
         log_weights: Array,
     },
     Pathwise,
+    /// From a distribution that is a constant
+    Fixed,
     /// The log-probability of the draw
     Score(Array),
 }
@@ -95,10 +97,11 @@ impl Lowering<'_> {
         let x = self.draw(d)?;
         let (site, x) = self.estimated(d, x, estimator).map_err(|e| e.at(span))?;
         let how = match site {
-            Site::Score(_) => "score-function gradient",
-            Site::Pathwise | Site::Enumerated { .. } => "pathwise gradient",
+            Site::Score(_) => ", score-function gradient",
+            Site::Pathwise | Site::Enumerated { .. } => ", pathwise gradient",
+            Site::Fixed => "",
         };
-        self.note(span, format!("E over {name}: sampled, unbiased, {how}"));
+        self.note(span, format!("E over {name}: sampled, unbiased{how}"));
         drawn.sites.push(site);
         drawn.old.push((target, self.bind(target, x)));
         Ok(())
@@ -114,6 +117,9 @@ impl Lowering<'_> {
     /// How the gradient passes a draw, and the draw as the body sees it.
     fn estimated(&mut self, d: &Distribution, x: Array, estimator: Estimator) -> Result<(Site, Array)> {
         let pathwise = self.is_reparameterised(d, &x);
+        if estimator == Estimator::Chosen && !d.params.is_empty() && d.params.iter().all(|param| self.is_constant(param)) {
+            return Ok((Site::Fixed, x));
+        }
         match estimator {
             Estimator::Chosen | Estimator::Pathwise if pathwise => Ok((Site::Pathwise, x)),
             Estimator::Pathwise => {
@@ -152,7 +158,7 @@ impl Lowering<'_> {
     fn close_sites(&mut self, drawn: &Drawn, mut value: Array) -> Result<Array> {
         for site in drawn.sites.iter().rev() {
             match site {
-                Site::Pathwise => {}
+                Site::Pathwise | Site::Fixed => {}
                 Site::Enumerated { plate, log_weights } => {
                     let weights = self.unary(UnaryOp::Exp, log_weights);
                     let weighted = self.mul(&weights, &value)?;

@@ -5,7 +5,7 @@ use super::sample;
 use super::train::goals;
 use crate::algebra::tensor_type;
 use crate::base::diagnostic::{At, Result};
-use crate::check::model::{Expr, Model};
+use crate::check::model::{Expr, ExprKind, Model};
 use crate::report::console;
 use crate::runtime::dataset::Dataset;
 use crate::runtime::engine::Engine;
@@ -70,7 +70,11 @@ impl Finished<'_> {
         let mut named: Vec<(String, &Expr)> = vec![];
         if held_out {
             for goal in self.model.trains.iter().flat_map(goals) {
-                let name = if goal.maximize { "objective" } else { "loss" };
+                let name = match &goal.value.kind {
+                    ExprKind::Quantity(id) => &self.model.quantities[*id].name,
+                    _ if goal.maximize => "objective",
+                    _ => "loss",
+                };
                 named.push((format!("{name} (held out)"), &goal.value));
             }
         }
@@ -79,14 +83,15 @@ impl Finished<'_> {
         }
         let mut found: Vec<(String, Value)> = vec![];
         for (name, expr) in named {
+            if found.iter().any(|(known, _)| *known == name) {
+                continue;
+            }
             let rows = self.dataset.evaluation_rows();
             let values = evaluate::evaluate(self.model, expr, self.dataset, rows, &self.parameters, self.engine).at(expr.span)?;
             let numbers: Vec<Value> =
                 values.iter().map(Values::mean).map(|mean| if let [one] = mean[..] { json!(one) } else { json!(mean) }).collect();
             let value = if let [one] = &numbers[..] { one.clone() } else { Value::Array(numbers) };
-            if !found.iter().any(|(known, _)| *known == name) {
-                found.push((name, value));
-            }
+            found.push((name, value));
         }
         if !found.is_empty() {
             let fields: Vec<(&str, Value)> = found.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
