@@ -1,6 +1,6 @@
 //! From texts to checked programs: the canonical specifications, the standard library, options.
 
-use tilde_lang::base::{Diagnostics, Sources, Span};
+use tilde_lang::base::{Code, Diagnostics, Sources, Span};
 use tilde_lang::check::{CheckOptions, Checked, check, library};
 use tilde_lang::syntax::{self, ast};
 
@@ -55,4 +55,103 @@ fn a_coin_checks() {
     )
     .model;
     assert!(model.params.values().all(|param| param.constraint.is_some()));
+}
+
+/// Canonical programs beyond the first: each is a model, or says only what is not supported yet.
+#[test]
+fn the_other_specifications_check_or_say_what_is_missing() {
+    let mut report = String::new();
+    for name in ["coin", "gmm", "ddpm", "score_sde", "rbm", "gan", "dpo"] {
+        if let Err((problems, sources)) = checked_with(&spec(name), &CheckOptions::default()) {
+            let others: Vec<_> = problems.0.into_iter().filter(|d| d.code != Code::NotSupportedYet).collect();
+            report += &told(&Diagnostics(others), &sources);
+        }
+    }
+    assert!(report.is_empty(), "\n{report}");
+}
+
+/// The programs on the page of a code: the wrong one has that mistake, the right one none. Some mistakes show only later.
+#[test]
+fn the_pages_of_the_codes_are_true() {
+    use Code::*;
+    let later = [
+        TooDeep,
+        NoRule,
+        NoEstimator,
+        NoDerivative,
+        DataMissing,
+        DataFormat,
+        DataShape,
+        DataValue,
+        DataEmpty,
+        NonFinite,
+        Checkpoint,
+        Output,
+        Internal,
+    ];
+    let mut report = String::new();
+    for &code in Code::ALL {
+        let blocks = code.page().split("```").skip(1).step_by(2);
+        let programs: Vec<&str> = blocks.filter_map(|block| block.strip_prefix("tilde\n")).collect();
+        let (wrong, right) = match programs[..] {
+            [wrong, right] => (wrong, right),
+            // Some pages show commands instead.
+            _ if later.contains(&code) => continue,
+            _ => panic!("{code} shows {} programs", programs.len()),
+        };
+        let said = said_of(wrong);
+        if !later.contains(&code) && said.iter().all(|(found, _)| *found != code) {
+            report += &format!("{code}, wrong: {said:?}\n");
+        }
+        let said = said_of(right);
+        if !said.is_empty() {
+            report += &format!("{code}, right: {said:?}\n");
+        }
+    }
+    assert!(report.is_empty(), "\n{report}");
+}
+
+fn said_of(text: &str) -> Vec<(Code, String)> {
+    let mut sources = Sources::default();
+    let file = sources.add("page.tilde", text, false);
+    let library = parsed_library(&mut sources);
+    let said = syntax::parse(text, file).and_then(|ast| check(&ast, &library, &CheckOptions::default()).map(|_| ()));
+    said.err().map_or(vec![], |problems| problems.0.into_iter().map(|d| (d.code, d.message)).collect())
+}
+
+#[test]
+fn dims_and_constants_can_be_set() {
+    let text = "dim D = 2\nlet rate = 0.1\ndata x : Real[D] = moons()\nparam m : Real[D] = rate\np(x) = Normal(m, 1)";
+    let set =
+        |name: &str, value: &str| checked_with(text, &CheckOptions { overrides: vec![(name.into(), value.into())], expression: None });
+    let model = set("D", "3").map_err(|(problems, _)| problems).unwrap().model;
+    assert_eq!(model.dims, [("D".to_string(), 3)]);
+    assert_eq!(model.params.values().next().unwrap().ty.to_string(), "Real[3]");
+    assert!(set("rate", "-2.5").is_ok());
+    for (name, value) in [("d", "3"), ("D", "1.5"), ("rate", "fast"), ("m", "1")] {
+        assert!(set(name, value).is_err(), "--set {name}={value}");
+    }
+}
+
+#[test]
+fn a_model_prints_a_line_for_each_declaration() {
+    let model = checked(
+        "dim D = 2\ndata x : Real[D] = moons()\np(z : Real[D]) = Normal(0, 1)\np(x | z) = Normal(z, 1)\nsample draws = { z ~ p(z); x ~ p(x | z) } as scatter",
+    )
+    .model
+    .to_string();
+    let declarations: Vec<&str> = model.lines().filter(|line| !line.starts_with("fn ") && !line.starts_with("let ")).collect();
+    assert_eq!(
+        declarations,
+        [
+            "dim D = 2",
+            "data x : Real[2] = moons split 0",
+            "var z : Real[2]",
+            "dist Normal : Real",
+            "rule Kl Normal || Normal",
+            "factor p(z) : distribution of Real[2]",
+            "factor p(x | z) : distribution of Real[2]",
+            "sample draws : Real[2] as Scatter",
+        ]
+    );
 }

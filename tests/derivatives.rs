@@ -7,12 +7,15 @@ use tilde_lang::graph::interpret::{Value, interpret};
 use tilde_lang::graph::{Builder, Graph, NodeId, Op, TensorType};
 use tilde_lang::pass::{gradient, tangent};
 
+/// Builds the result of a function from its inputs.
+type Build = dyn Fn(&mut Builder, &[NodeId]) -> NodeId;
+
 /// A function of real inputs: their shapes, the interval they are drawn from, and how often it can be differentiated there.
 struct Example {
     shapes: Vec<Vec<usize>>,
     interval: (f64, f64),
     order: usize,
-    build: Box<dyn Fn(&mut Builder, &[NodeId]) -> NodeId>,
+    build: Box<Build>,
 }
 
 fn example(

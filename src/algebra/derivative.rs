@@ -15,7 +15,8 @@ impl Lowering<'_> {
         // plates of the body.
         let missing = self.scope.iter().any(|plate| !x.varies_over(*plate));
         if !missing {
-            let y = self.eval_array(body)?;
+            let opaque = self.opaque(&x);
+            let y = self.with_place(wrt, &opaque, |this| this.eval_array(body))?;
             return self.gradient_of_sum(&y, &x);
         }
         let plates = super::lowering::union([&x.plates[..], &self.scope].into_iter());
@@ -23,6 +24,14 @@ impl Lowering<'_> {
         let y = self.with_place(wrt, &fresh, |this| this.eval_array(body))?;
         self.refuse_hidden_dependence(&y, &x, &fresh)?;
         self.gradient_of_sum(&y, &fresh)
+    }
+
+    /// The same value as a node of its own. Otherwise the stable form of log x, where x = sigmoid(u), would depend on u and not on x.
+    fn opaque(&mut self, x: &Array) -> Array {
+        let node = self.node(x);
+        let zero = self.b().fill_like(0.0, node);
+        let node = self.b().add(node, zero);
+        self.array(node, x.plates.clone())
     }
 
     fn gradient_of_sum(&mut self, y: &Array, x: &Array) -> Result<Array> {
@@ -100,9 +109,12 @@ impl Lowering<'_> {
         }
     }
 
+    /// What is to be differentiated, with a name bound to a copy of its value.
     fn with_place<T>(&mut self, place: Place, value: &Array, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let old = self.bind(place, value.clone());
+        let outer = std::mem::replace(&mut self.differentiated, true);
         let result = f(self);
+        self.differentiated = outer;
         self.restore(place, old);
         result
     }

@@ -92,10 +92,15 @@ impl Lowering<'_> {
         }
     }
 
-    /// A closed form from a `rule` declaration, if there is one: summed over the repeated axes.
+    /// A closed form from a `rule` declaration or, of an entropy, from the member of that name: summed over the repeated axes.
     pub(super) fn closed_form(&mut self, kind: RuleKind, ds: &[&Distribution]) -> Result<Option<Array>> {
         let ids: Vec<DistId> = ds.iter().map(|d| d.dist).collect();
-        let Some(rule) = self.model.rules.iter().find(|rule| rule.kind == kind && rule.dists == ids) else { return Ok(None) };
+        let rule = self.model.rules.iter().find(|rule| rule.kind == kind && rule.dists == ids).map(|rule| rule.function);
+        let member = || match kind {
+            RuleKind::Entropy => self.model.dists[ids[0]].members.get("entropy").copied(),
+            RuleKind::Kl => None,
+        };
+        let Some(function) = rule.or_else(member) else { return Ok(None) };
         if ds.iter().any(|d| d.shape != ds[0].shape) {
             return Ok(None);
         }
@@ -104,19 +109,19 @@ impl Lowering<'_> {
         for d in &ds[1..] {
             params.extend(self.lift_params_onto(d, &plates)?);
         }
-        let value = self.call(rule.function, params)?.array()?;
+        let value = self.call(function, params)?.array()?;
         Ok(Some(self.sum_over(&value, &plates)))
     }
 
-    /// KL(a || b): in closed form where a rule has one, otherwise log a(x) − log b(x) at one draw x of a.
+    /// KL(a || b): in closed form where a rule has one, otherwise the mean of log a(x) − log b(x) over the values x of a finite a, or
+    /// at one draw.
     pub(super) fn divergence_of(&mut self, a: &Distribution, b: &Distribution, span: Span) -> Result<Array> {
         let names = format!("KL({} || {})", self.model.dists[a.dist].name, self.model.dists[b.dist].name);
         if let Some(closed) = self.closed_form(RuleKind::Kl, &[a, b])? {
             self.note(span, format!("{names}: closed form"));
             return Ok(closed);
         }
-        self.note(span, format!("{names}: no closed form is known; estimated with 1 draw, unbiased"));
-        self.with_draw(a, |this, x| {
+        self.with_draw(a, &names, span, |this, x| {
             let (p, q) = (this.log_prob(a, x)?, this.log_prob(b, x)?);
             this.sub(&p, &q)
         })
@@ -128,8 +133,7 @@ impl Lowering<'_> {
             self.note(span, format!("{name}: closed form"));
             return Ok(closed);
         }
-        self.note(span, format!("{name}: no closed form is known; estimated with 1 draw, unbiased"));
-        self.with_draw(a, |this, x| {
+        self.with_draw(a, &name, span, |this, x| {
             let log = this.log_prob(a, x)?;
             Ok(this.unary(UnaryOp::Neg, &log))
         })

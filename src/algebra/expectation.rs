@@ -47,10 +47,22 @@ impl Lowering<'_> {
         self.leave_samples(plate, value)
     }
 
-    /// An expectation of a Rust function of one draw.
-    pub(super) fn with_draw(&mut self, d: &Distribution, body: impl FnOnce(&mut Self, &Array) -> Result<Array>) -> Result<Array> {
-        let x = self.draw(d)?;
-        let (site, x) = self.estimated(d, x, Estimator::Chosen)?;
+    /// `what` has no closed form, so it is the expectation of a Rust function: an exact sum, or one draw with an unbiased gradient.
+    pub(super) fn with_draw(
+        &mut self,
+        d: &Distribution,
+        what: &str,
+        span: Span,
+        body: impl FnOnce(&mut Self, &Array) -> Result<Array>,
+    ) -> Result<Array> {
+        let (how, (site, x)) = match self.enumerated(d)? {
+            Some(enumerated) => ("an exact sum", enumerated),
+            None => {
+                let x = self.draw(d)?;
+                ("estimated with 1 draw, unbiased", self.estimated(d, x, Estimator::Chosen)?)
+            }
+        };
+        self.note(span, format!("{what}: no closed form is known; {how}"));
         let value = body(self, &x)?;
         self.close_sites(&Drawn { sites: vec![site], old: vec![] }, value)
     }
@@ -71,11 +83,12 @@ impl Lowering<'_> {
     fn draw_into(&mut self, drawn: &mut Drawn, target: Place, d: &Distribution, estimator: Estimator, span: Span) -> Result<()> {
         let name = self.place_name(target);
         if estimator == Estimator::Chosen
-            && let Some((values, plate)) = self.enumerate(d)?
+            && let Some((site, values)) = self.enumerated(d)?
         {
-            let log_weights = self.log_prob(d, &values)?;
-            self.note(span, format!("E over {name}: exact sum of {} values", self.sizes(&[plate])[0]));
-            drawn.sites.push(Site::Enumerated { plate, log_weights });
+            if let Site::Enumerated { plate, .. } = &site {
+                self.note(span, format!("E over {name}: exact sum of {} values", self.sizes(&[*plate])[0]));
+            }
+            drawn.sites.push(site);
             drawn.old.push((target, self.bind(target, values)));
             return Ok(());
         }
@@ -89,6 +102,13 @@ impl Lowering<'_> {
         drawn.sites.push(site);
         drawn.old.push((target, self.bind(target, x)));
         Ok(())
+    }
+
+    /// All values of a small finite support in place of a draw.
+    fn enumerated(&mut self, d: &Distribution) -> Result<Option<(Site, Array)>> {
+        let Some((values, plate)) = self.enumerate(d)? else { return Ok(None) };
+        let log_weights = self.log_prob(d, &values)?;
+        Ok(Some((Site::Enumerated { plate, log_weights }, values)))
     }
 
     /// How the gradient passes a draw, and the draw as the body sees it.

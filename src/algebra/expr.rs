@@ -4,7 +4,7 @@ use super::lowering::{Lowering, Result};
 use super::value::{Array, Value};
 use crate::base::Diagnostic;
 use crate::base::op::{BinaryOp, DType, ReduceOp};
-use crate::check::model::{Expr, ExprKind, FunctionId, Pattern, Place, Primitive, Stmt, StmtKind};
+use crate::check::model::{Expr, ExprKind, FunctionId, LocalId, Pattern, Place, Primitive, Stmt, StmtKind};
 use crate::check::types::Type;
 use crate::graph::Op;
 
@@ -148,7 +148,7 @@ impl Lowering<'_> {
             return Err(Diagnostic::internal(format!("{} arguments for `{}`", args.len(), function.name)));
         }
         for (&param, arg) in function.params.iter().zip(args) {
-            self.locals.insert(param, arg);
+            self.bind_local(param, arg);
             self.indices.remove(&param);
         }
         self.eval(&function.body)
@@ -184,7 +184,7 @@ impl Lowering<'_> {
             }
             StmtKind::Assign(local, value) => {
                 let value = self.eval(value)?;
-                self.locals.insert(*local, value);
+                self.bind_local(*local, value);
                 Ok(())
             }
             StmtKind::For { index, from, to, body, carried } => self.for_loop(*index, *from, *to, body, carried),
@@ -195,7 +195,7 @@ impl Lowering<'_> {
     fn bind_pattern(&mut self, pattern: &Pattern, value: Value) -> Result<()> {
         match (pattern, value) {
             (Pattern::Local(local), value) => {
-                self.locals.insert(*local, value);
+                self.bind_local(*local, value);
                 Ok(())
             }
             (Pattern::Tuple(parts), Value::Tuple(values)) if parts.len() == values.len() => {
@@ -203,6 +203,19 @@ impl Lowering<'_> {
             }
             (Pattern::Tuple(_), _) => Err(Diagnostic::internal("a pattern that does not fit its value")),
         }
+    }
+
+    /// A name with respect to which the program differentiates is told apart from other names of the same value.
+    fn bind_local(&mut self, local: LocalId, value: Value) {
+        let value = match value {
+            Value::Array(array) if self.differentiable.contains(&local) => {
+                let node = self.node(&array);
+                let node = self.b().distinct(node);
+                Value::Array(self.array(node, array.plates))
+            }
+            value => value,
+        };
+        self.locals.insert(local, value);
     }
 
     /// Gives a name a value; the old value is returned for [`Lowering::restore`].

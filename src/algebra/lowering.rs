@@ -5,9 +5,9 @@ use super::frame::Frames;
 use super::value::{Array, Plate, PlateId, Value};
 use crate::base::op::{BinaryOp, CompareOp, DType, UnaryOp};
 use crate::base::{Arena, Diagnostic, Id, Span};
-use crate::check::model::{ConstId, Data, LocalId, Model, ParamId, VarId};
+use crate::check::model::{ConstId, Data, Expr, LocalId, Model, ParamId, Place, VarId};
 use crate::graph::{Builder, Literal, NodeId, TensorType};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub type Result<T> = std::result::Result<T, Diagnostic>;
 
@@ -78,6 +78,8 @@ pub struct Lowering<'m> {
     /// A derivative will be taken: estimators without one are an error
     pub(super) differentiated: bool,
     pub(super) touched_data: bool,
+    /// Names with respect to which the program differentiates: each binding is a node of its own
+    pub(super) differentiable: HashSet<LocalId>,
     pub notes: Vec<Note>,
 }
 
@@ -103,6 +105,7 @@ impl<'m> Lowering<'m> {
             sites: 0,
             differentiated: false,
             touched_data: false,
+            differentiable: differentiable(model, None),
             notes: vec![],
         };
         if let Some(size) = rows {
@@ -296,4 +299,15 @@ pub(super) fn union<'a>(lists: impl Iterator<Item = &'a [PlateId]>) -> Vec<Plate
     all.sort_unstable();
     all.dedup();
     all
+}
+
+/// The locals with respect to which some expression differentiates.
+pub(super) fn differentiable(model: &Model, extra: Option<&Expr>) -> HashSet<LocalId> {
+    let mut found = HashSet::new();
+    model.each_expr(extra, &mut |expr| {
+        if let Some(Place::Local(local)) = expr.differentiated_place() {
+            found.insert(local);
+        }
+    });
+    found
 }

@@ -1,7 +1,7 @@
 //! Whole programs as graphs: an expression for each row, draws of a `sample` block, the starting values of parameters.
 
 use super::leaves::tensor_type;
-use super::lowering::{InputRole, Lowering, Note, Result, RowCounts};
+use super::lowering::{InputRole, Lowering, Note, Result, RowCounts, differentiable};
 use super::value::{Array, PlateId, Value};
 use crate::base::op::DType;
 use crate::base::{Code, Diagnostic};
@@ -27,6 +27,7 @@ pub struct Evaluated {
 /// The value of an expression for each row; a tuple's parts are outputs of their own.
 pub fn lower_expression(model: &Model, expr: &Expr, row_counts: &RowCounts, rows: Option<usize>) -> Result<Evaluated> {
     let mut lowering = Lowering::new(model, row_counts, rows);
+    lowering.differentiable = differentiable(model, Some(expr));
     let value = lowering.eval(expr)?;
     finish_value(lowering, &value)
 }
@@ -40,10 +41,9 @@ pub fn mentions_data(model: &Model, expr: &Expr) -> bool {
     lowering.touched_data
 }
 
-/// Independent draws of a `sample` block: every one is a row.
-pub fn lower_sample(model: &Model, expr: &Expr, draws: usize) -> Result<Evaluated> {
-    let none = RowCounts::new();
-    let mut lowering = Lowering::new(model, &none, Some(draws));
+/// Independent draws of a `sample` block: every one is a row, of the data where the block speaks of data.
+pub fn lower_sample(model: &Model, expr: &Expr, row_counts: &RowCounts, draws: usize) -> Result<Evaluated> {
+    let mut lowering = Lowering::new(model, row_counts, Some(draws));
     let value = lowering.eval(expr)?;
     let rows: Vec<PlateId> = lowering.rows.into_iter().collect();
     let value = value.map(&mut |array| {

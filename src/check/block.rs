@@ -23,6 +23,18 @@ impl<'a> Checker<'a> {
                 let otherwise = self.nested(|this| this.block(otherwise, want, last.span))?;
                 self.choose(condition, then, otherwise, last.span)?
             }
+            // A block that ends with a draw has the drawn value.
+            ast::StmtKind::Draw { target, dist } => {
+                let draw = self.draw(target, dist, last.span)?;
+                let kind = match draw.target {
+                    Place::Local(id) => ExprKind::Local(id),
+                    Place::Var(id) => ExprKind::Var(id),
+                    Place::Param(id) => ExprKind::Param(id),
+                };
+                let Type::Distribution(of) = draw.dist.ty.clone() else { return Err(Fault::Reported) };
+                lowered.push(Stmt { kind: StmtKind::Draw(draw), span: last.span });
+                Expr::new(kind, *of, target.span)
+            }
             _ => {
                 self.statement(last, &mut lowered);
                 return Err(Diagnostic::new(Code::TypeMismatch, "this block has no value")

@@ -3,7 +3,7 @@
 use super::checker::{Checked, Checker};
 use super::coerce::to_real;
 use super::comprehension::FOLDS;
-use super::model::{Estimator, Expr, ExprKind, Index, Noise, Place, Primitive};
+use super::model::{Estimator, Expr, ExprKind, Index, Noise, Primitive};
 use super::types::{Support, Type};
 use super::{message, shape};
 use crate::base::op::{BinaryOp, UnaryOp};
@@ -114,7 +114,7 @@ impl<'a> Checker<'a> {
             return match &arg.kind {
                 ArgKind::Comprehension { body, clauses, condition } => self.fold_over(fold, body, clauses, condition.as_ref(), span),
                 _ => {
-                    let of = self.positional(name, args, 1)?;
+                    let of = self.positional(name, args, 1, span)?;
                     self.fold_all(fold, of.into_iter().next().unwrap_or(Expr::error(span)), span)
                 }
             };
@@ -148,7 +148,7 @@ impl<'a> Checker<'a> {
             "solve_lower" | "solve_upper" => 2,
             _ => 1,
         };
-        let values = self.positional(name, args, arity)?;
+        let values = self.positional(name, args, arity, span)?;
         self.apply_builtin(name, values, span)
     }
 
@@ -229,15 +229,10 @@ impl<'a> Checker<'a> {
         Ok(Expr::new(ExprKind::Primitive(primitive, values), ty, span))
     }
 
-    fn positional(&mut self, name: &str, args: &'a [ast::Arg], count: usize) -> Checked<Vec<Expr>> {
+    pub fn positional(&mut self, name: &str, args: &'a [ast::Arg], count: usize, span: Span) -> Checked<Vec<Expr>> {
         if args.len() != count {
             let message = format!("`{name}` takes {count} argument{}, here are {}", if count == 1 { "" } else { "s" }, args.len());
-            let span = args.first().map_or(Span::default(), |arg| arg.span.to(args[args.len() - 1].span));
-            return Err(if args.is_empty() {
-                Diagnostic::new(Code::ArgumentCount, message).into()
-            } else {
-                Diagnostic::new(Code::ArgumentCount, message).at(span).into()
-            });
+            return Err(Diagnostic::new(Code::ArgumentCount, message).at(span).into());
         }
         let mut values = vec![];
         for arg in args {
@@ -286,56 +281,6 @@ impl<'a> Checker<'a> {
             [n] => identity(Some(&Type::real([n.clone(), n.clone()])), span),
             _ => identity(want, span),
         }
-    }
-
-    /// `grad[x](e)`
-    fn derivative(&mut self, name: &str, brackets: &'a [ast::Arg], args: &'a [ast::Arg], span: Span) -> Checked<Expr> {
-        let [ast::Arg { kind: ArgKind::Positional(wrt), .. }] = brackets else {
-            let problem = Diagnostic::new(Code::ArgumentCount, format!("`{name}` needs what to differentiate by, in brackets")).at(span);
-            return Err(problem.help(format!("write `{name}[x](…)`")).into());
-        };
-        if let ast::ExprKind::Call { .. } | ast::ExprKind::Bracket { .. } = &wrt.kind {
-            return Err(Diagnostic::unsupported("a derivative by a member of an indexed family").at(wrt.span).into());
-        }
-        let by = self.expr(wrt, None);
-        let place = match by.kind {
-            ExprKind::Local(id) => Place::Local(id),
-            ExprKind::Var(id) => Place::Var(id),
-            ExprKind::Param(id) => Place::Param(id),
-            _ if by.is_error() => return Err(super::checker::Fault::Reported),
-            _ => {
-                let problem = Diagnostic::new(Code::WrongKind, "a derivative is taken by a name").at(wrt.span);
-                return Err(problem.help("bind it with `let` first").into());
-            }
-        };
-        let body = self.positional(name, args, 1)?.into_iter().next().unwrap_or(Expr::error(span));
-        let (input, output) = (self.array(&by)?, self.array(&body)?);
-        for e in [&by, &body] {
-            if !self.array(e)?.support.is_real() {
-                return Err(message::mismatch(&self.model, e, &Type::real(self.array(e)?.shape), None).into());
-            }
-        }
-        let scalar = |e: Expr| {
-            if output.shape.is_empty() {
-                Ok(e)
-            } else {
-                let problem = Diagnostic::new(Code::NotScalar, format!("`{name}` differentiates a scalar, this is {}", e.ty)).at(e.span);
-                Err(problem.help("take `jac[x](…)` of a vector, or reduce it with `sum(…)`"))
-            }
-        };
-        let (kind, shape) = match name {
-            "grad" => (ExprKind::Grad { wrt: place, body: Box::new(scalar(body)?) }, input.shape),
-            "hess" => (ExprKind::Hessian { wrt: place, body: Box::new(scalar(body)?) }, [input.shape.clone(), input.shape].concat()),
-            "jac" => (ExprKind::Jacobian { wrt: place, body: Box::new(body) }, [output.shape, input.shape].concat()),
-            _ => {
-                if !shape::same_shape(&input.shape, &output.shape) {
-                    let problem = Diagnostic::new(Code::ShapeMismatch, "a divergence needs a value of the shape of its argument");
-                    return Err(message::operands(problem, &self.model, "div", &by, &body).into());
-                }
-                (ExprKind::Divergence { wrt: place, body: Box::new(body) }, vec![])
-            }
-        };
-        Ok(Expr::new(kind, Type::real(shape), span))
     }
 }
 

@@ -1,10 +1,10 @@
 //! Calls: `f(args)`, `dense[H](x)`, `p(x | z)`, `d.log_prob(x)`, and names with brackets.
 
 use super::checker::{Binding, Callable, Checked, Checker, Fault};
-use super::message;
 use super::model::{Expr, ExprKind, Pattern, Stmt, StmtKind};
 use super::names::Named;
 use super::types::Type;
+use super::{builtin, message};
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{self, ArgKind, SizeParam};
@@ -43,6 +43,8 @@ impl<'a> Checker<'a> {
                     Err(message::wrong_kind(&name.name, "not a density", "a density", name.span).into())
                 }
                 Named::Callable(callable) => self.apply(callable, &[], args, want, span),
+                // `dim H` does not hide the entropy `H(…)`.
+                Named::Value(_) if builtin::is_builtin(&name.name) => self.builtin(&name.name, &[], args, want, span),
                 Named::Value(value) if value.is_error() => Err(Fault::Reported),
                 Named::Value(value) => {
                     let problem = message::wrong_kind(&name.name, &format!("a value, {}", value.ty), "a function", name.span);
@@ -52,6 +54,7 @@ impl<'a> Checker<'a> {
             ast::ExprKind::Bracket { base, args: brackets } => match &base.kind {
                 ast::ExprKind::Name(name) => match self.name(name)? {
                     Named::Callable(callable) => self.apply(callable, brackets, args, want, span),
+                    Named::Value(_) if builtin::is_builtin(&name.name) => self.builtin(&name.name, brackets, args, want, span),
                     Named::Value(value) if value.is_error() => Err(Fault::Reported),
                     Named::Value(_) => Err(message::wrong_kind(&name.name, "a value", "a function", name.span).into()),
                 },
@@ -59,6 +62,9 @@ impl<'a> Checker<'a> {
             },
             ast::ExprKind::Member { base, name } if name.name == "log_prob" => {
                 let of = self.expr(base, None);
+                if of.is_error() {
+                    return Err(Fault::Reported);
+                }
                 let Type::Distribution(event) = of.ty.clone() else {
                     return Err(message::mismatch(&self.model, &of, &Type::Distribution(Box::new(Type::real([]))), None).into());
                 };

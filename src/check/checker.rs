@@ -63,6 +63,8 @@ pub struct Scope<'a> {
     pub bound: Vec<VarId>,
     /// Inside a factor: data that are not among the givens have no value either
     pub only_bound: bool,
+    /// In a top-level `let`: nothing learned or random
+    pub constant: bool,
     /// In a declaration of the standard library
     pub library: bool,
     /// `None` in pure functions

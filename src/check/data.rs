@@ -2,6 +2,9 @@
 
 use super::checker::{Checked, Checker, Fault};
 use super::model::{Argument, Data, Family, Source, Var, VarId};
+use super::shape;
+use super::types::Type;
+use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{self, ArgKind, ExprKind, VarFamily};
 
@@ -63,6 +66,9 @@ impl<'a> Checker<'a> {
             }
         }
         let source = self.source(source)?;
+        if let (Source::Values { shape, span, .. }, [var]) = (&source, &ids[..]) {
+            self.rows_fit(shape, *var, *span)?;
+        }
         let mut split = 0.0;
         for setting in settings {
             match setting.name.name.as_str() {
@@ -85,6 +91,23 @@ impl<'a> Checker<'a> {
             self.model.vars[var].observed = Some(id);
         }
         Ok(())
+    }
+
+    /// Rows in the file have the declared shape, and there is one at least.
+    fn rows_fit(&self, shape: &[usize], var: VarId, span: Span) -> Checked<()> {
+        let var = &self.model.vars[var];
+        let Type::Array(array) = &var.ty else { return Ok(()) };
+        let row: Vec<Size> = shape.iter().skip(1).map(|n| Size::from(*n)).collect();
+        if shape.contains(&0) {
+            return Err(Diagnostic::new(Code::DataEmpty, format!("`{}` has no rows", var.name)).at(span).into());
+        }
+        if shape::same_shape(&row, &array.shape) {
+            return Ok(());
+        }
+        let found = Type::array(array.support.clone(), row);
+        let problem = Diagnostic::new(Code::DataShape, format!("one row of this list is {found}, `{}` is {}", var.name, var.ty));
+        let problem = problem.label(span, "a list of rows").label(var.span, format!("`{}` is declared {}", var.name, var.ty));
+        Err(problem.help("the outer list holds the rows, each of the declared type").into())
     }
 
     fn source(&mut self, e: &'a ast::Expr) -> Checked<Source> {

@@ -69,8 +69,8 @@ pub struct Declarations<'a> {
 
 impl<'a> Declarations<'a> {
     pub fn collect(file: &'a ast::File, library: &'a [ast::File], problems: &mut Diagnostics) -> Declarations<'a> {
-        let mut all = Declarations::default();
-        all.library_files = library.iter().filter_map(|file| Some(file.decls.first()?.span.file)).collect();
+        let library_files = library.iter().filter_map(|file| Some(file.decls.first()?.span.file)).collect();
+        let mut all = Declarations { library_files, ..Declarations::default() };
         for decl in library.iter().flat_map(|file| &file.decls) {
             all.add(decl, true, problems);
         }

@@ -37,6 +37,7 @@ impl<'a> Checker<'a> {
         let values = arguments.values.clone();
         let used = (span, format!("`{name}`, used here"));
         let function = match definition.kind {
+            DefinitionKind::Net if self.scope.constant => return Err(message::not_constant(name, span).into()),
             DefinitionKind::Net => self.net(id, span)?,
             DefinitionKind::Fn => self.function(id, &definition, sizes, arguments, used)?,
             DefinitionKind::Layer => self.layer(&definition, arguments, used)?,
@@ -58,7 +59,7 @@ impl<'a> Checker<'a> {
     ) -> Checked<Arguments<'a>> {
         let decl = definition.decl;
         let names = self.bind_sizes(&decl.name.name, &decl.sizes, sizes, span)?;
-        let scope = Scope { names, library: definition.library, ..Scope::default() };
+        let scope = Scope { names, library: definition.library, constant: self.scope.constant, ..Scope::default() };
         let mut made = Arguments { scope, keys: vec![], params: vec![], values: vec![] };
         let mut solved = Solved::new();
         let mut failed = false;
@@ -71,7 +72,12 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        if failed { Err(Fault::Reported) } else { Ok(made) }
+        let unsized_name = decl.sizes.iter().find(|size| !made.scope.names.iter().any(|(name, _)| *name == size.name.name));
+        if let (Some(size), false) = (unsized_name, failed) {
+            return Err(message::size_missing(&decl.name.name, &size.name.name, span, size.name.span).into());
+        }
+        let unknown = made.values.iter().any(Expr::is_error);
+        if failed || unknown { Err(Fault::Reported) } else { Ok(made) }
     }
 
     fn argument(
@@ -120,7 +126,13 @@ impl<'a> Checker<'a> {
                 return Err(message::mismatch(&self.model, &value, &declared.close(), why).into());
             }
             let filled = declared.fill(solved);
-            value = self.coerce(value, &filled.close(), why)?;
+            if value.is_error() {
+                return Err(Fault::Reported);
+            }
+            if filled.is_open() {
+                return Err(message::size_not_known(at).into());
+            }
+            value = self.coerce(value, &filled, why)?;
             learn(&mut made.scope, declared, solved);
         }
         made.keys.push(ArgKey::Type(value.ty.clone()));

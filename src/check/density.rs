@@ -34,6 +34,11 @@ impl<'a> Checker<'a> {
             self.made.poisoned.insert(id);
             return;
         }
+        if factor.targets.iter().chain(&factor.given).any(|var| var.family != ast::VarFamily::Single) {
+            self.report(Diagnostic::unsupported("a factor of a chain or a process").at(span));
+            self.made.poisoned.insert(id);
+            return;
+        }
         let (targets, given) = (self.factor_vars(&factor.targets), self.factor_vars(&factor.given));
         let (Some(targets), Some(given)) = (targets, given) else {
             self.made.poisoned.insert(id);
@@ -67,7 +72,8 @@ impl<'a> Checker<'a> {
             let id = self.density_head(name, span);
             match self.densities.get(&of.name) {
                 Some(source) => {
-                    self.made.frozen.insert(id, *source);
+                    let source = self.made.frozen.get(source).copied().unwrap_or(*source);
+                    self.made.frozen.insert(id, source);
                 }
                 None => {
                     self.made.poisoned.insert(id);
@@ -100,17 +106,14 @@ impl<'a> Checker<'a> {
     }
 
     fn factor_vars(&mut self, vars: &'a [ast::VarDecl]) -> Option<Vec<VarId>> {
-        let found: Vec<Option<VarId>> = vars.iter().map(|var| self.factor_var(var)).collect();
+        let found: Vec<Option<VarId>> = vars
+            .iter()
+            .map(|var| {
+                let found = self.var_named(&var.name);
+                self.settle(found)
+            })
+            .collect();
         found.into_iter().collect()
-    }
-
-    fn factor_var(&mut self, var: &'a ast::VarDecl) -> Option<VarId> {
-        if var.family != ast::VarFamily::Single {
-            self.report(Diagnostic::unsupported("a factor of a chain or a process").at(var.span));
-            return None;
-        }
-        let found = self.var_named(&var.name);
-        self.settle(found)
     }
 
     fn var_named(&self, name: &ast::Ident) -> Checked<VarId> {
@@ -121,7 +124,7 @@ impl<'a> Checker<'a> {
             Some(super::declarations::Global::Var | super::declarations::Global::Unsupported) => Err(Fault::Reported),
             _ => {
                 let problem = Diagnostic::new(Code::UnknownName, format!("`{}` is not a random variable", name.name)).at(name.span);
-                Err(match nearest(&name.name, self.vars.keys().map(String::as_str)) {
+                Err(match nearest(&name.name, self.model.vars.values().map(|var| var.name.as_str())) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
                     None => {
                         problem.help(format!("declare it with `data`, or give its type in its factor: `p({} : Real[D]) = …`", name.name))

@@ -126,6 +126,20 @@ impl<'a> Checker<'a> {
         made.ok_or(Fault::Reported)
     }
 
+    /// A declaration at given sizes, without a use.
+    pub fn dist_alone(&mut self, id: usize, sizes: Vec<(String, Size)>) -> Checked<DistId> {
+        let entry = self.declarations.dists[id].clone();
+        let names = size_bindings(&sizes);
+        let scope = Scope { library: entry.library, names, ..Scope::default() };
+        let span = entry.decl.name.span;
+        let event = match &entry.decl.ty {
+            Some(ty) => self.in_scope(scope, None, |this| this.annotation(ty))?,
+            None => Type::real([]),
+        };
+        let Type::Array(event) = event else { return Err(Fault::Reported) };
+        self.dist_instance(id, &sizes, &event, (span, "alone".into()))
+    }
+
     fn dist_members(&mut self, decl: &'a Declared, event: &ArrayType) -> Checked<Dist> {
         let name = &decl.name.name;
         let params = self.declared_params(decl)?;

@@ -20,6 +20,11 @@ pub const FILES: &[(&str, &str)] = files! {
 
 #[cfg(test)]
 mod tests {
+    use crate::base::size::Size;
+    use crate::base::{Diagnostics, FileId, Sources, Span};
+    use crate::check::checker::Checker;
+    use crate::check::declarations::{Declarations, DefinitionKind};
+    use crate::syntax::{ast, parse};
     use std::path::Path;
 
     fn count(folder: &Path) -> usize {
@@ -30,5 +35,37 @@ mod tests {
     #[test]
     fn no_file_of_the_library_is_left_out() {
         assert_eq!(super::FILES.len(), count(&Path::new(env!("CARGO_MANIFEST_DIR")).join("stdlib")));
+    }
+
+    /// Every declaration, used or not, at sizes of its own.
+    #[test]
+    fn the_library_checks() {
+        let mut sources = Sources::default();
+        let files = super::FILES.iter().map(|(name, text)| {
+            let file: FileId = sources.add(*name, *text, true);
+            parse(text, file).unwrap_or_else(|problems| panic!("{name}: {problems:?}"))
+        });
+        let (files, user): (Vec<ast::File>, _) = (files.collect(), ast::File { decls: vec![] });
+        let mut problems = Diagnostics::default();
+        let declarations = Declarations::collect(&user, &files, &mut problems);
+        let mut checker = Checker::new(&declarations, problems);
+        for (id, definition) in declarations.definitions.iter().enumerate() {
+            assert_ne!(definition.kind, DefinitionKind::Net, "the library has no weights of its own");
+            checker.check_alone(id);
+        }
+        for id in 0..declarations.dists.len() {
+            let sizes = declarations.dists[id].decl.sizes.iter().map(|size| (size.name.name.clone(), Size::from(3usize)));
+            let made = checker.dist_alone(id, sizes.collect());
+            checker.settle(made);
+        }
+        for id in 0..declarations.optimisers.len() {
+            let made = checker.optimiser_alone(id);
+            checker.settle(made);
+        }
+        checker.rules();
+        let line = |span: Span| format!("{}:{}", sources.get(span.file).name, sources.line_column(span).0);
+        let told: String = checker.problems.0.iter().map(|d| format!("{} {}: {}\n", line(d.span()), d.code, d.message)).collect();
+        assert!(told.is_empty(), "\n{told}");
+        assert!(checker.model.rules.len() > 15);
     }
 }

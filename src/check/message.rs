@@ -56,9 +56,18 @@ fn kind_of(ty: &Type) -> &'static str {
     }
 }
 
+/// Arrays, or distributions over arrays, of different shapes.
+fn differ_in_shape(a: &Type, b: &Type) -> bool {
+    match (a, b) {
+        (Type::Array(a), Type::Array(b)) => !shape::same_shape(&a.shape, &b.shape),
+        (Type::Distribution(a), Type::Distribution(b)) => differ_in_shape(a, b),
+        _ => false,
+    }
+}
+
 /// A value of one type where another is wanted.
 pub fn mismatch(model: &Model, e: &Expr, wanted: &Type, why: Option<(Span, String)>) -> Diagnostic {
-    let shapes = matches!((&e.ty, wanted), (Type::Array(a), Type::Array(b)) if !shape::same_shape(&a.shape, &b.shape));
+    let shapes = differ_in_shape(&e.ty, wanted);
     let code = if shapes { Code::ShapeMismatch } else { Code::TypeMismatch };
     let mut problem =
         Diagnostic::new(code, format!("{wanted} is needed here, this is {}", e.ty)).label(e.span, format!("this is {}", e.ty));
@@ -68,6 +77,9 @@ pub fn mismatch(model: &Model, e: &Expr, wanted: &Type, why: Option<(Span, Strin
     match (&e.ty, wanted) {
         (Type::Array(ArrayType { support: Support::Bool, .. }), Type::Array(_)) => problem.help("choose the numbers: `if … then 1 else 0`"),
         (Type::Distribution(_), Type::Array(_)) => problem.help("take `.mean` of it, or draw from it with `~`"),
+        (Type::Distribution(_), Type::Distribution(of)) if shapes => {
+            problem.help(format!("give each parameter the shape of {of}, or one number that is repeated"))
+        }
         (_, Type::Distribution(_)) => problem.help("write a distribution, such as `Normal(0, 1)`"),
         _ if shapes => problem.help("nothing but a scalar is stretched: make the two shapes equal"),
         _ => problem,
@@ -116,6 +128,12 @@ pub fn wrong_kind(name: &str, is: &str, used_as: &str, span: Span) -> Diagnostic
     Diagnostic::new(Code::WrongKind, format!("`{name}` is {is}, here it is used as {used_as}")).at(span)
 }
 
+pub fn not_constant(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(Code::WrongKind, format!("a `let` of the file is a constant, `{name}` is not"))
+        .label(span, "learned or random")
+        .help("write it where it is used, or as a `fn` of its arguments")
+}
+
 pub fn not_a_size(span: Span) -> Diagnostic {
     Diagnostic::new(Code::WrongKind, "a size is needed here")
         .label(span, "not a size")
@@ -126,6 +144,14 @@ pub fn size_not_known(span: Span) -> Diagnostic {
     Diagnostic::new(Code::SizeNotKnown, "this size cannot be inferred")
         .label(span, "not known here")
         .help("write the size in brackets, or declare the type of the argument")
+}
+
+/// A size that stands in brackets, and that no argument tells.
+pub fn size_missing(name: &str, size: &str, span: Span, declared: Span) -> Diagnostic {
+    Diagnostic::new(Code::SizeNotKnown, format!("`{name}` needs its size `{size}`"))
+        .label(span, "no argument tells it")
+        .label(declared, "declared here")
+        .help(format!("write it in brackets: `{name}[…](…)`"))
 }
 
 /// A latent variable where no factor, draw or substitution gives it a value.

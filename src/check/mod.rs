@@ -11,6 +11,7 @@ mod data;
 mod declarations;
 mod definition;
 mod density;
+mod derivative;
 mod dist;
 mod dump;
 mod expr;
@@ -29,10 +30,12 @@ mod sizes;
 mod support;
 mod train;
 pub mod types;
+pub mod visit;
 
 pub use model::Model;
 pub use types::{Support, Type};
 
+use crate::base::size::Size;
 use crate::base::{Diagnostic, Diagnostics};
 use crate::syntax::ast::{self, DeclKind};
 use checker::Checker;
@@ -93,8 +96,12 @@ impl<'a> Checker<'a> {
                     self.settle(data);
                 }
                 DeclKind::Factor(factor) => self.factor_head(factor, decl.span),
-                DeclKind::Density { name, value } => self.density_from(name, value, decl.span),
                 _ => {}
+            }
+        }
+        for decl in &file.decls {
+            if let DeclKind::Density { name, value } = &decl.kind {
+                self.density_from(name, value, decl.span);
             }
         }
     }
@@ -107,6 +114,19 @@ impl<'a> Checker<'a> {
             }
             let mut alone = self.clone();
             alone.check_alone(id);
+            self.problems = alone.problems;
+        }
+        for (id, entry) in self.declarations.dists.iter().enumerate().filter(|(_, entry)| !entry.library) {
+            let mut alone = self.clone();
+            let sizes = entry.decl.sizes.iter().map(|size| (size.name.name.clone(), Size::variable(size.name.name.as_str())));
+            let made = alone.dist_alone(id, sizes.collect());
+            alone.settle(made);
+            self.problems = alone.problems;
+        }
+        for (id, _) in self.declarations.optimisers.iter().enumerate().filter(|(_, entry)| !entry.library) {
+            let mut alone = self.clone();
+            let made = alone.optimiser_alone(id);
+            alone.settle(made);
             self.problems = alone.problems;
         }
     }

@@ -22,8 +22,14 @@ impl<'a> Checker<'a> {
             return self.bound(name, binding);
         }
         let declarations = self.declarations;
+        let global = declarations.get(&name.name, self.scope.library);
+        if self.scope.constant
+            && let Some(Global::Var | Global::Param(_) | Global::Quantity(_) | Global::Density) = global
+        {
+            return Err(message::not_constant(&name.name, name.span).into());
+        }
         let value = |kind, ty| Ok(Named::Value(Expr::new(kind, ty, name.span)));
-        match declarations.get(&name.name, self.scope.library) {
+        match global {
             Some(&Global::Dim(id)) => {
                 let size = self.dim(id, name.span)?;
                 Ok(Named::Value(size_value(&size, name.span)))
@@ -99,7 +105,7 @@ impl<'a> Checker<'a> {
             Some(State::New) | None => {}
         }
         self.made.consts.insert(id, State::Busy);
-        let scope = super::checker::Scope { library: entry.library, ..Default::default() };
+        let scope = super::checker::Scope { library: entry.library, constant: true, ..Default::default() };
         let made = self.in_scope(scope, None, |this| {
             let (indices, sizes) = this.clauses(&def.indices)?;
             let declared = def.ty.as_ref().map(|ty| this.annotation(ty)).transpose()?;
@@ -151,6 +157,8 @@ impl<'a> Checker<'a> {
         for (local, _) in &self.scope.names {
             names.push(local);
         }
+        // Among equally near names, one that starts with the same letter.
+        names.sort_by_key(|known| (known.chars().next() != name.name.chars().next(), *known));
         match nearest(&name.name, names) {
             Some(near) => unknown.help(format!("did you mean `{near}`?")),
             None => unknown.help("declare it with `let`, `param`, `data`, `dim` or `fn`"),

@@ -87,6 +87,13 @@ impl<'a> Checker<'a> {
         made.map(|made| self.model.optimisers.push(made))
     }
 
+    /// A declaration without a use.
+    pub fn optimiser_alone(&mut self, id: usize) -> Checked<()> {
+        let entry = self.declarations.optimisers[id].clone();
+        let scope = Scope { library: entry.library, ..Scope::default() };
+        self.in_scope(scope, None, |this| this.update_rule(entry.decl, vec![])).map(|_| ())
+    }
+
     fn update_rule(&mut self, decl: &'a Declared, args: Vec<super::model::Expr>) -> Checked<Optimiser> {
         let params = self.declared_params(decl)?;
         let mut states = vec![];

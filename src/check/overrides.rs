@@ -1,4 +1,4 @@
-//! `--set name=value`: the file with other numbers for its dims and `let`s.
+//! `--set name=value`: the file with other numbers for its dims, its `let`s and the starting values of its parameters.
 
 use crate::base::{Code, Diagnostic, Diagnostics, nearest};
 use crate::syntax::ast::{DeclKind, Expr, ExprKind, File, UnaryOp};
@@ -33,10 +33,19 @@ fn set(file: &mut File, name: &str, text: &str) -> crate::base::diagnostic::Resu
                     known.push(def.name.name.clone());
                 }
             }
+            DeclKind::Param(params) => {
+                for def in params {
+                    match &mut def.init_value {
+                        Some(value) if def.name.name == name => return replace(value, name, text, false),
+                        Some(_) => known.push(def.name.name.clone()),
+                        None => {}
+                    }
+                }
+            }
             _ => {}
         }
     }
-    let problem = Diagnostic::new(Code::UnknownName, format!("`--set {name}={text}`: the file has no dim or `let` of this name"));
+    let problem = Diagnostic::new(Code::UnknownName, format!("`--set {name}={text}`: the file has no number of this name"));
     Err(match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem.help(format!("it has {}", known.join(", "))),

@@ -133,6 +133,9 @@ impl<'a> Checker<'a> {
         if value.is_error() {
             return;
         }
+        if let Type::Distribution(_) = value.ty {
+            return self.report(message::not_an_array(&value));
+        }
         let picture = picture.map(|picture| self.picture(picture, &value)).transpose();
         if let Some(picture) = self.settle(picture) {
             self.model.samples.push(Sample { name: name.name.clone(), value, picture, span });
@@ -170,7 +173,10 @@ impl<'a> Checker<'a> {
                 .at(e.span)
                 .help("write `image(28, 28)`")
                 .into()),
-            ("scatter", []) if shape.as_deref().is_some_and(|shape| shape.last() == Some(&2) && shape.len() <= 2) => Ok(Picture::Scatter),
+            // Of vectors with more entries, the first two are shown.
+            ("scatter", []) if shape.as_deref().is_some_and(|shape| shape.len() <= 2 && shape.last().is_some_and(|n| *n >= 2)) => {
+                Ok(Picture::Scatter)
+            }
             ("scatter", []) => unfit(format!("a scatter plot shows points Real[2], this is {}", value.ty)),
             ("histogram", []) if shape.is_some() => Ok(Picture::Histogram),
             ("path", []) if shape.is_some() => Ok(Picture::Path),

@@ -64,7 +64,7 @@ fn lower_all(compiled: &Compiled, dataset: &Dataset) -> Result<Vec<Part>, Diagno
         keep(format!("{kind} {}", quantity.name), lowered.map(|evaluated| evaluated.program.notes));
     }
     for sample in &model.samples {
-        let lowered = algebra::lower_sample(model, &sample.value, 2);
+        let lowered = algebra::lower_sample(model, &sample.value, &dataset.counts, 2);
         keep(format!("sample {}", sample.name), lowered.map(|evaluated| evaluated.program.notes));
     }
     if problems.is_empty() { Ok(parts) } else { Err(problems.sorted()) }

@@ -49,7 +49,7 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
     let model = &compiled.model;
     let text = match arguments.stage {
         Stage::Ast => syntax::print(&compiled.ast),
-        Stage::Model => format!("{model:#?}"),
+        Stage::Model => model.to_string(),
         Stage::Asm => return Err(Failure::CommandLine("--stage asm is not supported yet; --stage clif is the nearest".into())),
         Stage::Opencl => return Err(Failure::CommandLine("--stage opencl is not supported yet".into())),
         Stage::Graph | Stage::Grad | Stage::Kernels | Stage::Clif => {

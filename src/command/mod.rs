@@ -45,7 +45,7 @@ pub enum Command {
 pub struct FileArguments {
     /// The .tilde file
     pub file: PathBuf,
-    /// Override a `dim` or a literal `let`, as in --set D=3
+    /// Replace a `dim`, a literal `let` or a parameter's starting value, as in --set D=3
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_override)]
     pub overrides: Vec<(String, String)>,
     /// Problems and results as JSON on standard output

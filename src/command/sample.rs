@@ -13,6 +13,7 @@ use crate::runtime::evaluate::{self, Values};
 use crate::runtime::output;
 use crate::runtime::parameters::Parameters;
 use clap::Args;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -48,6 +49,9 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> std::result::Res
     if arguments.out.is_some() && chosen.len() > 1 {
         return Err(Failure::CommandLine("several samples do not fit one file: choose one with --name".into()));
     }
+    if let Some(path) = arguments.out.as_ref().filter(|path| !["png", "npy"].map(OsStr::new).map(Some).contains(&path.extension())) {
+        return Err(Failure::CommandLine(format!("--out {}: the name must end in .png or .npy", path.display())));
+    }
     let engine = arguments.engine.engine(None)?;
     let dataset = Dataset::load(model, &compiled.folder, engine.seed, engine.precision).map_err(|e| Failure::Program(e.into()))?;
     let parameters = run_folder::trained_parameters(model, &arguments.from, &engine).map_err(Failure::running)?;
@@ -74,7 +78,7 @@ pub struct Drawn {
 
 pub fn draw(model: &Model, sample: &Sample, n: Option<u32>, dataset: &Dataset, parameters: &Parameters, engine: &Engine) -> Result<Drawn> {
     let count = n.map_or(default_count(sample.picture), |n| n as usize);
-    let mut outputs = evaluate::sample(model, &sample.value, count, parameters, engine).at(sample.span)?;
+    let mut outputs = evaluate::sample(model, &sample.value, count, dataset, parameters, engine).at(sample.span)?;
     if outputs.len() != 1 {
         return Err(Diagnostic::unsupported("a sample that is a tuple").at(sample.span));
     }

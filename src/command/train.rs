@@ -5,7 +5,7 @@ use super::summary::Finished;
 use super::{Context, EngineArguments, Failure, FileArguments};
 use crate::backend::Precision;
 use crate::base::diagnostic::Result;
-use crate::check::model::{Model, Optimise, Train, TrainStmt};
+use crate::check::model::{Data, Model, Optimise, Source, Train, TrainStmt};
 use crate::driver::Compiled;
 use crate::report::picture;
 use crate::report::progress;
@@ -14,8 +14,11 @@ use crate::runtime::engine::Engine;
 use crate::runtime::metrics_log::MetricsLog;
 use crate::runtime::parameters;
 use crate::runtime::train::{Control, Observer, Outcome, Progress, State, Training};
+use crate::syntax;
 use clap::Args;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,14 +62,18 @@ pub fn execute(arguments: &Arguments, whole: bool, context: &mut Context) -> std
         None => run_folder::default_path(&arguments.file.file).map_err(Failure::running)?,
     };
     let folder = RunFolder::create(&path).map_err(Failure::running)?;
-    let fingerprint = fingerprint(&compiled, &engine);
+    let fingerprint = fingerprint(&compiled, &arguments.file.overrides, &dataset, &engine);
 
     let mut state = if arguments.resume {
         folder.resume(model, &fingerprint, &engine).map_err(Failure::running)?
     } else {
         State::new(parameters::initial(model, &dataset, &engine).map_err(Failure::running)?)
     };
-    let log = if arguments.resume { MetricsLog::resume(&folder.metrics(), state.step) } else { MetricsLog::create(&folder.metrics()) };
+    let log = if arguments.resume {
+        MetricsLog::resume(&folder.metrics(), state.block, state.step)
+    } else {
+        MetricsLog::create(&folder.metrics())
+    };
     let log = log.map_err(Failure::running)?;
 
     let mut training = Training { model, dataset: &dataset, engine: &engine, steps: arguments.steps, timing: Default::default() };
@@ -89,17 +96,36 @@ pub fn execute(arguments: &Arguments, whole: bool, context: &mut Context) -> std
     finished.report(curve, whole, arguments.file.json).map_err(Failure::running)
 }
 
-/// Everything besides the number of steps that makes two runs the same.
-fn fingerprint(compiled: &Compiled, engine: &Engine) -> String {
-    use std::hash::{DefaultHasher, Hash, Hasher};
+/// Everything besides the number of steps that makes two runs the same, one line each: what it is, and its value.
+fn fingerprint(compiled: &Compiled, overrides: &[(String, String)], dataset: &Dataset, engine: &Engine) -> String {
+    let overrides: BTreeMap<&str, &str> = overrides.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let overrides: Vec<String> = overrides.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let parameters: Vec<(&str, String)> = compiled.model.params.values().map(|param| (param.path.as_str(), param.ty.to_string())).collect();
+    let precision = if engine.precision == Precision::F64 { "f64" } else { "f32" };
+    [
+        format!("seed: {}", engine.seed),
+        format!("precision: {precision}"),
+        format!("--set: {}", overrides.join(" ")),
+        format!("data file: {}", digest(file_contents(&compiled.model, dataset))),
+        format!("text of the program: {}", digest(syntax::print(&compiled.ast))),
+        format!("list of parameters: {}", digest(parameters)),
+    ]
+    .join("\n")
+}
+
+/// `#` and a hash
+fn digest(of: impl Hash) -> String {
     let mut hasher = DefaultHasher::new();
-    crate::syntax::print(&compiled.ast).hash(&mut hasher);
-    compiled.model.dims.hash(&mut hasher);
-    for param in compiled.model.params.values() {
-        (&param.path, param.ty.to_string()).hash(&mut hasher);
-    }
-    (engine.seed, engine.precision == Precision::F64).hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
+    of.hash(&mut hasher);
+    format!("#{:016x}", hasher.finish())
+}
+
+/// The numbers that were read from files. Other data is fixed by the program and the seed.
+fn file_contents(model: &Model, dataset: &Dataset) -> Vec<u64> {
+    let from_file =
+        |data: &&Data| matches!(&data.source, Source::Named { name, .. } if ["csv", "npy", "npz", "idx"].contains(&name.as_str()));
+    let tables = model.data.values().filter(from_file).flat_map(|data| &data.vars).filter_map(|var| dataset.tables.get(var));
+    tables.flat_map(|table| table.to_f64()).map(f64::to_bits).collect()
 }
 
 /// Follows a run: progress line, log, periodic saving, interruption.
@@ -175,7 +201,8 @@ impl<'a> Watcher<'a> {
 
     fn show(&mut self, progress: &Progress<'_>) {
         let name = self.block(progress.block).name.clone().unwrap_or_else(|| "train".into());
-        let (done, quiet) = (self.resumed_at, self.quiet);
+        // Only the block that was resumed has steps behind it.
+        let (done, quiet) = (if self.line.is_none() { self.resumed_at } else { 0 }, self.quiet);
         if self.line.as_ref().is_none_or(|(block, _)| *block != progress.block) {
             self.finish();
             self.line = Some((progress.block, progress::Progress::new(&name, done, progress.steps, quiet)));
@@ -190,8 +217,8 @@ impl<'a> Watcher<'a> {
     /// A line of the log about once a hundredth of a block and at the end of every epoch.
     fn log(&mut self, progress: &Progress<'_>) -> Result<()> {
         let every = (progress.steps / 100).max(1);
-        let epoch = progress.steps_per_epoch.is_some_and(|steps| progress.step % steps == 0);
-        if progress.step % every != 0 && !epoch && progress.step != 1 {
+        let epoch = progress.steps_per_epoch.is_some_and(|steps| progress.step.is_multiple_of(steps));
+        if !progress.step.is_multiple_of(every) && !epoch && progress.step != 1 {
             return Ok(());
         }
         let names = goal_names(self.block(progress.block));

@@ -64,6 +64,13 @@ impl Builder {
         }
     }
 
+    /// A node equal to `x` that is shared with no other: a variable with respect to which to differentiate, told apart from
+    /// whatever else happens to have the same value.
+    pub fn distinct(&mut self, x: NodeId) -> NodeId {
+        let ty = self.ty(x).clone();
+        self.append(Op::Reshape(ty.shape.clone()), vec![x], vec![ty])
+    }
+
     fn append(&mut self, op: Op, args: Vec<NodeId>, types: Vec<TensorType>) -> NodeId {
         let id = NodeId(self.graph.nodes.len() as u32);
         let ty = types.first().cloned().unwrap_or(TensorType::real([]));

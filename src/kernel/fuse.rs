@@ -159,6 +159,25 @@ fn shared(graph: &Graph, live: &[bool], stored: &HashSet<NodeId>) -> HashSet<Nod
     result
 }
 
+/// What a root computes in each turn of its loop: the node whose tree is the body, over its own shape, and the axes that are reduced.
+/// Reshapes at the root only rename the places that are written.
+pub fn core(graph: &Graph, root: NodeId) -> (NodeId, Option<Vec<usize>>) {
+    let node = graph.node(root);
+    let unshaped = |mut id: NodeId| {
+        while let Op::Reshape(_) = graph.node(id).op {
+            id = graph.node(id).args[0];
+        }
+        id
+    };
+    let Op::Reduce { axes, .. } = &node.op else { return (unshaped(root), None) };
+    let operand = node.args[0];
+    let inner = unshaped(operand);
+    match axes.len() == graph.ty(operand).rank() {
+        true => (inner, Some((0..graph.ty(inner).rank()).collect())),
+        false => (operand, Some(axes.clone())),
+    }
+}
+
 /// A stored node that a root reads, and whether only at the index of the loop itself.
 type Reads = HashMap<NodeId, bool>;
 
@@ -166,10 +185,9 @@ type Reads = HashMap<NodeId, bool>;
 fn reads(graph: &Graph, root: NodeId, roots: &HashSet<NodeId>) -> Reads {
     let mut found = Reads::new();
     let mut seen = HashSet::new();
-    let mut pending: Vec<(NodeId, bool)> = match &graph.node(root).op {
-        Op::Reduce { .. } => vec![(graph.node(root).args[0], true)],
-        op => graph.node(root).args.iter().map(|&arg| (arg, is_elementwise(op))).collect(),
-    };
+    let (inner, _) = core(graph, root);
+    let args = |id: NodeId| graph.node(id).args.iter().map(move |&arg| (arg, is_elementwise(&graph.node(id).op)));
+    let mut pending: Vec<(NodeId, bool)> = if inner == root { args(root).collect() } else { vec![(inner, true)] };
     while let Some((id, same_index)) = pending.pop() {
         if roots.contains(&id) || is_source(graph, id) {
             *found.entry(id).or_insert(true) &= same_index;
@@ -193,17 +211,14 @@ fn group(graph: &Graph, live: &[bool], roots: &HashSet<NodeId>, mut stored: Hash
             continue;
         }
         let reads = reads(graph, id, roots);
-        let reduced = match &node.op {
-            Op::Reduce { axes, .. } => Some(axes.clone()),
-            _ if is_inlined(graph, id) => None,
-            _ => {
-                place.insert(id, groups.len());
-                stored.extend(reads.keys());
-                groups.push(Group::Single(id));
-                continue;
-            }
-        };
-        let shape = if reduced.is_some() { graph.ty(node.args[0]).shape.clone() } else { node.ty.shape.clone() };
+        if !is_inlined(graph, id) && !matches!(node.op, Op::Reduce { .. }) {
+            place.insert(id, groups.len());
+            stored.extend(reads.keys());
+            groups.push(Group::Single(id));
+            continue;
+        }
+        let (inner, reduced) = core(graph, id);
+        let shape = graph.ty(inner).shape.clone();
         let own = Nest { shape, reduced, roots: vec![id], reads: reads.keys().copied().collect(), weight: weight(graph, id, roots) };
         let at = host(graph, &groups, &place, &own, &reads).unwrap_or(groups.len());
         // Values read at another index, or outside of the loop that makes them, need a buffer

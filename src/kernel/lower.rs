@@ -3,7 +3,7 @@
 use super::affine::Affine;
 use super::body::{Body, MustStore, contiguous, strided};
 use super::contract::groups;
-use super::fuse::{Fusion, Group, Nest, fuse, is_source};
+use super::fuse::{Fusion, Group, Nest, core, fuse, is_source};
 use super::place::place;
 use super::{Axis, Buffer, BufferId, Contract, Instr, InstrKind, Kernels, Loop, Place, Region, Role, Step, Store};
 use crate::base::op::DType;
@@ -11,17 +11,21 @@ use crate::base::{Arena, Diagnostic};
 use crate::graph::{Graph, Node, NodeId, Op};
 use std::collections::{HashMap, HashSet};
 
-/// Plans a graph. `in_place` lists pairs (input, output) that share a buffer.
+/// Plans a graph. `in_place` lists pairs (input, output) that share a buffer. Nodes that turn out to need a buffer get one in
+/// another attempt.
 pub fn lower(graph: &Graph, in_place: &[(usize, usize)]) -> Result<Kernels, Diagnostic> {
     let mut forced = HashSet::new();
     loop {
         let fusion = fuse(graph, &forced);
         let mut lowering = Lowering::new(graph, &fusion);
-        match lowering.steps(&fusion) {
-            Ok(()) => return Ok(place(graph, lowering, in_place)),
-            Err(Failure::MustStore(id)) if forced.insert(id) => (),
-            Err(Failure::MustStore(id)) => return Err(broken(graph, id)),
-            Err(Failure::Diagnostic(diagnostic)) => return Err(diagnostic),
+        let missing = lowering.steps(&fusion)?;
+        if missing.is_empty() {
+            return Ok(place(graph, lowering, in_place));
+        }
+        for id in missing {
+            if !forced.insert(id) {
+                return Err(broken(graph, id));
+            }
         }
     }
 }
@@ -100,14 +104,21 @@ impl<'a> Lowering<'a> {
         Ok(Region { buffer: self.out(node)?, offset })
     }
 
-    fn steps(&mut self, fusion: &Fusion) -> Lowered {
+    /// Lowers all groups; the nodes that turn out to need a buffer.
+    fn steps(&mut self, fusion: &Fusion) -> Result<HashSet<NodeId>, Diagnostic> {
+        let mut missing = HashSet::new();
         for group in &fusion.groups {
-            match group {
-                Group::Nest(nest) => self.nest(nest)?,
-                Group::Single(id) => self.single(*id)?,
+            let lowered = match group {
+                Group::Nest(nest) => self.nest(nest),
+                Group::Single(id) => self.single(*id),
+            };
+            match lowered {
+                Ok(()) => (),
+                Err(Failure::MustStore(id)) => missing.extend([id]),
+                Err(Failure::Diagnostic(diagnostic)) => return Err(diagnostic),
             }
         }
-        Ok(())
+        Ok(missing)
     }
 
     fn single(&mut self, id: NodeId) -> Lowered {
@@ -136,16 +147,18 @@ impl<'a> Lowering<'a> {
         let mut stores = vec![];
         for &root in &nest.roots {
             let node = self.graph.node(root);
-            let Op::Reduce { op, axes } = &node.op else {
+            let Op::Reduce { op, .. } = &node.op else {
                 if let Some(&buffer) = self.of.get(&root) {
-                    let value = body.value(root, &identity)?;
+                    let value = body.value(core(self.graph, root).0, &identity)?;
                     stores.push(Store { buffer, index: Affine::linear(&identity, &nest.shape, rank), value, reduce: None });
                 }
                 continue;
             };
-            let kept: Vec<Affine> = (0..rank).filter(|axis| !axes.contains(axis)).map(|axis| identity[axis].clone()).collect();
+            let (inner, reduced) = core(self.graph, root);
+            let reduced = reduced.unwrap_or_default();
+            let kept: Vec<Affine> = (0..rank).filter(|axis| !reduced.contains(axis)).map(|axis| identity[axis].clone()).collect();
             let index = Affine::linear(&kept, &node.ty.shape, rank);
-            let value = body.value(node.args[0], &identity)?;
+            let value = body.value(inner, &identity)?;
             stores.push(Store { buffer: self.out(root)?, index, value, reduce: Some(*op) });
         }
         let reduced = nest.reduced.as_deref().unwrap_or_default();

@@ -61,6 +61,14 @@ impl Loop {
         self.axes.iter().filter(|axis| axis.role == role).map(|axis| axis.extent).product()
     }
 
+    /// The reduced axis to cut, and into how many blocks: the outermost one in memory, if it has enough of them.
+    fn blocks(&self) -> Option<(usize, usize)> {
+        let reduced = (0..self.axes.len()).filter(|&axis| self.axes[axis].role == Role::Reduced);
+        let blocks = |axis: usize| (2..=32).rev().find(|blocks| self.axes[axis].extent.is_multiple_of(*blocks));
+        let jump = |axis: usize| self.maps().map(|map| map.strides[axis].unsigned_abs()).max();
+        reduced.filter_map(|axis| Some((axis, blocks(axis)?))).max_by_key(|&(axis, blocks)| (blocks >= 4, jump(axis)))
+    }
+
     /// A long reduction to few results becomes partial results over fixed blocks, then their reduction: the blocks can be
     /// computed side by side, and the order of additions does not depend on how many at a time.
     /// `partial` makes a buffer of an element type and length.
@@ -68,13 +76,11 @@ impl Loop {
         const FEW: usize = 8;
         const LONG: usize = 1 << 14;
         let results = self.turns(Role::Parallel);
-        let reduced = (0..self.axes.len()).filter(|&axis| self.axes[axis].role == Role::Reduced);
-        let Some(axis) = reduced.max_by_key(|&axis| self.axes[axis].extent) else { return (self, vec![]) };
-        let extent = self.axes[axis].extent;
-        let Some(blocks) = (2..=32).rev().find(|blocks| extent % blocks == 0) else { return (self, vec![]) };
         if results > FEW || self.turns(Role::Reduced) < LONG {
             return (self, vec![]);
         }
+        let Some((axis, blocks)) = self.blocks() else { return (self, vec![]) };
+        let extent = self.axes[axis].extent;
         // The blocks are a new last axis
         self.axes[axis].extent = extent / blocks;
         self.axes.push(Axis { extent: blocks, role: Role::Parallel });

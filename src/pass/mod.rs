@@ -1,7 +1,6 @@
 //! Graph to graph: derivatives, simplification, and the runner through which passes run.
 
 pub mod derivative;
-pub mod fold;
 pub mod runner;
 pub mod simplify;
 pub mod splice;

@@ -10,6 +10,9 @@ use crate::check::model::{Expr, Model};
 /// Rows are evaluated in parts of this many; the result does not depend on it.
 const PART: usize = 100;
 
+/// Draws are made in parts of at most this many, with the same proviso.
+const MOST_DRAWS: usize = 4096;
+
 /// One output of an expression (a tuple has several).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values {
@@ -64,14 +67,27 @@ pub fn evaluate(
     run_in_parts(&mut compiled, rows, part, &by_row)
 }
 
-/// Independent draws of an expression, numbered from 0.
-pub fn sample(model: &Model, expr: &Expr, draws: usize, parameters: &Parameters, engine: &Engine) -> Result<Vec<Values>> {
-    let part = draws.min(4096);
-    let evaluated = algebra::lower_sample(model, expr, part).at(expr.span)?;
+/// Independent draws of an expression, numbered from 0; where it speaks of data, one for each row held out, in order and again from
+/// the first.
+pub fn sample(
+    model: &Model,
+    expr: &Expr,
+    draws: usize,
+    dataset: &Dataset,
+    parameters: &Parameters,
+    engine: &Engine,
+) -> Result<Vec<Values>> {
+    let rows: Vec<u32> = if !dataset.counts.is_empty() && algebra::mentions_data(model, expr) {
+        dataset.evaluation_rows().iter().copied().cycle().take(draws).collect()
+    } else {
+        (0..draws as u32).collect()
+    };
+    let part = draws.min(MOST_DRAWS);
+    let evaluated = algebra::lower_sample(model, expr, &dataset.counts, part).at(expr.span)?;
     let by_row = evaluated.by_row;
     let mut compiled = engine.compile(evaluated.program, vec![])?;
     parameters::bind(&mut compiled, parameters);
-    let rows: Vec<u32> = (0..draws as u32).collect();
+    bind_data(&mut compiled, dataset);
     run_in_parts(&mut compiled, &rows, part, &by_row)
 }
 

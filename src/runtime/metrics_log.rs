@@ -22,9 +22,9 @@ impl MetricsLog {
         Ok(MetricsLog { path: path.to_owned(), file })
     }
 
-    /// Goes on with a log after `step`: later lines, and a last line cut short by an interruption, are removed.
-    pub fn resume(path: &Path, step: u64) -> Result<MetricsLog> {
-        let file = truncated(path, step).map_err(|error| unwritable(path, &error))?;
+    /// Goes on with a log after a step of a block: later lines, and a last line cut short by an interruption, are removed.
+    pub fn resume(path: &Path, block: usize, step: u64) -> Result<MetricsLog> {
+        let file = truncated(path, (block as u64, step)).map_err(|error| unwritable(path, &error))?;
         Ok(MetricsLog { path: path.to_owned(), file })
     }
 
@@ -46,18 +46,20 @@ impl MetricsLog {
     }
 }
 
-fn truncated(path: &Path, step: u64) -> io::Result<File> {
+fn truncated(path: &Path, last: (u64, u64)) -> io::Result<File> {
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
     let mut text = String::new();
     file.read_to_string(&mut text)?;
-    let kept: usize = text.split_inclusive('\n').take_while(|line| line.ends_with('\n') && is_up_to(line, step)).map(str::len).sum();
+    let kept: usize = text.split_inclusive('\n').take_while(|line| line.ends_with('\n') && is_up_to(line, last)).map(str::len).sum();
     file.set_len(kept as u64)?;
     file.seek(io::SeekFrom::End(0))?;
     Ok(file)
 }
 
-fn is_up_to(line: &str, step: u64) -> bool {
-    serde_json::from_str::<Value>(line).ok().and_then(|line| line.get("step")?.as_u64()).is_some_and(|found| found <= step)
+/// Lines of a file with one `train` block do not name it.
+fn is_up_to(line: &str, last: (u64, u64)) -> bool {
+    let place = |line: Value| Some((line.get("block").and_then(Value::as_u64).unwrap_or(0), line.get("step")?.as_u64()?));
+    serde_json::from_str(line).ok().and_then(place).is_some_and(|found| found <= last)
 }
 
 #[cfg(test)]
@@ -70,13 +72,13 @@ mod tests {
         let path = folder.path().join("metrics.jsonl");
         let mut log = MetricsLog::create(&path).unwrap();
         for step in [10, 20, 30] {
-            log.append(step, &[("loss", Value::from(0.5 * step as f64)), ("block", Value::from("warm \"up\""))]).unwrap();
+            log.append(step, &[("loss", Value::from(0.5 * step as f64)), ("note", Value::from("warm \"up\""))]).unwrap();
         }
         std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + "{\"step\":40,\"lo").unwrap();
-        MetricsLog::resume(&path, 20).unwrap().append(21, &[("loss", Value::from(f64::NAN))]).unwrap();
+        MetricsLog::resume(&path, 0, 20).unwrap().append(21, &[("loss", Value::from(f64::NAN))]).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
-        let expected = r#"{"step":10,"loss":5.0,"block":"warm \"up\""}
-{"step":20,"loss":10.0,"block":"warm \"up\""}
+        let expected = r#"{"step":10,"loss":5.0,"note":"warm \"up\""}
+{"step":20,"loss":10.0,"note":"warm \"up\""}
 {"step":21,"loss":null}
 "#;
         assert_eq!(text, expected);
@@ -86,7 +88,7 @@ mod tests {
     fn a_log_that_was_lost_starts_anew() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        MetricsLog::resume(&path, 5).unwrap().append(6, &[]).unwrap();
+        MetricsLog::resume(&path, 0, 5).unwrap().append(6, &[]).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"step\":6}\n");
     }
 }

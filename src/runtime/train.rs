@@ -9,7 +9,7 @@ use super::parameters::{self, Parameters};
 use super::shuffle::Batches;
 use crate::algebra::{self, InputRole, StepProgram, tensor_type};
 use crate::backend::Tensor;
-use crate::base::diagnostic::{At, Result};
+use crate::base::diagnostic::Result;
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Model, ParamId, Settings, Train};
 use std::collections::BTreeMap;
@@ -57,9 +57,11 @@ impl State {
     /// `Checkpoint` where the file belongs to another model or other settings.
     pub fn from_checkpoint(model: &Model, checkpoint: &Checkpoint, fingerprint: &str, engine: &Engine) -> Result<State> {
         let entry = |name: &str| checkpoint.metadata.get(name).map(String::as_str);
-        if entry("model") != Some(fingerprint) {
-            return Err(Diagnostic::new(Code::Checkpoint, "the run in this folder was of another model, other data or other settings")
-                .help("resume with the file, the seed and the --set values that the run was started with, or choose another --out"));
+        let started_with = entry("model").ok_or_else(|| damaged("model"))?;
+        if started_with != fingerprint {
+            let message = format!("the run in this folder was started with another {}", difference(started_with, fingerprint));
+            return Err(Diagnostic::new(Code::Checkpoint, message)
+                .help("resume with the file, the data, the seed and the --set values of that run, or choose another --out"));
         }
         let number = |name: &str| entry(name).and_then(|text| text.parse().ok()).ok_or_else(|| damaged(name));
         let mut state = State { block: number("block")? as usize, step: number("step")?, ..State::default() };
@@ -78,6 +80,16 @@ impl State {
             };
         }
         Ok(state)
+    }
+}
+
+/// The first line in which two fingerprints differ. `#` marks a value that says nothing to a reader.
+fn difference(old: &str, new: &str) -> String {
+    let changed = old.lines().zip(new.lines()).find(|(old, new)| old != new);
+    match changed.and_then(|(old, new)| Some((old.split_once(": ")?, new.split_once(": ")?))) {
+        Some(((what, _), (_, new))) if new.starts_with('#') => what.to_owned(),
+        Some(((what, old), (_, new))) => format!("{what}: `{old}`, here `{new}`"),
+        None => "model".to_owned(),
     }
 }
 
@@ -139,8 +151,17 @@ impl Training<'_> {
     pub fn run(&mut self, state: &mut State, observer: &mut dyn Observer) -> Result<Outcome> {
         while state.block < self.model.trains.len() {
             let block = &self.model.trains[state.block];
-            if self.run_block(block, state, observer).at(block.span)? == Outcome::Stopped {
+            let outcome = self.run_block(block, state, observer).map_err(|problem| match problem.code {
+                // Where a file cannot be written is no place in the program.
+                Code::Output => problem,
+                _ => problem.at(block.span),
+            })?;
+            if outcome == Outcome::Stopped {
                 return Ok(Outcome::Stopped);
+            }
+            // The last block keeps its state: resumed with more steps, it goes on.
+            if state.block + 1 == self.model.trains.len() {
+                break;
             }
             state.block += 1;
             state.step = 0;

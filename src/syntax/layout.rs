@@ -12,7 +12,7 @@ use std::ops::Range;
 pub(super) const DEEPEST: usize = 256;
 
 /// Words that start a declaration and never a statement: at the start of a line they end whatever is still open.
-const DECLARATIONS: [&str; 17] = [
+pub(super) const DECLARATIONS: [&str; 17] = [
     "use",
     "dim",
     "data",

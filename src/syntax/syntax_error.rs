@@ -1,33 +1,14 @@
 //! The messages of this folder: every way in which a text can fail to follow the grammar.
 
 use super::grammar::Rule;
-use super::layout::{DEEPEST, closing};
-use crate::base::{Code, Diagnostic, FileId, Span};
+use super::layout::{DECLARATIONS, DEEPEST, closing};
+use crate::base::{Code, Diagnostic, FileId, Span, nearest};
 use pest::error::{Error, ErrorVariant, InputLocation};
 
-/// Words that start a declaration, for suggestions.
-const KEYWORDS: [&str; 20] = [
-    "use",
-    "dim",
-    "let",
-    "data",
-    "var",
-    "global",
-    "param",
-    "fn",
-    "layer",
-    "net",
-    "objective",
-    "metric",
-    "train",
-    "sample",
-    "dist",
-    "bijector",
-    "optimizer",
-    "kernel",
-    "rule",
-    "update",
-];
+/// Words that start a declaration here or a statement that stands like one, for suggestions.
+fn keywords() -> impl Iterator<Item = &'static str> {
+    DECLARATIONS.into_iter().chain(["let", "param", "update"])
+}
 
 /// Words that are never names.
 const RESERVED: [&str; 15] =
@@ -183,7 +164,7 @@ fn alternatives(rules: &[Rule], text: &str, at: usize) -> String {
     }
     // Keywords are names elsewhere, so that `dim = 2` is possible, and never meant.
     let first = token_at(text, 0);
-    if KEYWORDS.contains(&first) && text.get(first.len()..at).is_some_and(|between| between.trim().is_empty()) {
+    if keywords().any(|keyword| keyword == first) && text.get(first.len()..at).is_some_and(|between| between.trim().is_empty()) {
         without(&mut rules, |rule| matches!(rule, Rule::equals | Rule::type_colon | Rule::open_paren | Rule::path_sep));
     }
     let mut words: Vec<String> = vec![];
@@ -222,33 +203,16 @@ fn unknown_declaration(text: &str, at: usize, file: FileId, offset: usize) -> Op
     let word = token_at(text, 0);
     let after = text[word.len()..].trim_start();
     let two_words = at <= text.len() - after.len() && after.starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '{');
-    if !two_words || KEYWORDS.contains(&word) || !word.starts_with(char::is_alphabetic) {
+    if !two_words || keywords().any(|keyword| keyword == word) || !word.starts_with(char::is_alphabetic) {
         return None;
     }
     let place = Span::new(file, offset, offset + word.len());
     let diagnostic = syntax(format!("`{word}` does not start a declaration")).label(place, "not a keyword");
     let foreign = FOREIGN.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours);
-    let nearest = || KEYWORDS.iter().copied().map(|keyword| (distance(word, keyword), keyword)).min();
-    let close = || nearest().filter(|(distance, keyword)| *distance <= 2 && *distance < keyword.len()).map(|(_, keyword)| keyword);
-    Some(match foreign.or_else(close) {
+    Some(match foreign.or_else(|| nearest(word, keywords())) {
         Some(keyword) => diagnostic.help(format!("did you mean `{keyword}`?")),
         None => diagnostic.help("a declaration starts with a keyword such as `let`, `data`, `net`, or with a density: `p(x) = …`"),
     })
-}
-
-/// Levenshtein's distance: how many letters to insert, delete or replace.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// One thing to try, where the likely cause can be recognised.
@@ -264,7 +228,7 @@ fn advice(text: &str, at: usize, found: &str, positives: &[Rule], expected: &str
         "*" if before.ends_with('*') => "write `^` for powers",
         "=" if before.ends_with(['+', '-', '*', '/']) => "write the new value out: `x = x + e`",
         "<-" => "write `~` for a draw and `=` for a value",
-        "%" => "there is no operator `%`; use `mod(a, b)`",
+        "%" => "there is no operator `%`; use `rem(a, b)`",
         "'" => "texts stand in double quotes; `'` transposes what stands before it",
         "." => "a number starts with a digit: `0.5`",
         "\u{a0}" => "replace it with an ordinary space",

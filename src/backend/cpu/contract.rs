@@ -1,4 +1,5 @@
 //! Contractions: batches of matrix products by the `gemm` crate, in tasks whose sizes depend on the shapes alone.
+//! (The crate allocates the memory into which it packs large operands at each call.)
 
 use super::memory::Table;
 use super::pool::Pool;

@@ -10,10 +10,10 @@ use crate::base::Diagnostic;
 use crate::kernel::{BufferId, Carry, Cond, Kernels, Place, Region, Scan, Step, While};
 use std::time::{Duration, Instant};
 
-/// Work of a loop that is worth a second thread.
-const PARALLEL: usize = 1 << 15;
+/// Work of a loop that is worth a second thread: some tens of microseconds.
+const PARALLEL: usize = 1 << 20;
 /// A loop is cut into at most that many parts.
-const PARTS: usize = 16;
+const PARTS: usize = 8;
 
 /// What all programs of a plan share while they run.
 pub struct Machine {
@@ -132,7 +132,7 @@ impl Program {
 }
 
 fn run_loop(native: Native, table: Table<'_>, pool: &mut Pool) {
-    let parts = (native.work / PARALLEL).clamp(1, PARTS);
+    let parts = if native.work < PARALLEL { 1 } else { PARTS };
     let size = native.turns.div_ceil(parts).next_multiple_of(native.multiple).max(1);
     let task = |task: usize| {
         let table: Table<'_> = table;

@@ -3,7 +3,7 @@
 use super::lanes::Emit;
 use super::nest::emit_nest;
 use super::scalar::externs;
-use super::schedule::Schedule;
+use super::schedule::{Schedule, weight};
 use crate::backend::Precision;
 use crate::base::Diagnostic;
 use crate::kernel::Loop;
@@ -25,8 +25,15 @@ pub struct Native {
     pub turns: usize,
     /// Parts of the turns start at multiples of this
     pub multiple: usize,
-    /// Elements visited, weighed by the length of the body
+    /// Elements visited, weighed by the cost of the body
     pub work: usize,
+}
+
+/// A loop's code as text: as given to Cranelift, and as it came out.
+#[derive(Clone, Debug)]
+pub struct Text {
+    pub intermediate: String,
+    pub machine: String,
 }
 
 /// Compiles loops into one module.
@@ -37,8 +44,8 @@ pub struct Compiler {
     externs: HashMap<&'static str, FuncId>,
     precision: Precision,
     fma: bool,
-    /// The text of each loop's intermediate code, if asked for
-    pub texts: Option<Vec<String>>,
+    /// The code of each loop as text, if asked for
+    pub texts: Option<Vec<Text>>,
     defined: Vec<(FuncId, usize, usize, usize)>,
 }
 
@@ -109,7 +116,7 @@ impl Compiler {
         let outermost = schedule.order.first().filter(|_| schedule.parallel > 0);
         let turns = outermost.map_or(1, |&axis| nest.axes[axis].extent);
         let multiple = if schedule.vector == Some(0) { schedule.lanes * schedule.copies } else { 1 };
-        let work = nest.axes.iter().map(|axis| axis.extent).product::<usize>() * nest.body.len();
+        let work = nest.axes.iter().map(|axis| axis.extent).product::<usize>() * weight(nest);
         let number = self.defined.len();
         let mut signature = self.module.make_signature();
         signature.params = vec![AbiParam::new(types::I64); 3];
@@ -126,10 +133,13 @@ impl Compiler {
         };
         let builder = emit_nest(emit, nest, schedule);
         builder.finalize(frontend);
-        if let Some(texts) = &mut self.texts {
-            texts.push(self.context.func.display().to_string());
-        }
+        let text = self.texts.as_ref().map(|_| self.context.func.display().to_string());
+        self.context.want_disasm = text.is_some();
         self.module.define_function(id, &mut self.context).map_err(failed)?;
+        if let (Some(texts), Some(intermediate)) = (&mut self.texts, text) {
+            let machine = self.context.compiled_code().and_then(|code| code.vcode.clone()).unwrap_or_default();
+            texts.push(Text { intermediate, machine });
+        }
         self.module.clear_context(&mut self.context);
         self.defined.push((id, turns, multiple, work));
         Ok(number)

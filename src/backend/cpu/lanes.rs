@@ -1,14 +1,13 @@
-//! Scalar instructions on one element or on a vector of them: what the type of the operands says.
+//! Values in registers, one element or a vector of them as their type says: constants, loads and stores, masks.
 //!
 //! `Real` is a float, `Int` an integer of the same width, `Bool` a mask: in vectors all bits of a lane, else 0 or 1 in 8 bits.
 
-use super::scalar::{binary_symbol, externs, unary_symbol};
 use crate::backend::Precision;
-use crate::base::op::{BinaryOp, CompareOp, DType, ReduceOp, UnaryOp};
+use crate::base::op::DType;
 use cranelift::codegen::ir::{ConstantData, Endianness, FuncRef};
 use cranelift::prelude::*;
 use cranelift_jit::JITModule;
-use cranelift_module::{FuncId, Module};
+use cranelift_module::FuncId;
 use std::collections::HashMap;
 
 /// Emits instructions into one function.
@@ -136,7 +135,7 @@ impl Emit<'_> {
         if dtype == DType::Bool { self.nonzero(element) } else { element }
     }
 
-    fn nonzero(&mut self, x: Value) -> Value {
+    pub fn nonzero(&mut self, x: Value) -> Value {
         let zero = self.number(self.type_of(x), 0.0);
         self.b.ins().icmp(IntCC::NotEqual, x, zero)
     }
@@ -198,7 +197,7 @@ impl Emit<'_> {
     // Masks
 
     /// A mask as integers 0 and 1.
-    fn as_int(&mut self, mask: Value) -> Value {
+    pub fn as_int(&mut self, mask: Value) -> Value {
         match self.lanes(mask) {
             1 => {
                 let ty = self.int(1);
@@ -237,222 +236,5 @@ impl Emit<'_> {
 
     pub fn fcmp(&mut self, op: FloatCC, a: Value, b: Value) -> Value {
         self.b.ins().fcmp(op, a, b)
-    }
-
-    // Operations
-
-    pub fn unary(&mut self, op: UnaryOp, dtype: DType, x: Value) -> Value {
-        match (op, dtype) {
-            (UnaryOp::Not, _) => self.not(x),
-            (UnaryOp::Neg, DType::Real) => self.b.ins().fneg(x),
-            (UnaryOp::Neg, _) => self.b.ins().ineg(x),
-            (UnaryOp::Abs, DType::Real) => self.b.ins().fabs(x),
-            (UnaryOp::Abs, _) => self.b.ins().iabs(x),
-            (UnaryOp::Sign, _) => self.sign(dtype, x),
-            (UnaryOp::Sqrt, _) => self.b.ins().sqrt(x),
-            (UnaryOp::Recip, _) => {
-                let one = self.number(self.type_of(x), 1.0);
-                self.b.ins().fdiv(one, x)
-            }
-            (UnaryOp::Floor, _) => self.b.ins().floor(x),
-            (UnaryOp::Ceil, _) => self.b.ins().ceil(x),
-            (UnaryOp::Round, _) => self.b.ins().nearest(x),
-            (UnaryOp::IsFinite, _) => {
-                let (magnitude, infinite) = (self.b.ins().fabs(x), self.number(self.type_of(x), f64::INFINITY));
-                self.fcmp(FloatCC::LessThan, magnitude, infinite)
-            }
-            _ if self.precision == Precision::F32 => self.inline_f32(op, x),
-            _ => self.called(unary_symbol(op).unwrap_or("exp"), DType::Real, &[x]),
-        }
-    }
-
-    fn sign(&mut self, dtype: DType, x: Value) -> Value {
-        let ty = self.type_of(x);
-        let [zero, one, minus] = [0.0, 1.0, -1.0].map(|v| self.number(ty, v));
-        let (above, below) = match dtype {
-            DType::Real => (self.fcmp(FloatCC::GreaterThan, x, zero), self.fcmp(FloatCC::LessThan, x, zero)),
-            DType::Int | DType::Bool => {
-                (self.b.ins().icmp(IntCC::SignedGreaterThan, x, zero), self.b.ins().icmp(IntCC::SignedLessThan, x, zero))
-            }
-        };
-        // Zero and NaN stay as they are
-        let rest = self.select(below, minus, x);
-        self.select(above, one, rest)
-    }
-
-    pub fn binary(&mut self, op: BinaryOp, dtype: DType, a: Value, b: Value) -> Value {
-        let real = dtype == DType::Real;
-        match op {
-            BinaryOp::Add if real => self.b.ins().fadd(a, b),
-            BinaryOp::Add => self.b.ins().iadd(a, b),
-            BinaryOp::Sub if real => self.b.ins().fsub(a, b),
-            BinaryOp::Sub => self.b.ins().isub(a, b),
-            BinaryOp::Mul if real => self.b.ins().fmul(a, b),
-            BinaryOp::Mul => self.b.ins().imul(a, b),
-            BinaryOp::Div => self.b.ins().fdiv(a, b),
-            BinaryOp::Max => self.extreme(CompareOp::Gt, dtype, a, b),
-            BinaryOp::Min => self.extreme(CompareOp::Lt, dtype, a, b),
-            BinaryOp::And => self.b.ins().band(a, b),
-            BinaryOp::Or => self.b.ins().bor(a, b),
-            BinaryOp::FloorDiv | BinaryOp::Rem | BinaryOp::Pow => self.called(binary_symbol(op).unwrap_or("rem"), dtype, &[a, b]),
-        }
-    }
-
-    /// `a` where it compares so with `b` or is NaN, else `b`.
-    fn extreme(&mut self, op: CompareOp, dtype: DType, a: Value, b: Value) -> Value {
-        let mut first = self.compare(op, dtype, a, b);
-        if dtype == DType::Real {
-            let nan = self.fcmp(FloatCC::Unordered, a, a);
-            first = self.b.ins().bor(first, nan);
-        }
-        self.select(first, a, b)
-    }
-
-    pub fn compare(&mut self, op: CompareOp, dtype: DType, a: Value, b: Value) -> Value {
-        use CompareOp::*;
-        match dtype {
-            DType::Real => {
-                let condition = match op {
-                    Eq => FloatCC::Equal,
-                    Ne => FloatCC::NotEqual,
-                    Lt => FloatCC::LessThan,
-                    Le => FloatCC::LessThanOrEqual,
-                    Gt => FloatCC::GreaterThan,
-                    Ge => FloatCC::GreaterThanOrEqual,
-                };
-                self.fcmp(condition, a, b)
-            }
-            DType::Int => {
-                let condition = match op {
-                    Eq => IntCC::Equal,
-                    Ne => IntCC::NotEqual,
-                    Lt => IntCC::SignedLessThan,
-                    Le => IntCC::SignedLessThanOrEqual,
-                    Gt => IntCC::SignedGreaterThan,
-                    Ge => IntCC::SignedGreaterThanOrEqual,
-                };
-                self.b.ins().icmp(condition, a, b)
-            }
-            DType::Bool => {
-                let (not_a, not_b) = (self.not(a), self.not(b));
-                match op {
-                    Eq => self.b.ins().bxor(a, not_b),
-                    Ne => self.b.ins().bxor(a, b),
-                    Lt => self.b.ins().band(not_a, b),
-                    Le => self.b.ins().bor(not_a, b),
-                    Gt => self.b.ins().band(a, not_b),
-                    Ge => self.b.ins().bor(a, not_b),
-                }
-            }
-        }
-    }
-
-    pub fn cast(&mut self, from: DType, to: DType, x: Value) -> Value {
-        let lanes = self.lanes(x);
-        match (from, to) {
-            (DType::Real, DType::Int) => {
-                let ty = self.int(lanes);
-                self.converted(ty, x, |emit, ty, x| emit.b.ins().fcvt_to_sint_sat(ty, x))
-            }
-            (DType::Int, DType::Real) => {
-                let ty = self.real(lanes);
-                self.converted(ty, x, |emit, ty, x| emit.b.ins().fcvt_from_sint(ty, x))
-            }
-            (DType::Bool, DType::Int) => self.as_int(x),
-            (DType::Bool, DType::Real) => {
-                let ty = self.real(lanes);
-                let (one, zero) = (self.number(ty, 1.0), self.number(ty, 0.0));
-                self.select(x, one, zero)
-            }
-            (DType::Real, DType::Bool) => {
-                let zero = self.number(self.type_of(x), 0.0);
-                self.fcmp(FloatCC::NotEqual, x, zero)
-            }
-            (DType::Int, DType::Bool) => self.nonzero(x),
-            (DType::Real, DType::Real) | (DType::Int, DType::Int) | (DType::Bool, DType::Bool) => x,
-        }
-    }
-
-    /// A conversion that vectors of two lanes do not have.
-    fn converted(&mut self, ty: Type, x: Value, convert: impl Fn(&mut Self, Type, Value) -> Value) -> Value {
-        if ty.lane_count() != 2 {
-            return convert(self, ty, x);
-        }
-        self.lane_by_lane(ty, &[x], |emit, x| convert(emit, ty.lane_type(), x[0]))
-    }
-
-    /// Applies a scalar operation to each lane.
-    fn lane_by_lane(&mut self, ty: Type, args: &[Value], mut apply: impl FnMut(&mut Self, &[Value]) -> Value) -> Value {
-        let mut result = None;
-        for lane in 0..ty.lane_count() as u8 {
-            let scalars: Vec<Value> = args.iter().map(|&arg| self.b.ins().extractlane(arg, lane)).collect();
-            let value = apply(self, &scalars);
-            result = Some(match result {
-                None => self.b.ins().splat(ty, value),
-                Some(vector) => self.b.ins().insertlane(vector, value, lane),
-            });
-        }
-        result.unwrap_or(args[0])
-    }
-
-    /// Calls a function of [`super::scalar`], lane by lane.
-    pub fn called(&mut self, symbol: &str, dtype: DType, args: &[Value]) -> Value {
-        let suffix = match (dtype, self.precision) {
-            (DType::Real, Precision::F32) => "f32",
-            (DType::Real, Precision::F64) => "f64",
-            (_, Precision::F32) => "i32",
-            (_, Precision::F64) => "i64",
-        };
-        let name = format!("{symbol}_{suffix}");
-        let Some(function) = externs().find(|function| function.name == name) else { return args[0] };
-        let id = self.externs[function.name];
-        let callee = match self.imported.get(&id) {
-            Some(&callee) => callee,
-            None => {
-                let callee = self.module.declare_func_in_func(id, self.b.func);
-                self.imported.insert(id, callee);
-                callee
-            }
-        };
-        let ty = self.type_of(args[0]);
-        let call = |emit: &mut Self, args: &[Value]| {
-            let call = emit.b.ins().call(callee, args);
-            emit.b.inst_results(call)[0]
-        };
-        if ty.is_vector() { self.lane_by_lane(ty, args, call) } else { call(self, args) }
-    }
-
-    /// One step of a reduction.
-    pub fn combine(&mut self, op: ReduceOp, dtype: DType, a: Value, b: Value) -> Value {
-        let op = match op {
-            ReduceOp::Sum => BinaryOp::Add,
-            ReduceOp::Prod => BinaryOp::Mul,
-            ReduceOp::Max => BinaryOp::Max,
-            ReduceOp::Min => BinaryOp::Min,
-            ReduceOp::And => BinaryOp::And,
-            ReduceOp::Or => BinaryOp::Or,
-        };
-        self.binary(op, dtype, a, b)
-    }
-
-    /// What a reduction starts from.
-    pub fn initial(&mut self, op: ReduceOp, dtype: DType, lanes: usize) -> Value {
-        let least = match (dtype, self.precision) {
-            (DType::Int, Precision::F32) => f64::from(i32::MIN),
-            (DType::Int, Precision::F64) => i64::MIN as f64,
-            (DType::Real | DType::Bool, _) => f64::NEG_INFINITY,
-        };
-        let most = match (dtype, self.precision) {
-            (DType::Int, Precision::F32) => f64::from(i32::MAX),
-            (DType::Int, Precision::F64) => i64::MAX as f64,
-            (DType::Real | DType::Bool, _) => f64::INFINITY,
-        };
-        let value = match op {
-            ReduceOp::Sum | ReduceOp::Or => 0.0,
-            ReduceOp::Prod | ReduceOp::And => 1.0,
-            ReduceOp::Max => least,
-            ReduceOp::Min => most,
-        };
-        self.constant(dtype, lanes, value)
     }
 }

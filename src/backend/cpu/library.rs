@@ -134,11 +134,12 @@ impl Random {
         let group = (RANDOM_TASK / self.row.max(1)).max(1);
         let task = |task: usize| {
             let table: Table<'_> = table;
-            for row in task * group..((task + 1) * group).min(self.rows) {
+            let group = task * group..((task + 1) * group).min(self.rows);
+            for (row, &number) in group.clone().zip(&numbers[group]) {
                 let region = Region { buffer: self.out, offset: row * self.row };
                 // SAFETY: the rows of the result belong to one task each.
                 let values: &mut [T] = unsafe { table.slice_mut(region, self.row) };
-                let number = numbers[row].into() as u32;
+                let number = number.into() as u32;
                 for (block, four) in values.chunks_mut(4).enumerate() {
                     let drawn = stream.block(self.kind, number, block as u32);
                     four.iter_mut().zip(drawn).for_each(|(value, x)| *value = round(x));
@@ -160,7 +161,7 @@ struct Along {
 }
 
 impl Along {
-    fn run<T: Copy + Default + PartialOrd + AddAssign, I: Copy>(&self, table: Table<'_>, int: impl Fn(usize) -> I) {
+    fn run<T: Copy + Default + PartialOrd + AddAssign, I: Copy + Into<i64>>(&self, table: Table<'_>, int: impl Fn(usize) -> I) {
         let &Along { op, x, out, outer, size, inner } = self;
         let len = outer * size * inner;
         // SAFETY: the operand has these three axes, of elements of that type.
@@ -186,14 +187,24 @@ impl Along {
                 sorted.copy_from_slice(x);
                 match inner {
                     1 => sorted.chunks_mut(size.max(1)).for_each(|line| line.sort_unstable_by(|&a, &b| compare(a, b))),
-                    _ => lines.for_each(|line| insertion_sort(size, |k| at(line, k), sorted)),
+                    _ => lines.for_each(|line| insertion_sort(size, |k| at(line, k), sorted, compare)),
                 }
             }
             AlongOp::ArgSort => {
                 // SAFETY: the result has the operand's shape, of integers.
                 let order: &mut [I] = unsafe { table.slice_mut(whole(out), len) };
+                for line in lines.clone() {
+                    (0..size).for_each(|k| order[at(line, k)] = int(k));
+                }
+                let by_value = |line: (usize, usize), a: I, b: I| {
+                    let [value_a, value_b] = [a, b].map(|k| x[at(line, clamped(k, size))]);
+                    compare(value_a, value_b).then(a.into().cmp(&b.into()))
+                };
                 for line in lines {
-                    (0..size).for_each(|k| order[at(line, rank(size, k, |k| x[at(line, k)]))] = int(k));
+                    match inner {
+                        1 => order[line.0 * size..(line.0 + 1) * size].sort_unstable_by(|&a, &b| by_value(line, a, b)),
+                        _ => insertion_sort(size, |k| at(line, k), order, |a, b| by_value(line, a, b)),
+                    }
                 }
             }
             AlongOp::ArgMax => {
@@ -213,17 +224,8 @@ fn compare<T: PartialOrd>(a: T, b: T) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| a.partial_cmp(&a).is_none().cmp(&b.partial_cmp(&b).is_none()))
 }
 
-/// The place of element k in the stable order.
-fn rank<T: PartialOrd>(size: usize, k: usize, x: impl Fn(usize) -> T) -> usize {
-    let before = |other: usize| match compare(x(other), x(k)) {
-        Ordering::Less => true,
-        Ordering::Equal => other < k,
-        Ordering::Greater => false,
-    };
-    (0..size).filter(|&other| before(other)).count()
-}
-
-fn insertion_sort<T: Copy + PartialOrd>(size: usize, at: impl Fn(usize) -> usize, x: &mut [T]) {
+/// Sorts elements that lie apart, stably and without memory of its own.
+fn insertion_sort<T: Copy>(size: usize, at: impl Fn(usize) -> usize, x: &mut [T], compare: impl Fn(T, T) -> Ordering) {
     for k in 1..size {
         let value = x[at(k)];
         let mut hole = k;

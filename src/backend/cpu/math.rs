@@ -233,18 +233,27 @@ impl Emit<'_> {
         self.b.ins().fadd(log, correction)
     }
 
+    /// exp(−|x|), which sigmoid and softplus of one operand share.
+    fn exp_of_minus_size(&mut self, x: Value) -> Value {
+        let size = self.b.ins().fabs(x);
+        let minus = self.b.ins().fneg(size);
+        self.exp(minus)
+    }
+
+    /// 1 / (1 + u) for x ≥ 0, else u / (1 + u), with u = exp(−|x|).
     fn sigmoid(&mut self, x: Value) -> Value {
-        let minus = self.b.ins().fneg(x);
-        let (e, one) = (self.exp(minus), self.like(x, 1.0));
-        let sum = self.b.ins().fadd(e, one);
-        self.b.ins().fdiv(one, sum)
+        let u = self.exp_of_minus_size(x);
+        let [one, zero] = [1.0, 0.0].map(|c| self.like(x, c));
+        let negative = self.fcmp(FloatCC::LessThan, x, zero);
+        let above = self.select(negative, u, one);
+        let below = self.b.ins().fadd(u, one);
+        self.b.ins().fdiv(above, below)
     }
 
     /// max(x, 0) + log(1 + u) with u = exp(−|x|), and log(1 + u) = 2 atanh(u / (2 + u)).
     fn softplus(&mut self, x: Value) -> Value {
-        let size = self.b.ins().fabs(x);
-        let minus = self.b.ins().fneg(size);
-        let (u, two, zero) = (self.exp(minus), self.like(x, 2.0), self.like(x, 0.0));
+        let u = self.exp_of_minus_size(x);
+        let (two, zero) = (self.like(x, 2.0), self.like(x, 0.0));
         let below = self.b.ins().fadd(u, two);
         let s = self.b.ins().fdiv(u, below);
         let square = self.b.ins().fmul(s, s);
@@ -261,8 +270,9 @@ impl Emit<'_> {
         let square = self.b.ins().fmul(x, x);
         let p = self.polynomial(square, above);
         let q = self.polynomial(square, below);
-        let numerator = self.b.ins().fmul(x, p);
-        self.b.ins().fdiv(numerator, q)
+        // The quotient first: x may be subnormal
+        let slope = self.b.ins().fdiv(p, q);
+        self.b.ins().fmul(x, slope)
     }
 
     /// The sine of x + quarter · π/2: reduced to |r| ≤ π/4 with π/2 in three parts. Far from zero the scalar function is called.

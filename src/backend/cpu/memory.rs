@@ -76,8 +76,7 @@ impl<'a> Table<'a> {
     ///
     /// # Safety
     /// As for [`Table::slice`], and nobody else may read or write them meanwhile.
-    #[expect(clippy::mut_from_ref, reason = "the table holds raw pointers; exclusiveness is the caller's promise")]
-    pub unsafe fn slice_mut<T>(&self, region: Region, len: usize) -> &'a mut [T] {
+    pub unsafe fn slice_mut<T>(self, region: Region, len: usize) -> &'a mut [T] {
         // SAFETY: by the contract of this function; buffers are aligned to their elements.
         unsafe { std::slice::from_raw_parts_mut(self.at(region).cast(), len) }
     }

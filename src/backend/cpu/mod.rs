@@ -1,7 +1,7 @@
 //! Kernels -> native code on the processor at hand.
 //!
 //! - [`schedule`]: the order of a loop's axes, which of them runs along vector lanes
-//! - [`nest`], [`lanes`], [`math`]: a loop as Cranelift code, instruction by instruction; [`scalar`]: functions it calls
+//! - [`nest`]: a loop as Cranelift code; [`lanes`], [`operations`], [`math`]: its instructions; [`scalar`]: functions it calls
 //! - [`jit`]: loops of one plan in one module
 //! - [`contract`], [`library`], [`linear`]: library calls
 //! - [`pool`]: threads; [`memory`]: the arena and pointers into it
@@ -12,6 +12,7 @@ use crate::base::Diagnostic;
 use crate::graph::Graph;
 use crate::kernel::{Kernels, Place, Step, lower};
 use execute::{Machine, Program};
+pub use jit::Text;
 use jit::{Code, Compiler};
 use memory::{Memory, read_pointer, write_pointer};
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ mod linear;
 mod math;
 mod memory;
 mod nest;
+mod operations;
 mod pool;
 mod scalar;
 mod schedule;
@@ -41,7 +43,12 @@ pub fn kernels_text(graph: &Graph, options: &PlanOptions) -> Result<String, Diag
 
 /// The intermediate code of every loop of a graph, as `tilde emit --stage clif` prints it.
 pub fn clif_text(graph: &Graph, options: &PlanOptions) -> Result<String, Diagnostic> {
-    Ok(CpuPlan::new(graph, options, true)?.texts.join("\n"))
+    Ok(CpuPlan::new(graph, options, true)?.texts.iter().map(|text| format!("{}\n", text.intermediate)).collect())
+}
+
+/// The machine code of every loop of a graph, as `tilde emit --stage asm` prints it.
+pub fn asm_text(graph: &Graph, options: &PlanOptions) -> Result<String, Diagnostic> {
+    Ok(CpuPlan::new(graph, options, true)?.texts.iter().map(|text| format!("{}\n", text.machine)).collect())
 }
 
 /// A graph as native code. Fields are dropped in order: the code outlives what calls it.
@@ -53,7 +60,7 @@ pub struct CpuPlan {
     /// Whether a run writes the input
     written: Vec<bool>,
     outputs: Vec<Tensor>,
-    texts: Vec<String>,
+    texts: Vec<Text>,
     statistics: Statistics,
     _constants: Vec<Tensor>,
     _code: Code,
@@ -74,7 +81,7 @@ pub struct Statistics {
 }
 
 impl CpuPlan {
-    /// Compiles a graph; with `keep_texts` the intermediate code of each loop can be shown.
+    /// Compiles a graph; with `keep_texts` the code of each loop can be shown.
     pub fn new(graph: &Graph, options: &PlanOptions, keep_texts: bool) -> Result<CpuPlan, Diagnostic> {
         let start = Instant::now();
         let kernels = lower(graph, &options.in_place)?;
@@ -119,8 +126,8 @@ impl CpuPlan {
         &self.program.kernels
     }
 
-    /// The intermediate code of each loop, if it was kept.
-    pub fn texts(&self) -> &[String] {
+    /// The code of each loop, if it was kept.
+    pub fn texts(&self) -> &[Text] {
         &self.texts
     }
 

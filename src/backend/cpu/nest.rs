@@ -40,7 +40,7 @@ struct Accumulator {
 }
 
 /// Emits the whole function; `signature` parameters are the buffer table, begin and end.
-pub fn emit_nest<'a, 'f>(mut emit: Emit<'f>, nest: &'a Loop, schedule: Schedule) -> FunctionBuilder<'f> {
+pub fn emit_nest<'f>(mut emit: Emit<'f>, nest: &Loop, schedule: Schedule) -> FunctionBuilder<'f> {
     let entry = emit.b.create_block();
     emit.b.append_block_params_for_function_params(entry);
     emit.b.switch_to_block(entry);
@@ -151,17 +151,20 @@ impl<'a> Nest<'a, '_> {
         }
         let (lanes, copies) = (self.schedule.lanes, self.schedule.copies);
         let mut from = from;
+        let mut widest = None;
         for (lanes, copies) in [(lanes, copies), (lanes, 1), (1, 1)] {
             let step = lanes * copies;
             let whole = self.schedule.lanes * self.schedule.copies;
+            // What the loops before this one leave
             let left = match (lanes, copies) {
                 (1, _) => extent % self.schedule.lanes,
-                (_, 1) if whole > step => extent % whole,
+                (_, 1) if widest == Some(whole) => extent % whole,
                 _ => extent,
             };
             if left < step {
                 continue;
             }
+            widest = widest.or(Some(step));
             (self.lanes, self.copies) = (lanes, copies);
             self.varying = vec![vec![None; self.nest.body.len()]; copies];
             from = self.counted(from, to, step as i64, |this, turn| this.turn(position, turn));

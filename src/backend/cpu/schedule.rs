@@ -60,14 +60,20 @@ impl Schedule {
 
 /// Light bodies take several vectors at a time, to hide latencies; heavy ones would run out of registers.
 fn copies(nest: &Loop) -> usize {
-    let weight = |kind: &InstrKind| match kind {
-        InstrKind::Unary(UnaryOp::Neg | UnaryOp::Abs | UnaryOp::Not | UnaryOp::Sqrt | UnaryOp::Recip, _) => 1,
-        InstrKind::Unary(..) | InstrKind::Binary(BinaryOp::Pow | BinaryOp::Rem | BinaryOp::FloorDiv, ..) => 16,
-        _ => 1,
-    };
-    match nest.body.iter().map(|instr| weight(&instr.kind)).sum::<usize>() {
+    match weight(nest) {
         0..=6 => 4,
         7..=14 => 2,
         _ => 1,
     }
+}
+
+/// The cost of one turn, in additions.
+pub fn weight(nest: &Loop) -> usize {
+    let weight = |kind: &InstrKind| match kind {
+        InstrKind::Unary(UnaryOp::Neg | UnaryOp::Abs | UnaryOp::Not, _) => 1,
+        InstrKind::Unary(UnaryOp::Sqrt | UnaryOp::Recip, _) | InstrKind::Binary(BinaryOp::Div, ..) => 4,
+        InstrKind::Unary(..) | InstrKind::Binary(BinaryOp::Pow | BinaryOp::Rem | BinaryOp::FloorDiv, ..) => 16,
+        _ => 1,
+    };
+    nest.body.iter().map(|instr| weight(&instr.kind)).sum()
 }

@@ -29,7 +29,8 @@ pub(super) fn place<T>(flags: &[bool], values: impl IntoIterator<Item = T>) -> V
     flags.iter().map(|&flag| if flag { values.next() } else { None }).collect()
 }
 
-/// The tangents that a loop carries: of each carry that moves, found by turning the loop until no more are added.
+/// Which operands of a loop move, given those that move before the first turn: a carry moves once its new value depends on
+/// something that does.
 pub(super) fn moving_carries(body: &Graph, carries: usize, mut moving: Vec<bool>) -> Vec<bool> {
     let inputs = input_nodes(body);
     let Some(&last) = body.outputs.iter().max() else { return moving };

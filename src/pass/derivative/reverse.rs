@@ -3,7 +3,7 @@
 use super::{activity, control, elementwise, indexing, linear, reduce, scan, shape};
 use crate::base::Diagnostic;
 use crate::base::diagnostic::At;
-use crate::base::op::{DType, ReduceOp};
+use crate::base::op::ReduceOp;
 use crate::graph::{Builder, Node, NodeId, Op};
 use crate::pass::simplify::simplify_between;
 use crate::pass::term::Term;
@@ -105,8 +105,7 @@ fn rule<'a>(op: &Op, operand: usize, g: Term<'a>, x: &[Term<'a>], y: Term<'a>) -
         Op::ScatterAdd { batch, .. } => Some(indexing::scatter_add_cotangent(g, x[0], *batch)),
         Op::Cholesky => Some(linear::cholesky_cotangent(g, y)),
         Op::TriangularSolve { transpose } => Some(linear::solve_cotangent(operand, g, x[0], y, *transpose)),
-        Op::Cast(DType::Real | DType::Int | DType::Bool) => None,
-        Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) => None,
+        Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) | Op::Cast(_) => None,
         Op::Compare(_) | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Random { .. } | Op::Stop => None,
         Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } | Op::Project(_) => None,
     };

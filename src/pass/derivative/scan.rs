@@ -6,6 +6,7 @@
 use super::control::{declare, moving_carries, place, present, tangents_of};
 use super::{activity, reverse};
 use crate::base::Diagnostic;
+use crate::base::op::DType;
 use crate::graph::{Builder, Graph, Node, NodeId, Op, TensorType};
 use crate::pass::splice::{input_nodes, splice};
 use crate::pass::term::Term;
@@ -53,6 +54,9 @@ pub(super) fn cotangents<'a>(
     let moving = moving_carries(scan.body, carries, wanted.to_vec());
     let matter = mattering_results(scan.body, carries, g.iter().map(Option::is_some).collect());
     let live: Vec<bool> = (0..scan.args.len()).map(|i| moving[i] && (i >= carries || matter[i])).collect();
+    if !live.contains(&true) {
+        return Ok(vec![None; live.len()]);
+    }
     let body = reverse_body(&scan, g, &live)?;
 
     let stored = store_carries(b, &scan);
@@ -153,7 +157,7 @@ pub(super) fn tangents<'a>(b: &'a RefCell<Builder>, node: &Node, t: &[Option<Ter
     }
     let outputs = splice(&mut inner, scan.body, &values);
     let movers: Vec<NodeId> = (0..count).filter(|&i| moving[i]).map(|i| values[i + 1]).collect();
-    let real = outputs[carries..].iter().map(|&output| inner.ty(output).dtype == crate::base::op::DType::Real);
+    let real = outputs[carries..].iter().map(|&output| inner.ty(output).dtype == DType::Real);
     let flags: Vec<bool> = moving[..carries].iter().copied().chain(real).collect();
     let (inner, moved) = tangents_of(inner, &outputs, &flags, &movers, &tangents)?;
     let (carried, stacked) = moved.split_at(flags[..carries].iter().filter(|flag| **flag).count());

@@ -58,8 +58,7 @@ struct Stripped {
 
 /// Strips a loop whose sub-graphs are its body and, of `While`, its condition.
 ///
-/// - constant operands that are numbers move inside;
-/// - a carry that never changes is a constant;
+/// - constants and sequences that are one number everywhere move inside;
 /// - carries, sequences, constants and stacked results that nothing needs go.
 fn strip_loop(b: &Builder, roles: Roles, mut graphs: Vec<Graph>, args: &[NodeId], used: &[bool]) -> Result<Stripped, Diagnostic> {
     for graph in &mut graphs {
@@ -81,7 +80,7 @@ fn strip_loop(b: &Builder, roles: Roles, mut graphs: Vec<Graph>, args: &[NodeId]
         }
     };
     graphs[0].outputs = chosen(&graphs[0].outputs, &results);
-    let numbers: Vec<Option<f64>> = (0..args.len()).map(|i| if i < carries + sequences { None } else { number(b, args[i]) }).collect();
+    let numbers: Vec<Option<f64>> = (0..args.len()).map(|i| if i < carries { None } else { number(b, args[i]) }).collect();
     let keep: Vec<bool> = (0..args.len()).map(|i| needed[i + 1] && numbers[i].is_none()).collect();
     let kept_inputs: Vec<bool> = std::iter::once(true).chain(keep.iter().copied()).collect();
     let inside: Vec<Option<f64>> = std::iter::once(None).chain(numbers).collect();

@@ -2,7 +2,8 @@
 //! and stacks its carries.
 
 use crate::base::Diagnostic;
-use crate::graph::{Builder, Graph, NodeId, Op};
+use crate::graph::infer::infer;
+use crate::graph::{Builder, Graph, NodeId, Op, TensorType};
 use crate::pass::splice::splice;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -63,10 +64,9 @@ impl Merged {
         if let Op::Scan { body, .. } = &mut node.op {
             *body = Arc::new(self.body);
         }
-        let types: Vec<_> = node.args.clone();
-        let types: Vec<_> = types.iter().map(|&arg| graph.ty(arg).clone()).collect();
-        let results = crate::graph::infer::infer(&graph.node(first).op, &types.iter().collect::<Vec<_>>()).map_err(Diagnostic::internal)?;
-        graph.nodes[first.index()].results = results;
+        let node = graph.node(first);
+        let types: Vec<&TensorType> = node.args.iter().map(|&arg| graph.ty(arg)).collect();
+        graph.nodes[first.index()].results = infer(&node.op, &types).map_err(Diagnostic::internal)?;
         for node in &mut graph.nodes {
             if let Op::Project(result) = &mut node.op
                 && node.args[0] == other

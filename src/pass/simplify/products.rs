@@ -20,6 +20,31 @@ struct Factor<'a> {
 }
 
 pub(super) fn sum_of_product<'a>(cx: &Rewriter<'a>, x: Term<'a>, summed: &[usize]) -> Option<Term<'a>> {
+    find(cx, x, summed).map(|found| found.sum)
+}
+
+/// The sum of a sum of products, split where a part of it becomes a contraction.
+pub(super) fn sum_of_products<'a>(cx: &Rewriter<'a>, x: Term<'a>, summed: &[usize]) -> Option<Term<'a>> {
+    let contraction = |x| find(cx, x, summed).filter(|found| found.contracted).map(|found| found.sum);
+    match cx.view(x) {
+        View::Binary(op @ (BinaryOp::Add | BinaryOp::Sub), a, b) => {
+            let (left, right) = (contraction(a), contraction(b));
+            let split = left.is_some() || right.is_some();
+            split.then(|| left.unwrap_or_else(|| a.sum(summed)).binary(op, right.unwrap_or_else(|| b.sum(summed))))
+        }
+        View::Shifted(a, c) => contraction(a).map(|sum| sum + c * summed.iter().map(|&axis| x.shape()[axis] as f64).product::<f64>()),
+        View::From(c, a) => contraction(a).map(|sum| c * summed.iter().map(|&axis| x.shape()[axis] as f64).product::<f64>() - sum),
+        _ => None,
+    }
+}
+
+struct Found<'a> {
+    sum: Term<'a>,
+    /// Whether a contraction is part of it
+    contracted: bool,
+}
+
+fn find<'a>(cx: &Rewriter<'a>, x: Term<'a>, summed: &[usize]) -> Option<Found<'a>> {
     let space = x.shape();
     let mut product = Product { factors: vec![], number: 1.0 };
     product.collect(cx, x, space.len());
@@ -28,13 +53,17 @@ pub(super) fn sum_of_product<'a>(cx: &Rewriter<'a>, x: Term<'a>, summed: &[usize
     }
     let varies = |factor: &Factor<'a>| factor.axes.iter().any(|axis| summed.contains(axis));
     let (inside, outside): (Vec<_>, Vec<_>) = product.factors.into_iter().partition(varies);
-    let mut improved = !outside.is_empty() || product.number != 1.0;
+    let (mut improved, mut contracted) = (!outside.is_empty() || product.number != 1.0, false);
     let mut groups = same_axes_together(inside);
     // A summed axis that no factor has any more counts how often the product is repeated
     let missing: usize = summed.iter().filter(|axis| !groups.iter().any(|g| g.axes.contains(axis))).map(|&axis| space[axis]).product();
     let mut left: Vec<usize> = summed.iter().copied().filter(|axis| groups.iter().any(|g| g.axes.contains(axis))).collect();
     while let Some(&axis) = left.first() {
-        improved |= eliminate(cx, &mut groups, axis, &mut left, &space);
+        match eliminate(cx, &mut groups, axis, &mut left, &space) {
+            Gain::Contraction => (improved, contracted) = (true, true),
+            Gain::SmallerLoop => improved = true,
+            Gain::None => {}
+        }
     }
     if !improved {
         return None;
@@ -42,11 +71,7 @@ pub(super) fn sum_of_product<'a>(cx: &Rewriter<'a>, x: Term<'a>, summed: &[usize
     let kept: Vec<usize> = (0..space.len()).filter(|axis| !summed.contains(axis)).collect();
     let result = multiply_over(&same_axes_together([groups, outside].concat()), &kept, &space);
     let number = product.number * missing as f64;
-    match result {
-        Some(result) if number == 1.0 => Some(result),
-        Some(result) => Some(result * number),
-        None => None,
-    }
+    result.map(|sum| Found { sum: if number == 1.0 { sum } else { sum * number }, contracted })
 }
 
 struct Product<'a> {
@@ -94,14 +119,20 @@ fn same_axes_together<'a>(factors: Vec<Factor<'a>>) -> Vec<Factor<'a>> {
     groups
 }
 
-/// Sums over one axis, and over whatever else goes away with it. Returns whether anything better than one loop over the whole
-/// product was found.
-fn eliminate<'a>(cx: &Rewriter<'a>, groups: &mut Vec<Factor<'a>>, axis: usize, left: &mut Vec<usize>, space: &[usize]) -> bool {
+/// What is better than one loop over the whole product.
+enum Gain {
+    None,
+    SmallerLoop,
+    Contraction,
+}
+
+/// Sums over one axis, and over whatever else goes away with it.
+fn eliminate<'a>(cx: &Rewriter<'a>, groups: &mut Vec<Factor<'a>>, axis: usize, left: &mut Vec<usize>, space: &[usize]) -> Gain {
     let (mut with, without): (Vec<_>, Vec<_>) = groups.drain(..).partition(|group| group.axes.contains(&axis));
     let only_here = |axes: &[usize]| -> Vec<usize> {
         axes.iter().copied().filter(|a| left.contains(a) && !without.iter().any(|group| group.axes.contains(a))).collect()
     };
-    let mut improved = !without.is_empty();
+    let mut gain = if without.is_empty() { Gain::None } else { Gain::SmallerLoop };
     // Three factors and more: the smallest first, until two are left
     with.sort_by_key(|group| group.axes.len());
     while with.len() > 2 {
@@ -113,7 +144,7 @@ fn eliminate<'a>(cx: &Rewriter<'a>, groups: &mut Vec<Factor<'a>>, axis: usize, l
     let kept: Vec<usize> = joint.iter().copied().filter(|a| !gone.contains(a)).collect();
     let result = match &with[..] {
         [a, b] if pays(cx, a, b, &kept, space) => {
-            improved = true;
+            gain = Gain::Contraction;
             contraction(a, b, &gone, &kept)
         }
         _ => {
@@ -124,7 +155,7 @@ fn eliminate<'a>(cx: &Rewriter<'a>, groups: &mut Vec<Factor<'a>>, axis: usize, l
     };
     left.retain(|a| !gone.contains(a));
     *groups = same_axes_together(without.into_iter().chain([result]).collect());
-    improved
+    gain
 }
 
 /// Whether a library's contraction of the two is better than a loop over their product.

@@ -31,7 +31,7 @@ pub(super) fn sum<'a>(cx: &Rewriter<'a>, x: Term<'a>, axes: &[usize]) -> Option<
             all.then(|| args[0].sum(axes))
         }
         (Op::Reshape(_), args) if axes.len() == shape.len() => Some(args[0].sum(&(0..args[0].rank()).collect::<Vec<_>>())),
-        _ if x.ty().dtype == DType::Real => products::sum_of_product(cx, x, axes),
+        _ if x.ty().dtype == DType::Real => products::sum_of_product(cx, x, axes).or_else(|| products::sum_of_products(cx, x, axes)),
         _ => None,
     }
 }

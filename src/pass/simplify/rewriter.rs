@@ -1,5 +1,6 @@
 //! Applies the rules until none fits, and lets rules look at nodes.
 
+use super::fold::uniform;
 use super::{arithmetic, contraction, elementwise, indexing, reductions, shape, stable};
 use crate::base::op::{BinaryOp, ReduceOp, UnaryOp};
 use crate::graph::{Builder, NodeId, Op};
@@ -139,7 +140,8 @@ impl<'a> Rewriter<'a> {
             Op::Stop if !self.keeps_stops => Some(x(0)),
             Op::CumSum { .. } | Op::Sort { .. } | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Random { .. } => None,
             Op::Compare(_) | Op::Cholesky | Op::TriangularSolve { .. } | Op::Stop => None,
-            Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) => None,
+            Op::Literal(literal) => uniform(literal).map(|value| current.number(value)),
+            Op::Input(_) | Op::Fill { .. } | Op::Iota(_) => None,
             Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } | Op::Project(_) => None,
         }
     }

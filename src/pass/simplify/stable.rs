@@ -16,7 +16,12 @@ pub(super) fn unary<'a>(cx: &Rewriter<'a>, op: UnaryOp, x: Term<'a>) -> Option<T
             _ => return None,
         }),
         Exp => Some(match cx.view(x) {
-            View::Unary(Neg, e) => (-cx.operand_of(Softplus, e)?).unary(Sigmoid),
+            View::Unary(Neg, e) => match cx.view(e) {
+                View::Unary(Softplus, a) => (-a).unary(Sigmoid),
+                View::Unary(Log, a) => a.unary(Recip),
+                _ => return None,
+            },
+            View::Shifted(l, c) => cx.operand_of(Log, l)? * c.exp(),
             _ => return None,
         }),
         Recip => Some(match cx.view(x) {

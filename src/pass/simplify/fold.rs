@@ -1,6 +1,6 @@
 //! Constant folding: what depends on no input is evaluated by the reference interpreter.
 
-use super::simplify::{simplify, sweep};
+use super::sweep;
 use crate::base::Diagnostic;
 use crate::graph::interpret::{Value, interpret};
 use crate::graph::{Builder, Graph, Literal, NodeId, Op};
@@ -9,7 +9,7 @@ use crate::graph::{Builder, Graph, Literal, NodeId, Op};
 const LARGEST: usize = 1 << 14;
 
 /// Replaces constant sub-expressions by literals. Random numbers are left to the program.
-pub fn fold_constants(graph: Graph) -> Result<Graph, Diagnostic> {
+pub(super) fn fold_constants(graph: Graph) -> Result<Graph, Diagnostic> {
     let constant = constants(&graph);
     let mut wanted: Vec<NodeId> = graph.outputs.iter().copied().filter(|id| constant[id.index()]).collect();
     for (id, node) in graph.ids().zip(&graph.nodes) {
@@ -24,7 +24,7 @@ pub fn fold_constants(graph: Graph) -> Result<Graph, Diagnostic> {
         return Ok(graph);
     }
     let values = interpret(&without_inputs(&graph, &constant, &wanted)?, &[]);
-    simplify(replaced(&graph, &wanted, &values)?)
+    Ok(replaced(graph, &wanted, &values))
 }
 
 /// Nodes that depend on constants only, through values of moderate size.
@@ -55,16 +55,17 @@ fn without_inputs(graph: &Graph, constant: &[bool], wanted: &[NodeId]) -> Result
     Ok(sweep(&b.finish(&outputs)?))
 }
 
-fn replaced(graph: &Graph, wanted: &[NodeId], values: &[Value]) -> Result<Graph, Diagnostic> {
-    let mut replaced = graph.clone();
+fn replaced(mut graph: Graph, wanted: &[NodeId], values: &[Value]) -> Graph {
     for (&id, value) in wanted.iter().zip(values) {
-        let node = &mut replaced.nodes[id.index()];
-        let uniform = value.elements.first().filter(|first| value.elements.iter().all(|v| v.to_bits() == first.to_bits()));
-        node.op = match uniform {
-            Some(number) => Op::Fill { bits: number.to_bits(), dtype: node.ty.dtype, shape: node.ty.shape.clone() },
-            None => Op::Literal(Literal::from(value)),
-        };
+        let node = &mut graph.nodes[id.index()];
+        node.op = Op::Literal(Literal::from(value));
         node.args.clear();
     }
-    Ok(replaced)
+    graph
+}
+
+/// The number in every place of a literal, where it is one.
+pub(super) fn uniform(literal: &Literal) -> Option<f64> {
+    let first = *literal.values.first()?;
+    literal.values.iter().all(|value| value.to_bits() == first.to_bits()).then_some(first)
 }

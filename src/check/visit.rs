@@ -1,0 +1,122 @@
+//! Walking expressions of the checked program.
+
+use super::model::{Bound, Expr, ExprKind, Factor, Init, Model, Place, Stmt, StmtKind, Subscript, TrainStmt};
+
+impl Expr {
+    /// Calls `f` with each part of this expression, not with the parts of parts.
+    pub fn each_part<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
+        match &self.kind {
+            ExprKind::Real(_)
+            | ExprKind::Int(_)
+            | ExprKind::Bool(_)
+            | ExprKind::Local(_)
+            | ExprKind::Const(_)
+            | ExprKind::Var(_)
+            | ExprKind::Param(_)
+            | ExprKind::Quantity(_)
+            | ExprKind::Elbo(Bound { .. })
+            | ExprKind::Iwae(Bound { .. })
+            | ExprKind::Noise(_) => {}
+            ExprKind::Unary(_, x)
+            | ExprKind::ToReal(x)
+            | ExprKind::ToInt(x)
+            | ExprKind::Transpose(x)
+            | ExprKind::Reshape(x)
+            | ExprKind::Project(x, _)
+            | ExprKind::FoldAll(_, x)
+            | ExprKind::DistMember(x, _)
+            | ExprKind::Entropy(x)
+            | ExprKind::Stop(x)
+            | ExprKind::Array { body: x, .. }
+            | ExprKind::Grad { body: x, .. }
+            | ExprKind::Jacobian { body: x, .. }
+            | ExprKind::Divergence { body: x, .. }
+            | ExprKind::Hessian { body: x, .. } => f(x),
+            ExprKind::Binary(_, a, b)
+            | ExprKind::Compare(_, a, b)
+            | ExprKind::MatMul(a, b)
+            | ExprKind::Join(a, b)
+            | ExprKind::LogProb(a, b)
+            | ExprKind::Kl(a, b) => [a, b].into_iter().for_each(|x| f(x)),
+            ExprKind::If(a, b, c) => [a, b, c].into_iter().for_each(|x| f(x)),
+            ExprKind::Stack(parts) | ExprKind::Tuple(parts) => parts.iter().for_each(f),
+            ExprKind::Primitive(_, args) | ExprKind::Call(_, args) | ExprKind::Dist(_, args) => args.iter().for_each(f),
+            ExprKind::Fold { condition, body, .. } => condition.iter().chain([body]).for_each(|x| f(x)),
+            ExprKind::Subscript(base, subscripts) => {
+                f(base);
+                subscripts.iter().for_each(|subscript| match subscript {
+                    Subscript::At(index) => f(index),
+                    Subscript::Range { .. } => {}
+                });
+            }
+            ExprKind::Block(stmts, result) => {
+                stmts.iter().for_each(|stmt| stmt.each_expr(f));
+                f(result);
+            }
+            ExprKind::Conditional(query) | ExprKind::LogDensity(query) => {
+                query.targets.iter().chain(&query.given).filter_map(|(_, value)| value.as_ref()).for_each(f);
+            }
+            ExprKind::Expectation { draws, body, .. } => {
+                draws.iter().for_each(|draw| f(&draw.dist));
+                f(body);
+            }
+        }
+    }
+
+    /// The name with respect to which this expression differentiates.
+    pub fn differentiated_place(&self) -> Option<Place> {
+        match self.kind {
+            ExprKind::Grad { wrt, .. }
+            | ExprKind::Jacobian { wrt, .. }
+            | ExprKind::Divergence { wrt, .. }
+            | ExprKind::Hessian { wrt, .. } => Some(wrt),
+            _ => None,
+        }
+    }
+}
+
+impl Stmt {
+    /// Calls `f` with each expression of this statement and of the statements inside it.
+    pub fn each_expr<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
+        match &self.kind {
+            StmtKind::Let(_, value) | StmtKind::Assign(_, value) => f(value),
+            StmtKind::Draw(draw) => f(&draw.dist),
+            StmtKind::For { body, .. } => body.iter().for_each(|stmt| stmt.each_expr(f)),
+            StmtKind::While { condition, body, .. } => {
+                f(condition);
+                body.iter().for_each(|stmt| stmt.each_expr(f));
+            }
+        }
+    }
+}
+
+impl Model {
+    /// Calls `f` with every expression of the program, outermost first; `extra` counts as one.
+    pub fn each_expr<'a>(&'a self, extra: Option<&'a Expr>, f: &mut dyn FnMut(&'a Expr)) {
+        let mut open: Vec<&Expr> = extra.into_iter().collect();
+        open.extend(self.consts.values().map(|definition| &definition.value));
+        open.extend(self.functions.values().map(|function| &function.body));
+        open.extend(self.densities.values().flat_map(|density| &density.factors).map(|factor: &Factor| &factor.dist));
+        open.extend(self.quantities.values().map(|quantity| &quantity.value));
+        open.extend(self.samples.iter().map(|sample| &sample.value));
+        open.extend(self.params.values().filter_map(|param| match &param.init {
+            Init::Value(value) | Init::Draw(value) => Some(value),
+            Init::Rows(_) => None,
+        }));
+        self.trains.iter().for_each(|train| train.body.iter().for_each(|stmt| stmt.each_expr(&mut |expr| open.push(expr))));
+        while let Some(expr) = open.pop() {
+            f(expr);
+            expr.each_part(&mut |part| open.push(part));
+        }
+    }
+}
+
+impl TrainStmt {
+    fn each_expr<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
+        match self {
+            TrainStmt::Plain(stmt) => stmt.each_expr(f),
+            TrainStmt::Optimise(optimise) => f(&optimise.value),
+            TrainStmt::Repeat { body, .. } => body.iter().for_each(|stmt| stmt.each_expr(f)),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What expressions mean: values against numbers worked out by hand, in f64 by the reference interpreter and on the CPU.
+
+use std::io::Write;
+use std::path::Path;
+use tilde_lang::backend::Precision;
+use tilde_lang::driver::{self, Request};
+use tilde_lang::report::render::{Style, render};
+use tilde_lang::runtime::dataset::Dataset;
+use tilde_lang::runtime::engine::{Device, Engine};
+use tilde_lang::runtime::{evaluate, parameters};
+
+/// The value of an expression in the scope of a file: all rows, all elements. Both devices must agree.
+fn value(program: &str, expression: &str) -> Vec<f64> {
+    let [interpreted, native] = [Device::Interpreter, Device::Cpu].map(|device| {
+        let engine = Engine { device, precision: Precision::F64, threads: 2, seed: 7 };
+        evaluated(program, expression, &engine).unwrap_or_else(|problems| panic!("{expression}\n{problems}"))
+    });
+    assert_eq!(interpreted.len(), native.len(), "{expression}");
+    for (a, b) in interpreted.iter().zip(&native) {
+        // Sums are added up in another order.
+        assert!((a - b).abs() <= 1e-9 * a.abs().max(1.0) || a == b || a.is_nan() && b.is_nan(), "{expression}: {a} and {b}");
+    }
+    interpreted
+}
+
+fn evaluated(program: &str, expression: &str, engine: &Engine) -> Result<Vec<f64>, String> {
+    let mut file = tempfile::Builder::new().suffix(".tilde").tempfile().unwrap();
+    file.write_all(program.as_bytes()).unwrap();
+    let request = Request { path: file.path().to_path_buf(), overrides: vec![], expression: Some(expression.into()) };
+    let compiled = driver::compile(&request).map_err(|rejected| render(&rejected.problems, &rejected.sources, Style::PLAIN))?;
+    let told = |diagnostic: tilde_lang::base::Diagnostic| render(&diagnostic.into(), &compiled.sources, Style::PLAIN);
+    let model = &compiled.model;
+    let dataset = Dataset::load(model, Path::new("."), engine.seed, engine.precision).map_err(told)?;
+    let parameters = parameters::initial(model, &dataset, engine).map_err(told)?;
+    let expr = compiled.expression.as_ref().unwrap();
+    let values = evaluate::evaluate(model, expr, &dataset, &dataset.split.train, &parameters, engine).map_err(told)?;
+    Ok(values.into_iter().flat_map(|v| v.values).collect())
+}
+
+fn close(program: &str, expression: &str, expected: &[f64]) {
+    let found = value(program, expression);
+    let agree =
+        found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-9 * b.abs().max(1.0) || a == b);
+    assert!(agree, "{expression}: found {found:?}, expected {expected:?}");
+}
+
+/// log of the density of a normal distribution.
+fn log_normal(x: f64, mean: f64, std: f64) -> f64 {
+    -0.5 * ((x - mean) / std).powi(2) - std.ln() - 0.5 * (2.0 * std::f64::consts::PI).ln()
+}
+
+#[test]
+fn arrays_and_comprehensions() {
+    let p = "let a = [1.0, 2.0, 3.0]\nlet M = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]\nlet k = [2, 0]\n";
+    close(p, "sum(a[i] * i for i in 3)", &[8.0]);
+    close(p, "[a[i] + 10 * j for i in 3, j in 2]", &[1.0, 11.0, 2.0, 12.0, 3.0, 13.0]);
+    close(p, "sum(a[i] for i in 3 if i > 0)", &[5.0]);
+    close(p, "mean(a[i] for i in 3 if i > 0)", &[2.5]);
+    close(p, "max(M[i, 1] for i in 3)", &[6.0]);
+    close(p, "prod(a)", &[6.0]);
+    close(p, "logsumexp(a)", &[(1f64.exp() + 2f64.exp() + 3f64.exp()).ln()]);
+    close(p, "a @ M", &[22.0, 28.0]);
+    close(p, "M' @ a", &[22.0, 28.0]);
+    close(p, "M[1]", &[3.0, 4.0]);
+    close(p, "[M[k[j], j] for j in 2]", &[5.0, 2.0]);
+    close(p, "[a[k[j]] for j in 2]", &[3.0, 1.0]);
+    close(p, "a[1..2] ++ a[0..0]", &[2.0, 3.0, 1.0]);
+    close(p, "sum(M[i, j]^2 for i in 3, j in 2)", &[91.0]);
+    close(p, "cumsum(a)", &[1.0, 3.0, 6.0]);
+    close(p, "if a[0] > 0 then a else -a", &[1.0, 2.0, 3.0]);
+}
+
+#[test]
+fn stable_forms() {
+    close("", "log sigmoid(-1000.0)", &[-1000.0]);
+    close("", "log(1 - sigmoid(1000.0))", &[-1000.0]);
+    close("", "log(1 + exp(1000.0))", &[1000.0]);
+    close("", "log(1 - exp(-1e-12))", &[1e-12f64.ln()]);
+    close("", "logsumexp([1000.0, 1000.0])", &[1000.0 + 2f64.ln()]);
+    close("param t : Real = -200", "grad[t](log sigmoid(t))", &[1.0]);
+}
+
+#[test]
+fn derivatives() {
+    let p = "param v : Real[2] = 3\nfn f(x : Real[2]) -> Real[2] = [x[0]^2 * x[1], sin(x[0]) + x[1]^3]\n";
+    close(p, "grad[v](norm2(v))", &[6.0, 6.0]);
+    close(p, "jac[v](f(v))", &[18.0, 9.0, 3f64.cos(), 27.0]);
+    close(p, "div[v](f(v))", &[18.0 + 27.0]);
+    close(p, "hess[v](v[0]^2 * v[1])", &[6.0, 6.0, 6.0, 0.0]);
+    close(p, "grad[v](norm2(grad[v](v[0]^2 * v[1])))", &[8.0 * 27.0 + 4.0 * 27.0, 8.0 * 27.0]);
+    close(p, "grad[v](stop(v[0]) * v[0])", &[3.0, 0.0]);
+    // Names of equal value are different variables.
+    let p = "fn f(a : Real, b : Real) -> Real = grad[a](a * b)\nparam t : Real = 3\n";
+    close(p, "f(t, t)", &[3.0]);
+    close(p, "f(2.0, 2.0)", &[2.0]);
+    close(p, "{ let x = t^2\n let s = 5 * x\n grad[x](s * x) }", &[90.0]);
+}
+
+#[test]
+fn derivatives_are_per_row() {
+    let p = "data x : Real[2] = [[1.0, 2.0], [3.0, 4.0]]\n";
+    close(p, "grad[x](norm2(x))", &[2.0, 4.0, 6.0, 8.0]);
+    close(p, "div[x](x^2)", &[6.0, 14.0]);
+    close(p, "hess[x](x[0] * x[1])", &[0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0]);
+}
+
+#[test]
+fn finite_variables_are_summed_exactly() {
+    let p = "dim K = 2\nlet w = softmax([log 1, log 3])\nlet m = [-1.0, 2.0]\ndata x : Real = [0.5, 3.0]\n\
+             p(k : Cat<K>) = Categorical(w)\np(x | k) = Normal(m[k], 1)\n";
+    let joint = |x: f64| [0.25f64.ln() + log_normal(x, -1.0, 1.0), 0.75f64.ln() + log_normal(x, 2.0, 1.0)];
+    let evidence = |x: f64| joint(x).map(f64::exp).iter().sum::<f64>().ln();
+    close(p, "log p(x)", &[evidence(0.5), evidence(3.0)]);
+    close(p, "log p(k = 1 | x)", &[joint(0.5)[1] - evidence(0.5), joint(3.0)[1] - evidence(3.0)]);
+    close(p, "log p(x, k = 0)", &[joint(0.5)[0], joint(3.0)[0]]);
+    close(p, "log p(x = 0.5 | k = 0)", &[log_normal(0.5, -1.0, 1.0)]);
+    close(p, "E[k ~ p(k)](m[k]^2)", &[0.25 + 0.75 * 4.0]);
+}
+
+/// With q the exact posterior, log p(x, z) − log q(z | x) is the evidence for every z, so IWAE is exact with one draw.
+#[test]
+fn bounds_are_tight_at_the_exact_posterior() {
+    let p = "data x : Real = [1.5, -0.5]\np(z : Real) = Normal(0, 1)\np(x | z) = Normal(z, 1)\nq(z | x) = Normal(x / 2, sqrt(0.5))\n";
+    let evidence = [log_normal(1.5, 0.0, 2f64.sqrt()), log_normal(-0.5, 0.0, 2f64.sqrt())];
+    close(p, "IWAE(p, q, samples: 3)", &evidence);
+    close(p, "log p(x, z = 0.3) - log q(z = 0.3 | x)", &evidence);
+    let elbo = value(p, "ELBO(p, q, samples: 4000)");
+    for (bound, exact) in elbo.iter().zip(evidence) {
+        // The sampled part, log p(x | z), has a standard deviation below 1: five standard errors of 4,000 draws.
+        assert!((bound - exact).abs() < 0.08, "{bound} for {exact}");
+    }
+}
+
+#[test]
+fn loops_run_in_every_cell() {
+    let p = "fn halvings(start : Real) -> Real {\n  let x = start\n  let n = 0.0\n  while x > 1 { x = x / 2\n n = n + 1 }\n  n\n}\n\
+             fn power(x : Real) -> Real {\n  let y = 1.0\n  for t in 3..1 { y = y * x + t }\n  y\n}\nparam v : Real = 2\n";
+    close(p, "[halvings(x) for x in 5]", &[0.0, 0.0, 1.0, 2.0, 2.0]);
+    // ((x + 3) x + 2) x + 1
+    close(p, "power(2.0)", &[25.0]);
+    close(p, "grad[v](power(v))", &[3.0 * 4.0 + 2.0 * 3.0 * 2.0 + 2.0]);
+}
+
+#[test]
+fn draws_are_functions_of_seed_and_row() {
+    let p = "data x : Real = [1.0, 2.0, 3.0]\np(z : Real) = Normal(0, 1)\n";
+    let drawn = value(p, "E[z ~ p(z)](z + 0 * x)");
+    assert_eq!(drawn.len(), 3);
+    assert!(drawn[0] != drawn[1] && drawn[1] != drawn[2], "{drawn:?}");
+    let fewer = value(&p.replace(", 3.0", ""), "E[z ~ p(z)](z + 0 * x)");
+    assert_eq!(fewer, drawn[..2]);
+}

@@ -1,0 +1,6 @@
+//! The binary as people run it: exit codes, the decisive words of messages, and that no work is lost.
+
+mod commands;
+mod data;
+mod program;
+mod training;

@@ -1,0 +1,8 @@
+//! The standard library against other systems, against itself, and against what its names promise; everything in f64.
+
+mod constraints;
+mod draws;
+mod expectations;
+mod optimisers;
+mod program;
+mod values;
