@@ -150,3 +150,11 @@ fn draws_are_functions_of_seed_and_row() {
     let fewer = value(&p.replace(", 3.0", ""), "E[z ~ p(z)](z + 0 * x)");
     assert_eq!(fewer, drawn[..2]);
 }
+
+/// r is p with its parameter held fixed; what its factors are given keeps its gradient.
+#[test]
+fn a_frozen_density_holds_parameters_only() {
+    let p = "param m : Real = 2\ndata x : Real = [1.0, 4.0]\np(z : Real) = Normal(0, 1)\np(x | z) = Normal(m * z, 1)\nr = frozen(p)\n";
+    close(p, "{ let w = 0.5\n grad[w](log r(x | z = w)) }", &[0.0, 6.0]);
+    close(p, "{ let w = 0.5\n grad[m](log r(x | z = w)) }", &[0.0, 0.0]);
+}
