@@ -158,3 +158,18 @@ fn a_frozen_density_holds_parameters_only() {
     close(p, "{ let w = 0.5\n grad[w](log r(x | z = w)) }", &[0.0, 6.0]);
     close(p, "{ let w = 0.5\n grad[m](log r(x | z = w)) }", &[0.0, 0.0]);
 }
+
+/// b tells of k, and k of c, so b counts once c is known.
+#[test]
+fn evidence_is_found_through_latent_variables() {
+    let p = "p(a : Bit) = Bernoulli(0.3)\np(k : Bit) = Bernoulli(0.6)\np(b : Bit | k) = Bernoulli(logits: 1 - 3 * k)\n\
+             p(c : Bit | a, k) = Bernoulli(logits: -1 + 2 * a + 3 * k)\n";
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let joint = |a: f64, k: f64| {
+        let prior = if a == 1.0 { 0.3 } else { 0.7 } * if k == 1.0 { 0.6 } else { 0.4 };
+        prior * sigmoid(1.0 - 3.0 * k) * sigmoid(-1.0 + 2.0 * a + 3.0 * k)
+    };
+    let [no, yes] = [0.0, 1.0].map(|a| joint(a, 0.0) + joint(a, 1.0));
+    close(p, "log p(a = 1 | b = 1, c = 1)", &[(yes / (no + yes)).ln()]);
+    close(p, "log p(a = 1 | b = 1)", &[0.3f64.ln()]);
+}
