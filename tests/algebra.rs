@@ -173,3 +173,17 @@ fn evidence_is_found_through_latent_variables() {
     close(p, "log p(a = 1 | b = 1, c = 1)", &[(yes / (no + yes)).ln()]);
     close(p, "log p(a = 1 | b = 1)", &[0.3f64.ln()]);
 }
+
+/// Never some other element: in range by a guard, or not a number.
+#[test]
+fn elements_out_of_range_are_not_numbers() {
+    let p = "let a = [1.0, 2.0, 3.0]\nlet j = [0, 3, -1]\ndata k : Cat<3> = [0, 2]\nparam v : Real[3] = 2\n\
+             p(c : Cat<3>) = Categorical([0.2, 0.3, 0.5])\n";
+    close(p, "[is_finite(a[i + 1]) for i in 3]", &[1.0, 1.0, 0.0]);
+    close(p, "[is_finite(a[j[i]]) for i in 3]", &[1.0, 0.0, 0.0]);
+    close(p, "is_finite(a[k + 1])", &[1.0, 0.0]);
+    close(p, "is_finite(log p(c = k + 1))", &[1.0, 0.0]);
+    close(p, "a[k]", &[1.0, 3.0]);
+    close(p, "[if i > 0 then a[i] - a[i - 1] else a[0] for i in 3]", &[1.0, 1.0, 1.0]);
+    close(p, "grad[v](sum(if i > 0 then v[i] * v[i - 1] else 0 for i in 3))", &[2.0, 4.0, 2.0]);
+}
