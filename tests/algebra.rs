@@ -187,3 +187,11 @@ fn elements_out_of_range_are_not_numbers() {
     close(p, "[if i > 0 then a[i] - a[i - 1] else a[0] for i in 3]", &[1.0, 1.0, 1.0]);
     close(p, "grad[v](sum(if i > 0 then v[i] * v[i - 1] else 0 for i in 3))", &[2.0, 4.0, 2.0]);
 }
+
+#[test]
+fn values_of_probability_zero_do_not_count() {
+    let p = "p(k : Cat<3>) = Categorical([0.0, 0.5, 0.5])\nparam t : Unit = 0.5\n";
+    close(p, "E[k ~ p(k)](log p(k))", &[0.5f64.ln()]);
+    close(p, "E[b ~ Bernoulli(1.0)](log b)", &[0.0]);
+    close(p, "grad[t](E[b ~ Bernoulli(t)](3 * b))", &[3.0]);
+}
