@@ -6,7 +6,7 @@
 
 use super::lowering::{Lowering, Result};
 use super::value::{Array, Distribution, PlateId, Value};
-use crate::base::op::UnaryOp;
+use crate::base::op::{CompareOp, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::{Bound, DensityId, Draw, Estimator, Expr, Place, VarId};
 use crate::check::types::Type;
@@ -161,7 +161,8 @@ impl Lowering<'_> {
                 Site::Pathwise | Site::Fixed => {}
                 Site::Enumerated { plate, log_weights } => {
                     let weights = self.unary(UnaryOp::Exp, log_weights);
-                    let weighted = self.mul(&weights, &value)?;
+                    let counted = self.where_possible(&weights, &value)?;
+                    let weighted = self.mul(&weights, &counted)?;
                     value = self.sum_over(&weighted, &[*plate]);
                 }
                 // value + value · (log q − stop(log q)): the same value; its gradient gains value · ∇ log q.
@@ -176,6 +177,15 @@ impl Lowering<'_> {
             }
         }
         Ok(value)
+    }
+
+    /// What is infinite or undefined at values of probability zero does not count: 0 · log 0 is 0.
+    fn where_possible(&mut self, weights: &Array, value: &Array) -> Result<Array> {
+        let zero = self.real(0.0);
+        let possible = self.compare(CompareOp::Gt, weights, &zero)?;
+        let finite = self.unary(UnaryOp::IsFinite, value);
+        let kept = self.select(&finite, value, &zero)?;
+        self.select(&possible, value, &kept)
     }
 
     fn forget(&mut self, drawn: Drawn) {
