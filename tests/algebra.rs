@@ -209,3 +209,11 @@ fn values_of_probability_zero_do_not_count() {
     close(p, "E[b ~ Bernoulli(1.0)](log b)", &[0.0]);
     close(p, "grad[t](E[b ~ Bernoulli(t)](3 * b))", &[3.0]);
 }
+
+#[test]
+fn loops_inside_loops() {
+    close("", "{ let n = 0\n for i in 1..3 { for j in 1..2 { n = 10 * n + i * j } }\n n }", &[122436.0]);
+    close("", "{ let n = 0.0\n for i in 3..1 { for j in 0..1 { n = 10 * n + i + j } }\n n }", &[342_312.0]);
+    let halve = "{ let n = 0.0\n for i in 1..3 {\n let x = i * 4.0\n while x > 1 { x = x / 2\n n = n + i }\n }\n n }";
+    close("", halve, &[2.0 + 3.0 * 2.0 + 4.0 * 3.0]);
+}

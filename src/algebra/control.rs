@@ -23,7 +23,7 @@ impl Lowering<'_> {
         let length = from.abs_diff(to) as usize + 1;
         let (carries, arrays) = self.carries(carried)?;
         let start: Vec<NodeId> = arrays.iter().map(|array| self.node(array)).collect();
-        let saved = self.enter_body(&carries, &arrays);
+        let saved = self.enter_body(&carries, &arrays, &[]);
         let down = if from <= to { 1 } else { -1 };
         let turn = saved.turn_input;
         let (step, first) = (self.b().int(down), self.b().int(from));
@@ -36,7 +36,7 @@ impl Lowering<'_> {
         self.leave_body(saved);
         let closed = closed?;
         let results = self.b().scan(closed.graph, &start, &[], &closed.constants, length, false);
-        self.rebind(&carries, &arrays, &results[..start.len()]);
+        self.rebind(&carries, &arrays, &results);
         Ok(())
     }
 
@@ -50,8 +50,7 @@ impl Lowering<'_> {
         let mut start: Vec<NodeId> = arrays.iter().map(|array| self.node(array)).collect();
         start.push(going);
 
-        let saved = self.enter_body(&carries, &arrays);
-        self.b().input("going", TensorType::new(DType::Bool, []));
+        let saved = self.enter_body(&carries, &arrays, &[TensorType::new(DType::Bool, [])]);
         let active = saved.inputs[saved.inputs.len() - 1].clone();
         let outputs = (|| {
             let old = saved.inputs[..saved.inputs.len() - 1].to_vec();
@@ -76,7 +75,7 @@ impl Lowering<'_> {
         let condition = self.continue_while_going(&start, &closed.constants)?;
         let results = self.b().while_loop(condition, closed.graph, &start, &closed.constants);
         arrays.pop();
-        self.rebind(&carries, &arrays, &results[..arrays.len()]);
+        self.rebind(&carries, &arrays, &results);
         Ok(())
     }
 
@@ -115,12 +114,21 @@ impl Lowering<'_> {
         Ok((Carries { locals: carried.to_vec(), shapes }, arrays))
     }
 
-    /// Opens a body whose first inputs are the turn and the carries.
-    fn enter_body(&mut self, carries: &Carries, arrays: &[Array]) -> Body {
+    /// Opens a body whose first inputs are the turn, the carries and those of `more` types.
+    fn enter_body(&mut self, carries: &Carries, arrays: &[Array], more: &[TensorType]) -> Body {
         let types: Vec<TensorType> = arrays.iter().map(|array| self.ty(array)).collect();
         let outer = (self.locals.clone(), self.vars.clone(), self.turn.clone());
         self.frames.enter();
         let turn_input = self.b().input("turn", TensorType::int([]));
+        // All inputs come before the first use of a value of an outer graph, which becomes an input as well.
+        let carried = |(array, ty): (&Array, TensorType)| {
+            let node = self.b().input("carry", ty);
+            self.array(node, array.plates.clone())
+        };
+        let inputs: Vec<Array> = arrays.iter().zip(types).map(carried).collect();
+        more.iter().for_each(|ty| {
+            self.b().input("carry", ty.clone());
+        });
         let mixed = match self.turn.clone() {
             Some(turn) => {
                 let (turn, factor) = (self.node(&turn), self.b().int(TURNS));
@@ -135,11 +143,6 @@ impl Lowering<'_> {
             }
         };
         self.turn = Some(self.array(mixed, vec![]));
-        let mut inputs = vec![];
-        for (array, ty) in arrays.iter().zip(types) {
-            let node = self.b().input("carry", ty);
-            inputs.push(self.array(node, array.plates.clone()));
-        }
         self.rebind_arrays(carries, &inputs);
         Body { turn_input, inputs, outer }
     }
