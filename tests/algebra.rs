@@ -217,3 +217,13 @@ fn loops_inside_loops() {
     let halve = "{ let n = 0.0\n for i in 1..3 {\n let x = i * 4.0\n while x > 1 { x = x / 2\n n = n + i }\n }\n n }";
     close("", halve, &[2.0 + 3.0 * 2.0 + 4.0 * 3.0]);
 }
+
+/// A value computed outside of a loop's body does not follow a derivative taken inside: refused, not left out.
+#[test]
+fn derivatives_inside_loops() {
+    let p = "param v : Real = 2\n";
+    close(p, "{ let z = 0.0\n for i in 1..2 { z = z + grad[v](3 * v * v) }\n z }", &[24.0]);
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    let hidden = "{ let y = 3 * v\n let z = 0.0\n for i in 1..2 { z = z + grad[v](y * v) }\n z }";
+    assert!(evaluated(p, hidden, &engine).is_err_and(|told| told.contains("computed from the variable before")));
+}

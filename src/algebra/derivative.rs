@@ -17,6 +17,10 @@ impl Lowering<'_> {
         if !missing {
             let opaque = self.opaque(&x);
             let y = self.with_place(wrt, &opaque, |this| this.eval_array(body))?;
+            let node = self.node(&y);
+            if self.frames.depends_through_constants(node, x.frame, x.node) {
+                return Err(hidden_dependence());
+            }
             return self.gradient_of_sum(&y, &x);
         }
         let plates = super::lowering::union([&x.plates[..], &self.scope].into_iter());
@@ -140,12 +144,10 @@ impl Lowering<'_> {
 
     /// The body must reach x through its name: what was computed from x before does not follow the copy.
     fn refuse_hidden_dependence(&mut self, y: &Array, x: &Array, fresh: &Array) -> Result<()> {
-        let (x, fresh, y) = (self.node(x), self.node(fresh), self.node(y));
-        if x == fresh || !self.reaches(y, x, fresh) {
-            return Ok(());
-        }
-        Err(Diagnostic::unsupported("a derivative through a name that was computed from the variable before")
-            .help("write the whole expression inside the brackets of `jac`, `div`, `hess` or `grad`"))
+        let y = self.node(y);
+        let outside = self.frames.depends_through_constants(y, x.frame, x.node);
+        let (x, fresh) = (self.node(x), self.node(fresh));
+        if outside || x != fresh && self.reaches(y, x, fresh) { Err(hidden_dependence()) } else { Ok(()) }
     }
 
     /// Whether `from` depends on `to` other than through `except`.
@@ -163,4 +165,9 @@ impl Lowering<'_> {
         }
         false
     }
+}
+
+fn hidden_dependence() -> Diagnostic {
+    Diagnostic::unsupported("a derivative through a name that was computed from the variable before")
+        .help("write the whole expression inside the brackets of `jac`, `div`, `hess` or `grad`")
 }

@@ -89,6 +89,24 @@ impl Frames {
         here
     }
 
+    /// Whether a node of the innermost graph depends on `on`, a node of an outer graph, through another constant of a body: a value
+    /// that was computed from it outside.
+    pub fn depends_through_constants(&self, node: NodeId, frame: FrameId, on: NodeId) -> bool {
+        let Some(home) = self.open.iter().position(|f| f.id == frame) else { return false };
+        // `on` as each of the frames from its own inwards knows it
+        let mut known = vec![Some(on)];
+        for frame in &self.open[home + 1..] {
+            known.push(known[known.len() - 1].and_then(|outer| frame.known.get(&outer).copied()));
+        }
+        let mut from = vec![node];
+        for at in (home + 1..self.open.len()).rev() {
+            let seen = ancestors(self.open[at].builder.graph(), from);
+            let constants = self.open[at].imports.iter().filter(|(_, here)| seen[here.index()]).map(|(outer, _)| *outer);
+            from = constants.filter(|outer| Some(*outer) != known[at - 1 - home]).collect();
+        }
+        home + 1 < self.open.len() && ancestors(self.open[home].builder.graph(), from)[on.index()]
+    }
+
     pub fn graph(&self, frame: FrameId) -> &Graph {
         let at = self.open.iter().position(|f| f.id == frame).unwrap_or(0);
         self.open[at].builder.graph()
@@ -97,6 +115,17 @@ impl Frames {
     pub fn ty(&self, frame: FrameId, node: NodeId) -> TensorType {
         self.graph(frame).node(node).ty.clone()
     }
+}
+
+/// What the nodes depend on, themselves included.
+fn ancestors(graph: &Graph, mut open: Vec<NodeId>) -> Vec<bool> {
+    let mut seen = vec![false; graph.nodes.len()];
+    while let Some(id) = open.pop() {
+        if !std::mem::replace(&mut seen[id.index()], true) {
+            open.extend(&graph.node(id).args);
+        }
+    }
+    seen
 }
 
 impl Default for Frames {
