@@ -251,7 +251,22 @@ impl<'a> Checker<'a> {
                 .help("write `p(x)`")
                 .into());
         }
+        self.each_once(targets.iter().chain(&given), span)?;
         Ok(Query { density, targets, given, span })
+    }
+
+    /// A variable with two values has no meaning.
+    fn each_once<'q>(&self, vars: impl Iterator<Item = &'q (VarId, Option<Expr>)>, span: Span) -> Checked<()> {
+        let mut seen = vec![];
+        for (var, _) in vars {
+            if seen.contains(var) {
+                let name = &self.model.vars[*var].name;
+                let problem = Diagnostic::new(Code::DuplicateName, format!("`{name}` stands twice in this query")).at(span);
+                return Err(problem.help("ask for each variable once, or have it given").into());
+            }
+            seen.push(*var);
+        }
+        Ok(())
     }
 
     fn query_var(&mut self, density: DensityId, arg: &'a ast::Arg, needs_value: bool) -> Checked<(VarId, Option<Expr>)> {
