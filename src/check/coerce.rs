@@ -47,7 +47,8 @@ impl<'a> Checker<'a> {
             Fit::AsIs => Ok(Expr { ty, ..e }),
             Fit::ToReal => Ok(to_real(e)),
             Fit::No => match e.kind {
-                ExprKind::If(c, a, b) => {
+                // An array of conditions mixes the entries of both branches: of two simplexes, it makes none.
+                ExprKind::If(c, a, b) if wanted.support.event_rank() == 0 || matches!(&c.ty, Type::Array(c) if c.shape.is_empty()) => {
                     let (a, b) = (self.coerce_branch(*a, wanted, &why)?, self.coerce_branch(*b, wanted, &why)?);
                     Ok(Expr { kind: ExprKind::If(c, Box::new(a), Box::new(b)), ty, span: e.span })
                 }

@@ -85,7 +85,11 @@ impl<'a> Checker<'a> {
             }
             let condition = this.conjunction(conditions);
             let body = this.expr(body, None);
-            let (body, support) = this.folded(fold, body)?;
+            let (body, mut support) = this.folded(fold, body)?;
+            // Of nothing, a sum is 0, a mean is undefined, an extreme is infinite.
+            if condition.is_some() && support.is_real() && !matches!(fold, Fold::Reduce(ReduceOp::Prod)) {
+                support = Support::Real;
+            }
             let ty = Type::array(support, this.array(&body)?.shape);
             Ok(Expr::new(ExprKind::Fold { fold, indices, condition, body: Box::new(body) }, ty, span))
         })

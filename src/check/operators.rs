@@ -68,7 +68,8 @@ impl<'a> Checker<'a> {
                 let (left, right) = self.alike(left, right)?;
                 let (l, r) = (self.array(&left)?, self.array(&right)?);
                 let shape = shape::join(&l.shape, &r.shape).map_err(|d| message::operands(d, &self.model, spelling, &left, &right))?;
-                let support = support::either(&l.support, &r.support).unwrap_or(Support::Real);
+                // Two simplexes end to end are none.
+                let support = super::expr::plain(&support::either(&l.support, &r.support).unwrap_or(Support::Real));
                 Ok(Expr::new(ExprKind::Join(Box::new(left), Box::new(right)), Type::array(support, shape), span))
             }
             Meaning::Parallel => Err(message::wrong_kind("||", "the bar of a divergence", "an operator", span)
@@ -180,15 +181,17 @@ impl<'a> Checker<'a> {
         let (then, otherwise) = self.alike(then, otherwise)?;
         let shape = self.elementwise("if", &then, &otherwise)?;
         let (a, b) = (self.array(&then)?, self.array(&otherwise)?);
+        let c = self.array(&condition)?;
         let support = if a.support.is_real() {
             match support::either(&a.support, &b.support) {
-                Some(structured) if structured.event_rank() > 0 => structured,
+                Some(structured) if structured.event_rank() > 0 && c.shape.is_empty() => structured,
+                // Entries of two vectors, mixed
+                Some(structured) if structured.event_rank() > 0 => super::expr::plain(&structured),
                 _ => self.facts(&then).and(self.facts(&otherwise)).support(),
             }
         } else {
             support::either(&a.support, &b.support).unwrap_or(Support::Bool)
         };
-        let c = self.array(&condition)?;
         let shape = shape::elementwise(&c.shape, &shape).map_err(|d| message::operands(d, &self.model, "if", &condition, &then))?;
         let ty = Type::Array(ArrayType { support, shape });
         Ok(Expr::new(ExprKind::If(Box::new(condition), Box::new(then), Box::new(otherwise)), ty, span))
