@@ -227,3 +227,19 @@ fn derivatives_inside_loops() {
     let hidden = "{ let y = 3 * v\n let z = 0.0\n for i in 1..2 { z = z + grad[v](y * v) }\n z }";
     assert!(evaluated(p, hidden, &engine).is_err_and(|told| told.contains("computed from the variable before")));
 }
+
+/// The gradient of a probability is not zero, as that of a path would be.
+#[test]
+fn a_pathwise_gradient_of_jumps_is_refused() {
+    let p = "param m : Real = 0.5\n";
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    let refused = |e: &str| evaluated(p, e, &engine).is_err_and(|told| told.contains("estimator: score_function"));
+    assert!(refused("grad[m](E[z ~ Normal(m, 1)](if z > 0 then 1 else 0))"));
+    assert!(refused("grad[m](E[z ~ Normal(m, 1)](round(z)))"));
+    let sampled = |e: &str| evaluated(p, e, &engine).unwrap()[0];
+    let slope = sampled("grad[m](E[z ~ Normal(m, 1), samples: 20000, estimator: score_function](if z > 0 then 1 else 0))");
+    // The density of the standard normal at 0.5; the estimate has a standard error below 0.01.
+    assert!((slope - 0.3521).abs() < 0.05, "{slope}");
+    assert_eq!(sampled("grad[m](E[z ~ Normal(m, 1)](if z > -100 then z else 0))"), 1.0);
+    assert!(sampled("E[z ~ Normal(m, 1)](if z > 0 then 1 else 0)") >= 0.0);
+}

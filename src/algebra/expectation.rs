@@ -15,11 +15,9 @@ use crate::graph::{NodeId, Op};
 /// One draw inside an expectation, until the expectation is closed.
 enum Site {
     /// The log-probabilities of all values along a plate
-    Enumerated {
-        plate: PlateId,
-        log_weights: Array,
-    },
-    Pathwise,
+    Enumerated { plate: PlateId, log_weights: Array },
+    /// The draw, through which the gradient flows
+    Pathwise(Array),
     /// From a distribution that is a constant
     Fixed,
     /// The log-probability of the draw
@@ -43,6 +41,12 @@ impl Lowering<'_> {
                 self.draw_into(&mut drawn, draw.target, &d, estimator, draw.span)?;
             }
             let value = self.eval_array(body)?;
+            for (draw, site) in draws.iter().zip(&drawn.sites) {
+                match site {
+                    Site::Pathwise(x) if estimator == Estimator::Chosen => self.refuse_steps(draw, x, &value)?,
+                    Site::Pathwise(_) | Site::Enumerated { .. } | Site::Fixed | Site::Score(_) => {}
+                }
+            }
             self.close_sites(&drawn, value)
         })();
         self.forget(drawn);
@@ -98,7 +102,7 @@ impl Lowering<'_> {
         let (site, x) = self.estimated(d, x, estimator).map_err(|e| e.at(span))?;
         let how = match site {
             Site::Score(_) => ", score-function gradient",
-            Site::Pathwise | Site::Enumerated { .. } => ", pathwise gradient",
+            Site::Pathwise(_) | Site::Enumerated { .. } => ", pathwise gradient",
             Site::Fixed => "",
         };
         self.note(span, format!("E over {name}: sampled, unbiased{how}"));
@@ -121,7 +125,7 @@ impl Lowering<'_> {
             return Ok((Site::Fixed, x));
         }
         match estimator {
-            Estimator::Chosen | Estimator::Pathwise if pathwise => Ok((Site::Pathwise, x)),
+            Estimator::Chosen | Estimator::Pathwise if pathwise => Ok((Site::Pathwise(x.clone()), x)),
             Estimator::Pathwise => {
                 let name = &self.model.dists[d.dist].name;
                 let message = format!("a draw of {name} is not a differentiable function of its parameters");
@@ -158,7 +162,7 @@ impl Lowering<'_> {
     fn close_sites(&mut self, drawn: &Drawn, mut value: Array) -> Result<Array> {
         for site in drawn.sites.iter().rev() {
             match site {
-                Site::Pathwise | Site::Fixed => {}
+                Site::Pathwise(_) | Site::Fixed => {}
                 Site::Enumerated { plate, log_weights } => {
                     let weights = self.unary(UnaryOp::Exp, log_weights);
                     let counted = self.where_possible(&weights, &value)?;

@@ -1,11 +1,13 @@
-//! Gradients that would be lost in silence: through draws that are no differentiable function of their parameters, and through values
-//! that were computed before a parameter was updated. An objective that depends on such a value is refused.
+//! Gradients that would be lost in silence: through draws that are no differentiable function of their parameters, through values
+//! that jump where a draw passes a threshold, and through values that were computed before a parameter was updated. An objective that
+//! depends on such a value is refused.
 
 use super::lowering::{Lowering, Result};
 use super::value::{Array, Distribution};
+use crate::base::op::{DType, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::{Draw, ParamId};
-use crate::graph::{Graph, NodeId, Op};
+use crate::graph::{Graph, Node, NodeId, Op};
 
 /// A draw of a `train` block through which no gradient flows.
 pub(super) struct FixedDraw {
@@ -28,6 +30,19 @@ impl Lowering<'_> {
             self.fixed_draws.push(FixedDraw { name: self.place_name(draw.target), span: draw.span, value: fixed.node, params });
         }
         fixed
+    }
+
+    /// Refuses the expectation of a function that is constant but for jumps: its pathwise gradient is zero, its gradient is not.
+    pub(super) fn refuse_steps(&mut self, draw: &Draw, x: &Array, value: &Array) -> Result<()> {
+        let (from, to) = (self.node(value), self.node(x));
+        let graph = self.frames.builder().graph();
+        if !self.differentiated || reaches(graph, from, to, slopes) || !reaches(graph, from, to, |node| &node.args) {
+            return Ok(());
+        }
+        let z = self.place_name(draw.target);
+        Err(Diagnostic::new(Code::NoEstimator, format!("the gradient would not see {z}: it is only compared, rounded or counted here"))
+            .label(draw.span, "a pathwise draw has no derivative through that")
+            .help("write `estimator: score_function`, or a smooth function such as `sigmoid` in place of the condition"))
     }
 
     /// Refuses an objective whose gradient with respect to one of `params` would miss a part. `earlier` lists the nodes of parameters
@@ -56,14 +71,29 @@ impl Lowering<'_> {
 
 /// Whether a derivative of `from` reaches `to`.
 fn depends(graph: &Graph, from: NodeId, to: NodeId) -> bool {
+    reaches(graph, from, to, |node| if node.op == Op::Stop { &[] } else { &node.args })
+}
+
+/// The operands with respect to which a node has a derivative that is not zero everywhere.
+fn slopes(node: &Node) -> &[NodeId] {
+    use UnaryOp::{Ceil, Floor, IsFinite, Round, Sign};
+    match &node.op {
+        Op::Select => &node.args[1..],
+        Op::Compare(_) | Op::ArgMax { .. } | Op::ArgSort { .. } | Op::Stop | Op::Unary(Floor | Ceil | Round | Sign | IsFinite) => &[],
+        Op::Cast(DType::Int | DType::Bool) => &[],
+        _ => &node.args,
+    }
+}
+
+fn reaches(graph: &Graph, from: NodeId, to: NodeId, operands: impl Fn(&Node) -> &[NodeId]) -> bool {
     let mut seen = vec![false; graph.nodes.len()];
     let mut open = vec![from];
     while let Some(id) = open.pop() {
         if id == to {
             return true;
         }
-        if !std::mem::replace(&mut seen[id.index()], true) && graph.node(id).op != Op::Stop {
-            open.extend(&graph.node(id).args);
+        if !std::mem::replace(&mut seen[id.index()], true) {
+            open.extend(operands(graph.node(id)));
         }
     }
     false
