@@ -60,8 +60,8 @@ pub fn read(path: &Path, sources: &mut Sources) -> Result<(String, FileId), Diag
         let message = format!("{} cannot be read: {error}", path.display());
         let diagnostic = Diagnostic::new(Code::DataMissing, message);
         Diagnostics::from(match siblings(path) {
-            Some(name) => diagnostic.help(format!("did you mean {name}?")),
-            None => diagnostic.help("give the path of a .tilde file"),
+            Some(name) if error.kind() == std::io::ErrorKind::NotFound => diagnostic.help(format!("did you mean {name}?")),
+            Some(_) | None => diagnostic.help("give the path of a .tilde file"),
         })
     })?;
     let file = sources.add(path.display().to_string(), text.as_str(), false);

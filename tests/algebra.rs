@@ -81,6 +81,13 @@ fn stable_forms() {
 }
 
 #[test]
+fn ranges_that_end_at_an_outer_index() {
+    let p = "let T = 4\nlet alpha[t in 1..T] = 1 - 0.1 * t\nlet bar[t in 1..T] = prod(alpha[s] for s in 1..t)\n";
+    close(p, "bar", &[0.9, 0.9 * 0.8, 0.9 * 0.8 * 0.7, 0.9 * 0.8 * 0.7 * 0.6]);
+    close("", "sum(1 for i in 1..4, j in i + 1..4)", &[6.0]);
+}
+
+#[test]
 fn derivatives() {
     let p = "param v : Real[2] = 3\nfn f(x : Real[2]) -> Real[2] = [x[0]^2 * x[1], sin(x[0]) + x[1]^3]\n";
     close(p, "grad[v](norm2(v))", &[6.0, 6.0]);
@@ -94,6 +101,13 @@ fn derivatives() {
     close(p, "f(t, t)", &[3.0]);
     close(p, "f(2.0, 2.0)", &[2.0]);
     close(p, "{ let x = t^2\n let s = 5 * x\n grad[x](s * x) }", &[90.0]);
+}
+
+#[test]
+fn derivatives_by_a_name_of_a_constant() {
+    close("", "{ let z = 0.5; let y = 0.5; grad[z](z * y) }", &[0.5]);
+    close("", "{ let z = 2.0; grad[z](grad[z](z^3)) }", &[12.0]);
+    close("", "{ let z = [1.0, 2.0]; div[z](z^2) }", &[6.0]);
 }
 
 #[test]
@@ -149,4 +163,49 @@ fn draws_are_functions_of_seed_and_row() {
     assert!(drawn[0] != drawn[1] && drawn[1] != drawn[2], "{drawn:?}");
     let fewer = value(&p.replace(", 3.0", ""), "E[z ~ p(z)](z + 0 * x)");
     assert_eq!(fewer, drawn[..2]);
+}
+
+/// r is p with its parameter held fixed; what its factors are given keeps its gradient.
+#[test]
+fn a_frozen_density_holds_parameters_only() {
+    let p = "param m : Real = 2\ndata x : Real = [1.0, 4.0]\np(z : Real) = Normal(0, 1)\np(x | z) = Normal(m * z, 1)\nr = frozen(p)\n";
+    close(p, "{ let w = 0.5\n grad[w](log r(x | z = w)) }", &[0.0, 6.0]);
+    close(p, "{ let w = 0.5\n grad[m](log r(x | z = w)) }", &[0.0, 0.0]);
+}
+
+/// b tells of k, and k of c, so b counts once c is known.
+#[test]
+fn evidence_is_found_through_latent_variables() {
+    let p = "p(a : Bit) = Bernoulli(0.3)\np(k : Bit) = Bernoulli(0.6)\np(b : Bit | k) = Bernoulli(logits: 1 - 3 * k)\n\
+             p(c : Bit | a, k) = Bernoulli(logits: -1 + 2 * a + 3 * k)\n";
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let joint = |a: f64, k: f64| {
+        let prior = if a == 1.0 { 0.3 } else { 0.7 } * if k == 1.0 { 0.6 } else { 0.4 };
+        prior * sigmoid(1.0 - 3.0 * k) * sigmoid(-1.0 + 2.0 * a + 3.0 * k)
+    };
+    let [no, yes] = [0.0, 1.0].map(|a| joint(a, 0.0) + joint(a, 1.0));
+    close(p, "log p(a = 1 | b = 1, c = 1)", &[(yes / (no + yes)).ln()]);
+    close(p, "log p(a = 1 | b = 1)", &[0.3f64.ln()]);
+}
+
+/// Never some other element: in range by a guard, or not a number.
+#[test]
+fn elements_out_of_range_are_not_numbers() {
+    let p = "let a = [1.0, 2.0, 3.0]\nlet j = [0, 3, -1]\ndata k : Cat<3> = [0, 2]\nparam v : Real[3] = 2\n\
+             p(c : Cat<3>) = Categorical([0.2, 0.3, 0.5])\n";
+    close(p, "[is_finite(a[i + 1]) for i in 3]", &[1.0, 1.0, 0.0]);
+    close(p, "[is_finite(a[j[i]]) for i in 3]", &[1.0, 0.0, 0.0]);
+    close(p, "is_finite(a[k + 1])", &[1.0, 0.0]);
+    close(p, "is_finite(log p(c = k + 1))", &[1.0, 0.0]);
+    close(p, "a[k]", &[1.0, 3.0]);
+    close(p, "[if i > 0 then a[i] - a[i - 1] else a[0] for i in 3]", &[1.0, 1.0, 1.0]);
+    close(p, "grad[v](sum(if i > 0 then v[i] * v[i - 1] else 0 for i in 3))", &[2.0, 4.0, 2.0]);
+}
+
+#[test]
+fn values_of_probability_zero_do_not_count() {
+    let p = "p(k : Cat<3>) = Categorical([0.0, 0.5, 0.5])\nparam t : Unit = 0.5\n";
+    close(p, "E[k ~ p(k)](log p(k))", &[0.5f64.ln()]);
+    close(p, "E[b ~ Bernoulli(1.0)](log b)", &[0.0]);
+    close(p, "grad[t](E[b ~ Bernoulli(t)](3 * b))", &[3.0]);
 }

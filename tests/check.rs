@@ -155,3 +155,15 @@ fn a_model_prints_a_line_for_each_declaration() {
         ]
     );
 }
+
+/// Each member of a family has its own weights, shared by its uses.
+#[test]
+fn a_family_of_nets_has_weights_for_each_member() {
+    let model = checked(
+        "net f[k](x : Real) -> Real = dense[1]([x])[0]\n\
+         metric m = { let y = 1.0; repeat k in 3 { y = f[k](y) }; repeat k in 3 { y = f[2 - k](y) }; y }",
+    )
+    .model;
+    let paths: Vec<&str> = model.params.values().map(|param| param.path.as_str()).collect();
+    assert_eq!(paths, ["f0.dense1.W", "f0.dense1.b", "f1.dense1.W", "f1.dense1.b", "f2.dense1.W", "f2.dense1.b"]);
+}

@@ -88,6 +88,17 @@ fn unsafe_code_lives_in_backend() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
+/// `println!` panics where nobody reads.
+#[test]
+fn lines_are_written_in_one_place() {
+    let wrong: Vec<PathBuf> = sources()
+        .into_iter()
+        .filter(|(_, _, text)| ["println!", "print!"].iter().any(|word| text.contains(word)))
+        .map(|(_, path, _)| path)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
 #[test]
 fn the_page_lists_the_floors_in_this_order() {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md")).unwrap();

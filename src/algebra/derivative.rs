@@ -4,7 +4,7 @@ use super::lowering::{Lowering, Result};
 use super::value::{Array, PlateId};
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Expr, Place};
-use crate::graph::NodeId;
+use crate::graph::{NodeId, Op};
 use crate::pass::derivative;
 
 impl Lowering<'_> {
@@ -102,11 +102,30 @@ impl Lowering<'_> {
     }
 
     fn place(&mut self, wrt: Place) -> Result<Array> {
-        match wrt {
-            Place::Local(local) => self.local(local)?.array(),
-            Place::Var(var) => self.variable(var),
-            Place::Param(param) => self.param(param),
+        let x = match wrt {
+            Place::Local(local) => self.local(local)?.array()?,
+            Place::Var(var) => self.variable(var)?,
+            Place::Param(param) => self.param(param)?,
+        };
+        // What is computed from a constant folds: the name has to stand for something else.
+        Ok(if self.is_constant(&x) { self.stop(&x) } else { x })
+    }
+
+    /// Whether nothing that a run is given, nor anything stopped, takes part in it.
+    pub(super) fn is_constant(&mut self, x: &Array) -> bool {
+        let node = self.node(x);
+        let graph = self.frames.builder().graph();
+        let mut seen = vec![false; graph.nodes.len()];
+        let mut open = vec![node];
+        while let Some(id) = open.pop() {
+            if matches!(graph.node(id).op, Op::Input(_) | Op::Stop) {
+                return false;
+            }
+            if !std::mem::replace(&mut seen[id.index()], true) {
+                open.extend(&graph.node(id).args);
+            }
         }
+        true
     }
 
     /// What is to be differentiated, with a name bound to a copy of its value.

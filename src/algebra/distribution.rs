@@ -139,11 +139,6 @@ impl Lowering<'_> {
         })
     }
 
-    /// A distribution whose parameters have derivative zero.
-    pub(super) fn frozen(&mut self, d: Distribution) -> Distribution {
-        Distribution { params: d.params.iter().map(|p| self.stop(p)).collect(), ..d }
-    }
-
     /// All values of a distribution over a small finite support, along a fresh plate.
     pub(super) fn enumerate(&mut self, d: &Distribution) -> Result<Option<(Array, PlateId)>> {
         let dist = &self.model.dists[d.dist];

@@ -6,7 +6,7 @@
 
 use super::lowering::{Lowering, Result};
 use super::value::{Array, Distribution, PlateId, Value};
-use crate::base::op::UnaryOp;
+use crate::base::op::{CompareOp, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::{Bound, DensityId, Draw, Estimator, Expr, Place, VarId};
 use crate::check::types::Type;
@@ -20,6 +20,8 @@ enum Site {
         log_weights: Array,
     },
     Pathwise,
+    /// From a distribution that is a constant
+    Fixed,
     /// The log-probability of the draw
     Score(Array),
 }
@@ -95,10 +97,11 @@ impl Lowering<'_> {
         let x = self.draw(d)?;
         let (site, x) = self.estimated(d, x, estimator).map_err(|e| e.at(span))?;
         let how = match site {
-            Site::Score(_) => "score-function gradient",
-            Site::Pathwise | Site::Enumerated { .. } => "pathwise gradient",
+            Site::Score(_) => ", score-function gradient",
+            Site::Pathwise | Site::Enumerated { .. } => ", pathwise gradient",
+            Site::Fixed => "",
         };
-        self.note(span, format!("E over {name}: sampled, unbiased, {how}"));
+        self.note(span, format!("E over {name}: sampled, unbiased{how}"));
         drawn.sites.push(site);
         drawn.old.push((target, self.bind(target, x)));
         Ok(())
@@ -114,6 +117,9 @@ impl Lowering<'_> {
     /// How the gradient passes a draw, and the draw as the body sees it.
     fn estimated(&mut self, d: &Distribution, x: Array, estimator: Estimator) -> Result<(Site, Array)> {
         let pathwise = self.is_reparameterised(d, &x);
+        if estimator == Estimator::Chosen && !d.params.is_empty() && d.params.iter().all(|param| self.is_constant(param)) {
+            return Ok((Site::Fixed, x));
+        }
         match estimator {
             Estimator::Chosen | Estimator::Pathwise if pathwise => Ok((Site::Pathwise, x)),
             Estimator::Pathwise => {
@@ -152,10 +158,11 @@ impl Lowering<'_> {
     fn close_sites(&mut self, drawn: &Drawn, mut value: Array) -> Result<Array> {
         for site in drawn.sites.iter().rev() {
             match site {
-                Site::Pathwise => {}
+                Site::Pathwise | Site::Fixed => {}
                 Site::Enumerated { plate, log_weights } => {
                     let weights = self.unary(UnaryOp::Exp, log_weights);
-                    let weighted = self.mul(&weights, &value)?;
+                    let counted = self.where_possible(&weights, &value)?;
+                    let weighted = self.mul(&weights, &counted)?;
                     value = self.sum_over(&weighted, &[*plate]);
                 }
                 // value + value · (log q − stop(log q)): the same value; its gradient gains value · ∇ log q.
@@ -170,6 +177,15 @@ impl Lowering<'_> {
             }
         }
         Ok(value)
+    }
+
+    /// What is infinite or undefined at values of probability zero does not count: 0 · log 0 is 0.
+    fn where_possible(&mut self, weights: &Array, value: &Array) -> Result<Array> {
+        let zero = self.real(0.0);
+        let possible = self.compare(CompareOp::Gt, weights, &zero)?;
+        let finite = self.unary(UnaryOp::IsFinite, value);
+        let kept = self.select(&finite, value, &zero)?;
+        self.select(&possible, value, &kept)
     }
 
     fn forget(&mut self, drawn: Drawn) {

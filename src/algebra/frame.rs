@@ -89,9 +89,13 @@ impl Frames {
         here
     }
 
-    pub fn ty(&self, frame: FrameId, node: NodeId) -> TensorType {
+    pub fn graph(&self, frame: FrameId) -> &Graph {
         let at = self.open.iter().position(|f| f.id == frame).unwrap_or(0);
-        self.open[at].builder.ty(node).clone()
+        self.open[at].builder.graph()
+    }
+
+    pub fn ty(&self, frame: FrameId, node: NodeId) -> TensorType {
+        self.graph(frame).node(node).ty.clone()
     }
 }
 

@@ -54,8 +54,13 @@ impl Lowering<'_> {
         Ok(array)
     }
 
-    /// A parameter inside its support.
+    /// A parameter inside its support; a constant in a frozen density.
     pub(super) fn param(&mut self, id: ParamId) -> Result<Array> {
+        let value = self.live_param(id)?;
+        Ok(if self.frozen { self.stop(&value) } else { value })
+    }
+
+    fn live_param(&mut self, id: ParamId) -> Result<Array> {
         if let Some(array) = self.params.get(&id) {
             return Ok(array.clone());
         }

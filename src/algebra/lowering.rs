@@ -78,6 +78,8 @@ pub struct Lowering<'m> {
     /// A derivative will be taken: estimators without one are an error
     pub(super) differentiated: bool,
     pub(super) touched_data: bool,
+    /// Inside a factor of a frozen density: parameters have derivative zero, variables keep theirs
+    pub(super) frozen: bool,
     /// Names with respect to which the program differentiates: each binding is a node of its own
     pub(super) differentiable: HashSet<LocalId>,
     pub notes: Vec<Note>,
@@ -105,6 +107,7 @@ impl<'m> Lowering<'m> {
             sites: 0,
             differentiated: false,
             touched_data: false,
+            frozen: false,
             differentiable: differentiable(model, None),
             notes: vec![],
         };

@@ -5,7 +5,7 @@ use super::lowering::{InputRole, Lowering, Note, Result, RowCounts, differentiab
 use super::value::{Array, PlateId, Value};
 use crate::base::op::DType;
 use crate::base::{Code, Diagnostic};
-use crate::check::model::{Expr, Init, Model, ParamId};
+use crate::check::model::{Expr, Init, Model, ParamId, Place};
 use crate::check::types::Type;
 use crate::graph::{Graph, NodeId};
 
@@ -94,6 +94,8 @@ impl Lowering<'_> {
         let value = self.cast(&value, ty.dtype);
         let node = self.expand(&value, &[], &ty.shape);
         let full = self.array(node, vec![]);
+        // Parameters after this one may start from its value.
+        self.bind(Place::Param(id), full.clone());
         self.unconstrain(id, &full).map(Some)
     }
 

@@ -43,22 +43,33 @@ impl Lowering<'_> {
     }
 
     pub(super) fn factor_distribution(&mut self, density: DensityId, factor: &Factor) -> Result<Distribution> {
-        let distribution = self.eval(&factor.dist)?.distribution()?;
-        Ok(if self.model.densities[density].frozen { self.frozen(distribution) } else { distribution })
+        let frozen = self.frozen || self.model.densities[density].frozen;
+        let outer = std::mem::replace(&mut self.frozen, frozen);
+        let distribution = self.eval(&factor.dist);
+        self.frozen = outer;
+        distribution?.distribution()
     }
 
     fn log_conditional(&mut self, id: DensityId, targets: &[VarId], given: &[VarId], span: Span) -> Result<Array> {
         let density = &self.model.densities[id];
-        let latents = self.latents(density, targets, given, span)?;
-        let inner: Vec<VarId> = targets.iter().chain(&latents).copied().collect();
-        let evidence: Vec<VarId> =
-            given.iter().copied().filter(|&g| !inner.contains(&g) && inner.iter().any(|&v| density.depends_on(g, v))).collect();
+        let (mut evidence, mut rest) = (vec![], given.to_vec());
+        let (mut both, mut latents) = (targets.to_vec(), self.latents(density, targets, given, span)?);
+        // What depends on a target or a latent variable is evidence; its own latent variables may make more of the given evidence.
+        loop {
+            let inner = [&both[..], &latents].concat();
+            let (below, others): (Vec<VarId>, Vec<VarId>) =
+                rest.iter().partition(|&&g| !inner.contains(&g) && inner.iter().any(|&v| density.depends_on(g, v)));
+            if below.is_empty() {
+                break;
+            }
+            evidence.extend(&below);
+            rest = others;
+            both.extend(below);
+            latents = self.latents(density, &both, &rest, span)?;
+        }
         if evidence.is_empty() {
             return self.log_joint(id, targets, &latents, span);
         }
-        let rest: Vec<VarId> = given.iter().copied().filter(|g| !evidence.contains(g)).collect();
-        let both = [targets, &evidence[..]].concat();
-        let latents = self.latents(density, &both, &rest, span)?;
         let joint = self.log_joint(id, &both, &latents, span)?;
         let latents = self.latents(density, &evidence, &rest, span)?;
         let evidence = self.log_joint(id, &evidence, &latents, span)?;

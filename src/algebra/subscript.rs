@@ -1,9 +1,12 @@
 //! `x[i, a..b]`. An index that is a comprehension index turns its axis into that plate; any other gathers.
 
-use super::lowering::{IndexPlate, Lowering, Result};
+use super::lowering::{IndexPlate, InputRole, Lowering, Result};
 use super::value::{Array, PlateId};
-use crate::base::op::{BinaryOp, DType};
+use crate::base::op::{BinaryOp, CompareOp, DType};
+use crate::check::Support;
 use crate::check::model::{Expr, ExprKind, Subscript};
+use crate::check::types::Type;
+use crate::graph::Op;
 
 impl Lowering<'_> {
     pub(super) fn subscript(&mut self, base: &Expr, subscripts: &[Subscript]) -> Result<Array> {
@@ -41,7 +44,51 @@ impl Lowering<'_> {
         }
         let index = self.eval_array(index)?;
         let index = self.cast(&index, DType::Int);
-        self.gather(base, axis, &index)
+        let gathered = self.gather(base, axis, &index)?;
+        if self.stays_within(&index, size) { Ok(gathered) } else { self.undefined_outside(&gathered, &index, size) }
+    }
+
+    /// Whether the values of an index are known to be below a size: positions, literals, data of a class that was checked as it was read.
+    fn stays_within(&self, index: &Array, size: usize) -> bool {
+        let graph = self.frames.graph(index.frame);
+        let mut id = index.node;
+        loop {
+            let node = graph.node(id);
+            match &node.op {
+                Op::Iota(count) => return *count <= size,
+                Op::Fill { bits, .. } => return (0.0..size as f64).contains(&f64::from_bits(*bits)),
+                Op::Literal(literal) => return literal.values.iter().all(|value| (0.0..size as f64).contains(value)),
+                Op::Input(at) if index.frame == 0 => return self.holds_classes(*at, size),
+                Op::Broadcast { .. } | Op::Reshape(_) | Op::Transpose(_) | Op::Slice { .. } | Op::Gather { .. } | Op::Stop => {
+                    id = node.args[0];
+                }
+                _ => return false,
+            }
+        }
+    }
+
+    /// Whether an input of the root graph is data of at most this many classes.
+    fn holds_classes(&self, input: usize, size: usize) -> bool {
+        let Some(InputRole::Data(var)) = self.inputs.get(input) else { return false };
+        let Type::Array(array) = &self.model.vars[*var].ty else { return false };
+        matches!(&array.support, Support::Cat(classes) if classes.known().is_some_and(|k| k <= size))
+    }
+
+    /// An element that does not exist is not a number, rather than some other element; among whole numbers, the least of all.
+    fn undefined_outside(&mut self, gathered: &Array, index: &Array, size: usize) -> Result<Array> {
+        let dtype = self.dtype(gathered);
+        let missing = match dtype {
+            DType::Real => f64::NAN,
+            DType::Int => f64::from(i32::MIN),
+            DType::Bool => return Ok(gathered.clone()),
+        };
+        let missing = self.b().fill(missing, dtype, &[]);
+        let missing = self.array(missing, vec![]);
+        let (first, end) = (self.int(0), self.int(size as i64));
+        let inside = self.compare(CompareOp::Lt, index, &end)?;
+        let inside = self.select(&inside, gathered, &missing)?;
+        let below = self.compare(CompareOp::Lt, index, &first)?;
+        self.select(&below, &missing, &inside)
     }
 
     /// An index that is a plate's position plus a constant.

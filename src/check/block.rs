@@ -237,6 +237,7 @@ impl<'a> Checker<'a> {
         let mut lowered = vec![];
         let index = self.nested(|this| {
             let index = this.bind(&index.name, Type::scalar(Support::Int), index.span);
+            this.extents.insert(index, (from.min(to), from.max(to)));
             this.statements(body, &mut lowered);
             index
         });

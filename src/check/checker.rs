@@ -98,7 +98,8 @@ pub struct Made {
     pub dims: HashMap<usize, State<Size>>,
     pub consts: HashMap<usize, State<ConstId>>,
     pub params: HashMap<usize, State<ParamId>>,
-    pub nets: HashMap<usize, State<FunctionId>>,
+    /// `net f[k]` is a network for each k
+    pub nets: HashMap<(usize, Vec<Size>), State<FunctionId>>,
     pub functions: HashMap<(usize, Vec<Size>, Vec<ArgKey>), State<FunctionId>>,
     pub quantities: HashMap<usize, State<QuantityId>>,
     pub dists: HashMap<(usize, Vec<Size>), State<super::model::DistId>>,
@@ -125,6 +126,8 @@ pub struct Checker<'a> {
     pub heads: Vec<super::density::Head<'a>>,
     pub scope: Scope<'a>,
     pub made: Made,
+    /// The least and the greatest value of each index
+    pub extents: HashMap<super::model::LocalId, (i64, i64)>,
     /// The uses that lead to the place being checked, outermost first
     pub chain: Vec<(Span, String)>,
 }
@@ -140,6 +143,7 @@ impl<'a> Checker<'a> {
             heads: vec![],
             scope: Scope { instance: Some(Instance::default()), ..Scope::default() },
             made: Made::default(),
+            extents: HashMap::new(),
             chain: vec![],
         }
     }

@@ -30,7 +30,9 @@ impl<'a> Checker<'a> {
         for clause in clauses {
             let (first, size) = self.range(&clause.over)?;
             let local = self.bind(&clause.index.name, Type::scalar(Support::Int), clause.index.span);
-            indices.push(Index { local, first, count: size.known().unwrap_or(1) });
+            let count = size.known().unwrap_or(1);
+            self.extents.insert(local, (first, first + count as i64 - 1));
+            indices.push(Index { local, first, count });
             sizes.push(size);
         }
         Ok((indices, sizes))
@@ -76,14 +78,12 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Checked<Expr> {
         self.nested(|this| {
-            let (indices, _) = this.clauses(clauses)?;
-            let condition = match condition {
-                Some(condition) => {
-                    let condition = this.expr(condition, None);
-                    Some(Box::new(this.boolean(condition)?))
-                }
-                None => None,
-            };
+            let (indices, mut conditions) = this.bounded_clauses(clauses)?;
+            if let Some(condition) = condition {
+                let condition = this.expr(condition, None);
+                conditions.push(this.boolean(condition)?);
+            }
+            let condition = this.conjunction(conditions);
             let body = this.expr(body, None);
             let (body, support) = this.folded(fold, body)?;
             let ty = Type::array(support, this.array(&body)?.shape);

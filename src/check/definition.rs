@@ -38,7 +38,7 @@ impl<'a> Checker<'a> {
         let used = (span, format!("`{name}`, used here"));
         let function = match definition.kind {
             DefinitionKind::Net if self.scope.constant => return Err(message::not_constant(name, span).into()),
-            DefinitionKind::Net => self.net(id, span)?,
+            DefinitionKind::Net => self.net(id, sizes, span)?,
             DefinitionKind::Fn => self.function(id, &definition, sizes, arguments, used)?,
             DefinitionKind::Layer => self.layer(&definition, arguments, used)?,
         };
@@ -195,28 +195,36 @@ impl<'a> Checker<'a> {
         format!("{path}{count}")
     }
 
-    /// A net: one instance for all uses.
-    pub fn net(&mut self, id: usize, used: Span) -> Checked<FunctionId> {
+    /// A net: one instance for all uses; of a family `net f[k]`, one for all uses with the same sizes.
+    pub fn net(&mut self, id: usize, sizes: Vec<Size>, used: Span) -> Checked<FunctionId> {
         let definition = self.declarations.definitions[id].clone();
         let decl = definition.decl;
-        match self.made.nets.get(&id) {
+        let key = (id, sizes);
+        match self.made.nets.get(&key) {
             Some(State::Done(function)) => return Ok(*function),
             Some(State::Busy) => return Err(circle(&decl.name.name, used)),
             Some(State::Failed) => return Err(Fault::Reported),
             Some(State::New) | None => {}
         }
-        self.made.nets.insert(id, State::Busy);
-        let made = self.net_arguments(&definition).map(|mut arguments| {
-            arguments.scope.instance = Some(Instance { path: decl.name.name.clone(), net: Some(decl.name.name.clone()) });
-            self.instance(&definition, decl.name.name.clone(), arguments, None)
+        self.made.nets.insert(key.clone(), State::Busy);
+        let made = self.net_arguments(&definition, &key.1, used).map(|mut arguments| {
+            let path = member_path(&decl.name.name, &key.1);
+            arguments.scope.instance = Some(Instance { path: path.clone(), net: Some(decl.name.name.clone()) });
+            self.instance(&definition, path, arguments, None)
         });
         let made = self.settle(made);
-        self.made.nets.insert(id, made.map_or(State::Failed, State::Done));
+        self.made.nets.insert(key, made.map_or(State::Failed, State::Done));
         made.ok_or(Fault::Reported)
     }
 
-    fn net_arguments(&mut self, definition: &Definition<'a>) -> Checked<Arguments<'a>> {
-        let scope = Scope { library: definition.library, ..Scope::default() };
+    fn net_arguments(&mut self, definition: &Definition<'a>, sizes: &[Size], used: Span) -> Checked<Arguments<'a>> {
+        let decl = definition.decl;
+        if sizes.is_empty() && decl.sizes.iter().any(|size| !size.variadic && size.default.is_none()) {
+            let problem = Diagnostic::new(Code::SizeNotKnown, format!("`{}` is a family of nets", decl.name.name)).at(used);
+            return Err(problem.label(decl.name.span, "declared here").help("name the member in brackets").into());
+        }
+        let names = self.bind_sizes(&decl.name.name, &decl.sizes, sizes, used)?;
+        let scope = Scope { names, library: definition.library, ..Scope::default() };
         let mut made = Arguments { scope, keys: vec![], params: vec![], values: vec![] };
         for param in &definition.decl.params {
             let Some(ty) = &param.ty else {
@@ -258,7 +266,7 @@ impl<'a> Checker<'a> {
     pub fn check_alone(&mut self, id: usize) {
         let definition = self.declarations.definitions[id].clone();
         let decl = definition.decl;
-        let instance = (definition.kind == DefinitionKind::Layer).then(Instance::default);
+        let instance = (definition.kind != DefinitionKind::Fn).then(Instance::default);
         let mut scope = Scope { library: definition.library, instance, ..Scope::default() };
         for size in &decl.sizes {
             let unknown = Size::variable(size.name.name.as_str());
@@ -282,6 +290,12 @@ impl<'a> Checker<'a> {
         }
         self.instance(&definition, decl.name.name.clone(), made, None);
     }
+}
+
+/// `f` and the sizes 3: `f3`
+fn member_path(name: &str, sizes: &[Size]) -> String {
+    let sizes: Vec<String> = sizes.iter().map(Size::to_string).collect();
+    format!("{name}{}", sizes.join("_"))
 }
 
 /// Binds the sizes of a parameter's type that its argument has told.

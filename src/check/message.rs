@@ -103,7 +103,10 @@ pub fn outside(model: &Model, e: &Expr, constant: Option<f64>, wanted: &Support,
         Support::Simplex => problem.help("map it there with `softmax(…)`"),
         Support::Cov => problem.help("declare it as a `param … : Cov[D]`, or build it as `identity`"),
         Support::Bit | Support::Spin | Support::Int | Support::Bool | Support::Cat(_) | Support::Ordered | Support::Real => {
-            problem.help(format!("declare it as `{wanted:?}` where it comes from"))
+            match constant {
+                Some(_) => problem,
+                None => problem.help(format!("declare it as `{}` where it comes from", Type::scalar(wanted.clone()))),
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod data;
 mod declarations;
 mod definition;
 mod density;
+mod dependent;
 mod derivative;
 mod dist;
 mod dump;
@@ -109,7 +110,8 @@ impl<'a> Checker<'a> {
     /// Generic definitions of the user, each on its own, so that mistakes show without a use.
     fn check_definitions(&mut self) {
         for (id, definition) in self.declarations.definitions.iter().enumerate() {
-            if definition.library || definition.kind == DefinitionKind::Net {
+            let lone_net = definition.kind == DefinitionKind::Net && definition.decl.sizes.is_empty();
+            if definition.library || lone_net {
                 continue;
             }
             let mut alone = self.clone();
@@ -144,8 +146,8 @@ impl<'a> Checker<'a> {
             self.settle(made);
         }
         for (id, definition) in self.declarations.definitions.iter().enumerate() {
-            if !definition.library && definition.kind == DefinitionKind::Net {
-                let made = self.net(id, definition.decl.name.span);
+            if !definition.library && definition.kind == DefinitionKind::Net && definition.decl.sizes.is_empty() {
+                let made = self.net(id, vec![], definition.decl.name.span);
                 self.settle(made);
             }
         }

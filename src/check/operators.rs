@@ -116,7 +116,7 @@ impl<'a> Checker<'a> {
         Ok(Expr::new(ExprKind::Binary(op, Box::new(left), Box::new(right)), Type::array(support, shape), span))
     }
 
-    fn compare(&mut self, op: CompareOp, spelling: &str, left: Expr, right: Expr, span: Span) -> Checked<Expr> {
+    pub fn compare(&mut self, op: CompareOp, spelling: &str, left: Expr, right: Expr, span: Span) -> Checked<Expr> {
         let shape = self.elementwise(spelling, &left, &right)?;
         let (l, r) = (self.array(&left)?, self.array(&right)?);
         let booleans = l.support == Support::Bool && r.support == Support::Bool;

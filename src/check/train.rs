@@ -75,7 +75,9 @@ impl<'a> Checker<'a> {
         for name in names {
             match self.declarations.get(&name.name, false) {
                 Some(&Global::Definition(id)) if self.declarations.definitions[id].kind == DefinitionKind::Net => {
-                    self.net(id, name.span)?;
+                    if self.declarations.definitions[id].decl.sizes.is_empty() {
+                        self.net(id, vec![], name.span)?;
+                    }
                     let inside = self.model.params.iter().filter(|(_, param)| param.net.as_deref() == Some(&name.name));
                     over.extend(inside.map(|(id, _)| id));
                 }

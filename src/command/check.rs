@@ -3,10 +3,13 @@
 use super::{Context, Failure, FileArguments};
 use crate::algebra::{self, Note};
 use crate::backend::Precision;
-use crate::base::{Diagnostics, Sources};
+use crate::base::diagnostic::At;
+use crate::base::{Diagnostic, Diagnostics, Sources};
 use crate::check::model::{Model, TrainStmt};
 use crate::driver::Compiled;
+use crate::report::console;
 use crate::runtime::dataset::Dataset;
+use crate::runtime::shuffle::Batches;
 use clap::Args;
 
 #[derive(Args)]
@@ -26,15 +29,17 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
     let dataset = Dataset::load(&compiled.model, &compiled.folder, 0, Precision::F32).map_err(|e| Failure::Program(e.into()))?;
     let parts = lower_all(&compiled, &dataset).map_err(Failure::Program)?;
     if arguments.file.json {
-        println!("{}", json(&parts, &compiled.sources));
-        return Ok(());
+        return console::answer(json(&parts, &compiled.sources)).map_err(Failure::running);
     }
-    summarise(&compiled.model, &dataset);
-    for part in &parts {
-        println!("{}", part.name);
+    summarise(&compiled.model, &dataset).and_then(|()| list(&parts, &compiled.sources)).map_err(Failure::running)
+}
+
+fn list(parts: &[Part], sources: &Sources) -> Result<(), Diagnostic> {
+    for part in parts {
+        console::answer(&part.name)?;
         for note in &part.notes {
-            let (line, _) = compiled.sources.line_column(note.span);
-            println!("  line {line}: {}", note.text);
+            let (line, _) = sources.line_column(note.span);
+            console::answer(format_args!("  line {line}: {}", note.text))?;
         }
     }
     Ok(())
@@ -46,7 +51,7 @@ fn lower_all(compiled: &Compiled, dataset: &Dataset) -> Result<Vec<Part>, Diagno
     let rows = (!dataset.counts.is_empty()).then_some(2);
     let mut parts = vec![];
     let mut problems = Diagnostics::default();
-    let mut keep = |name: String, result: Result<Vec<Note>, crate::base::Diagnostic>| match result {
+    let mut keep = |name: String, result: Result<Vec<Note>, Diagnostic>, problems: &mut Diagnostics| match result {
         Ok(notes) => parts.push(Part { name, notes }),
         Err(problem) => problems.push(problem),
     };
@@ -54,30 +59,40 @@ fn lower_all(compiled: &Compiled, dataset: &Dataset) -> Result<Vec<Part>, Diagno
         let optimised = train.body.iter().any(|stmt| matches!(stmt, TrainStmt::Optimise(_) | TrainStmt::Repeat { .. }));
         if optimised {
             let rows = rows.or(train.settings.batch);
+            if let (Some(batch), false) = (train.settings.batch, dataset.counts.is_empty()) {
+                let batches = Batches::new(dataset.split.train.clone(), batch, 0, 0).at(train.span);
+                batches.err().into_iter().for_each(|problem| problems.push(problem));
+            }
             let name = train.name.as_ref().map_or("train".to_owned(), |name| format!("train {name}"));
-            keep(name, algebra::lower_step(model, train, &dataset.counts, rows).map(|step| step.program.notes));
+            keep(name, algebra::lower_step(model, train, &dataset.counts, rows).map(|step| step.program.notes), &mut problems);
         }
     }
     for quantity in model.quantities.values() {
         let kind = if quantity.metric { "metric" } else { "objective" };
         let lowered = algebra::lower_expression(model, &quantity.value, &dataset.counts, rows);
-        keep(format!("{kind} {}", quantity.name), lowered.map(|evaluated| evaluated.program.notes));
+        keep(format!("{kind} {}", quantity.name), lowered.map(|evaluated| evaluated.program.notes), &mut problems);
     }
     for sample in &model.samples {
         let lowered = algebra::lower_sample(model, &sample.value, &dataset.counts, 2);
-        keep(format!("sample {}", sample.name), lowered.map(|evaluated| evaluated.program.notes));
+        keep(format!("sample {}", sample.name), lowered.map(|evaluated| evaluated.program.notes), &mut problems);
     }
     if problems.is_empty() { Ok(parts) } else { Err(problems.sorted()) }
 }
 
-fn summarise(model: &Model, dataset: &Dataset) {
+fn summarise(model: &Model, dataset: &Dataset) -> Result<(), Diagnostic> {
     let numbers: usize = model.params.values().filter_map(|param| algebra::tensor_type(&param.ty).ok()).map(|ty| ty.len()).sum();
-    println!("fine: {} parameters with {numbers} numbers", model.params.len());
+    console::answer(format_args!("fine: {} with {}", counted(model.params.len(), "parameter"), counted(numbers, "number")))?;
     for data in model.data.values() {
         let names: Vec<&str> = data.vars.iter().map(|&var| model.vars[var].name.as_str()).collect();
-        let split = &dataset.split;
-        println!("data {}: {} rows to train, {} held out", names.join(", "), split.train.len(), split.held_out.len());
+        let (train, held_out) = (dataset.split.train.len(), dataset.split.held_out.len());
+        console::answer(format_args!("data {}: {} to train, {held_out} held out", names.join(", "), counted(train, "row")))?;
     }
+    Ok(())
+}
+
+/// `1 parameter`, `2 parameters`
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn json(parts: &[Part], sources: &Sources) -> serde_json::Value {

@@ -7,6 +7,7 @@ use crate::base::{Code, Diagnostic};
 use crate::check::model::{Model, Train};
 use crate::graph::{self, Graph};
 use crate::pass;
+use crate::report::console;
 use crate::runtime::dataset::Dataset;
 use crate::syntax;
 use clap::{Args, ValueEnum};
@@ -38,7 +39,7 @@ pub enum Stage {
     Kernels,
     /// Cranelift's intermediate form of each kernel
     Clif,
-    /// Not supported yet
+    /// Machine code of each kernel
     Asm,
     /// Not supported yet
     Opencl,
@@ -50,9 +51,8 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
     let text = match arguments.stage {
         Stage::Ast => syntax::print(&compiled.ast),
         Stage::Model => model.to_string(),
-        Stage::Asm => return Err(Failure::CommandLine("--stage asm is not supported yet; --stage clif is the nearest".into())),
         Stage::Opencl => return Err(Failure::CommandLine("--stage opencl is not supported yet".into())),
-        Stage::Graph | Stage::Grad | Stage::Kernels | Stage::Clif => {
+        Stage::Graph | Stage::Grad | Stage::Kernels | Stage::Clif | Stage::Asm => {
             let engine = arguments.engine.engine(None)?;
             let dataset = Dataset::load(model, &compiled.folder, engine.seed, engine.precision).map_err(Failure::running)?;
             let train = block(model, arguments.block).map_err(Failure::running)?;
@@ -61,12 +61,12 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
             match arguments.stage {
                 Stage::Kernels => cpu::kernels_text(&graph, &options).map_err(Failure::running)?,
                 Stage::Clif => cpu::clif_text(&graph, &options).map_err(Failure::running)?,
+                Stage::Asm => cpu::asm_text(&graph, &options).map_err(Failure::running)?,
                 _ => graph::print_brief(&graph),
             }
         }
     };
-    println!("{}", text.trim_end());
-    Ok(())
+    console::answer(text.trim_end()).map_err(Failure::running)
 }
 
 fn block(model: &Model, number: usize) -> Result<&Train, Diagnostic> {

@@ -1,6 +1,7 @@
 //! `tilde eval FILE 'expression'`: the value of any expression in the scope of a file, averaged over rows or for each.
 
 use super::{Context, EngineArguments, Failure, FileArguments, run_folder};
+use crate::report::console;
 use crate::runtime::dataset::Dataset;
 use crate::runtime::evaluate::{self, Values};
 use crate::runtime::parameters;
@@ -45,11 +46,12 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
     let value = if let [one] = &shown[..] { one.clone() } else { Value::Array(shown) };
     if arguments.file.json {
         let rows = values.iter().find_map(|value| value.rows).unwrap_or(0);
-        println!("{}", json!({ "value": value, "rows": rows }));
+        console::answer(json!({ "value": value, "rows": rows })).map_err(Failure::running)?;
     } else {
-        println!("{}", readable(&value));
+        console::answer(readable(&value)).map_err(Failure::running)?;
         if let (false, Some(error)) = (arguments.rows, values.first().and_then(Values::standard_error)) {
-            println!("mean over {} rows, standard error {error:.2e}", values[0].rows.unwrap_or(0));
+            let line = format!("mean over {} rows, standard error {error:.2e}", values[0].rows.unwrap_or(0));
+            console::answer(line).map_err(Failure::running)?;
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use crate::base::{Code, nearest};
+use crate::report::console;
 use clap::Args;
 
 #[derive(Args)]
@@ -12,14 +13,10 @@ pub struct Arguments {
 
 pub fn execute(arguments: &Arguments) -> Result<(), Failure> {
     let Some(text) = &arguments.code else {
-        Code::ALL.iter().for_each(|code| println!("{code}  {}", code.title()));
-        return Ok(());
+        return Code::ALL.iter().try_for_each(|code| console::answer(format_args!("{code}  {}", code.title()))).map_err(Failure::running);
     };
     match text.parse::<Code>() {
-        Ok(code) => {
-            print!("{}", code.page());
-            Ok(())
-        }
+        Ok(code) => console::answer(code.page().trim_end()).map_err(Failure::running),
         Err(()) => {
             let near = nearest(text, Code::ALL.iter().map(|code| code.as_str()));
             let hint = near.map_or("`tilde explain` lists all codes".to_owned(), |near| format!("did you mean {near}?"));

@@ -3,6 +3,7 @@
 use super::{Context, Failure};
 use crate::base::Diagnostics;
 use crate::driver;
+use crate::report::console;
 use crate::runtime::output;
 use crate::syntax;
 use clap::Args;
@@ -33,7 +34,7 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
             continue;
         }
         unformatted += 1;
-        println!("{}", path.display());
+        console::answer(path.display()).map_err(Failure::running)?;
         if !arguments.check {
             output::replace_with(path, formatted.as_bytes()).map_err(Failure::running)?;
         }

@@ -14,6 +14,7 @@ mod train;
 use crate::backend::Precision;
 use crate::base::{Diagnostic, Diagnostics, Sources};
 use crate::driver::{self, Compiled, Request};
+use crate::report::console;
 use crate::report::render::{self, Style};
 use crate::runtime::engine::{Device, Engine};
 use clap::{Args, Subcommand, ValueEnum};
@@ -57,7 +58,7 @@ pub struct FileArguments {
 #[derive(Args)]
 pub struct EngineArguments {
     /// Fixes every random number of a run
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(..=0x7fff_ffff))]
     pub seed: Option<u32>,
     /// Threads; the results do not depend on it [default: all cores]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -161,7 +162,7 @@ impl Context {
     fn report(&self, failure: &Failure) -> u8 {
         let (problems, code) = match failure {
             Failure::CommandLine(message) => {
-                eprintln!("error: {message}");
+                console::remark(format_args!("error: {message}"));
                 return 2;
             }
             Failure::Interrupted => return 130,
@@ -169,9 +170,10 @@ impl Context {
             Failure::Running(problems) => (problems, 3),
         };
         if self.json {
-            println!("{}", render::json(problems, &self.sources));
-        } else {
-            eprint!("{}", render::render(problems, &self.sources, Style::of_stderr()));
+            // The exit code tells the problem where standard output cannot.
+            let _ = console::answer(render::json(problems, &self.sources));
+        } else if !problems.is_empty() {
+            console::remark(render::render(problems, &self.sources, Style::of_stderr()).trim_end());
         }
         code
     }

@@ -6,13 +6,14 @@ use crate::base::diagnostic::{At, Result};
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Model, Picture, Sample};
 use crate::graph::TensorType;
-use crate::report::picture;
+use crate::report::{console, picture};
 use crate::runtime::dataset::Dataset;
 use crate::runtime::engine::Engine;
 use crate::runtime::evaluate::{self, Values};
 use crate::runtime::output;
 use crate::runtime::parameters::Parameters;
 use clap::Args;
+use serde_json::json;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -55,6 +56,7 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> std::result::Res
     let engine = arguments.engine.engine(None)?;
     let dataset = Dataset::load(model, &compiled.folder, engine.seed, engine.precision).map_err(|e| Failure::Program(e.into()))?;
     let parameters = run_folder::trained_parameters(model, &arguments.from, &engine).map_err(Failure::running)?;
+    let mut answers = vec![];
     for sample in chosen {
         let drawn = draw(model, sample, arguments.n, &dataset, &parameters, &engine).map_err(Failure::running)?;
         let path = match &arguments.out {
@@ -62,9 +64,13 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> std::result::Res
             None => arguments.from.join(format!("{}.{}", sample.name, drawn.extension())),
         };
         drawn.write(&path).map_err(Failure::running)?;
-        println!("{}: {} draws in {}", sample.name, drawn.count(), path.display());
+        if arguments.file.json {
+            answers.push(json!({ "name": sample.name, "draws": drawn.count(), "file": path.display().to_string() }));
+        } else {
+            console::answer(format_args!("{}: {} draws in {}", sample.name, drawn.count(), path.display())).map_err(Failure::running)?;
+        }
     }
-    Ok(())
+    if arguments.file.json { console::answer(json!({ "samples": answers })).map_err(Failure::running) } else { Ok(()) }
 }
 
 /// The draws of one `sample` declaration.

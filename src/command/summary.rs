@@ -5,7 +5,8 @@ use super::sample;
 use super::train::goals;
 use crate::algebra::tensor_type;
 use crate::base::diagnostic::{At, Result};
-use crate::check::model::{Expr, Model};
+use crate::check::model::{Expr, ExprKind, Model};
+use crate::report::console;
 use crate::runtime::dataset::Dataset;
 use crate::runtime::engine::Engine;
 use crate::runtime::evaluate::{self, Values};
@@ -44,13 +45,11 @@ impl Finished<'_> {
         if as_json {
             let files: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
             let results: serde_json::Map<String, Value> = results.into_iter().collect();
-            println!("{}", json!({ "results": results, "folder": self.folder.path.display().to_string(), "files": files }));
-            return Ok(());
+            return console::answer(json!({ "results": results, "folder": self.folder.path.display().to_string(), "files": files }));
         }
-        results.iter().for_each(|(name, value)| println!("{name} = {}", shown(value)));
-        println!("parameters and log in {}", self.folder.path.display());
-        files.iter().for_each(|path| println!("wrote {}", path.display()));
-        Ok(())
+        results.iter().try_for_each(|(name, value)| console::answer(format_args!("{name} = {}", shown(value))))?;
+        console::answer(format_args!("parameters and log in {}", self.folder.path.display()))?;
+        files.iter().try_for_each(|path| console::answer(format_args!("wrote {}", path.display())))
     }
 
     fn small_parameters(&self) -> Result<Vec<(String, Value)>> {
@@ -71,7 +70,11 @@ impl Finished<'_> {
         let mut named: Vec<(String, &Expr)> = vec![];
         if held_out {
             for goal in self.model.trains.iter().flat_map(goals) {
-                let name = if goal.maximize { "objective" } else { "loss" };
+                let name = match &goal.value.kind {
+                    ExprKind::Quantity(id) => &self.model.quantities[*id].name,
+                    _ if goal.maximize => "objective",
+                    _ => "loss",
+                };
                 named.push((format!("{name} (held out)"), &goal.value));
             }
         }
@@ -80,14 +83,15 @@ impl Finished<'_> {
         }
         let mut found: Vec<(String, Value)> = vec![];
         for (name, expr) in named {
+            if found.iter().any(|(known, _)| *known == name) {
+                continue;
+            }
             let rows = self.dataset.evaluation_rows();
             let values = evaluate::evaluate(self.model, expr, self.dataset, rows, &self.parameters, self.engine).at(expr.span)?;
             let numbers: Vec<Value> =
                 values.iter().map(Values::mean).map(|mean| if let [one] = mean[..] { json!(one) } else { json!(mean) }).collect();
             let value = if let [one] = &numbers[..] { one.clone() } else { Value::Array(numbers) };
-            if !found.iter().any(|(known, _)| *known == name) {
-                found.push((name, value));
-            }
+            found.push((name, value));
         }
         if !found.is_empty() {
             let fields: Vec<(&str, Value)> = found.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
@@ -101,6 +105,9 @@ fn shown(value: &Value) -> String {
     match value {
         Value::Number(number) => {
             let number = number.as_f64().unwrap_or(f64::NAN);
+            if number != 0.0 && !(1e-5..1e9).contains(&number.abs()) {
+                return format!("{number:.5e}");
+            }
             let digits = if number == 0.0 { 3.0 } else { (5.0 - number.abs().log10().floor()).clamp(0.0, 12.0) };
             format!("{number:.*}", digits as usize)
         }

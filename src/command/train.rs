@@ -7,8 +7,8 @@ use crate::backend::Precision;
 use crate::base::diagnostic::Result;
 use crate::check::model::{Data, Model, Optimise, Source, Train, TrainStmt};
 use crate::driver::Compiled;
-use crate::report::picture;
 use crate::report::progress;
+use crate::report::{console, picture};
 use crate::runtime::dataset::Dataset;
 use crate::runtime::engine::Engine;
 use crate::runtime::metrics_log::MetricsLog;
@@ -82,13 +82,12 @@ pub fn execute(arguments: &Arguments, whole: bool, context: &mut Context) -> std
     watcher.finish();
     let outcome = outcome.map_err(Failure::running)?;
     if outcome == Outcome::Stopped {
-        eprintln!("interrupted; `--resume` goes on from {}", path.display());
+        console::remark(format_args!("interrupted; `--resume` goes on from {}", path.display()));
         return Err(Failure::Interrupted);
     }
     if arguments.bench_json {
         let compile = checked + training.timing.compile;
-        println!("{}", watcher.benchmark(launched, compile, training.timing.first_step));
-        return Ok(());
+        return console::answer(watcher.benchmark(launched, compile, training.timing.first_step)).map_err(Failure::running);
     }
     let curve =
         if watcher.curve.len() > 1 { Some(picture::loss_curve("training", &watcher.curve).map_err(Failure::running)?) } else { None };
@@ -167,7 +166,7 @@ impl<'a> Watcher<'a> {
             }
         };
         if let Err(error) = ctrlc::set_handler(handler) {
-            eprintln!("warning: Ctrl-C will not save: {error}");
+            console::remark(format_args!("warning: Ctrl-C will not save: {error}"));
         }
         let now = Instant::now();
         Watcher {

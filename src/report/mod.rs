@@ -1,5 +1,6 @@
 //! What people see: diagnostics, progress, pictures.
 
+pub mod console;
 pub mod picture;
 pub mod progress;
 pub mod render;

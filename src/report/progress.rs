@@ -1,5 +1,6 @@
 //! How far training is: a line that rewrites itself on a terminal, a line at every tenth otherwise.
 
+use super::console;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -36,7 +37,7 @@ impl Progress {
             }
             Progress::Plain { tenths, started } => {
                 if let Some(line) = tenths.line(step, quantities, started.elapsed()) {
-                    eprintln!("{line}");
+                    console::remark(line);
                 }
             }
         }
@@ -47,7 +48,7 @@ impl Progress {
         match self {
             Progress::Quiet => {}
             Progress::Terminal(bar) => bar.println(line),
-            Progress::Plain { .. } => eprintln!("{line}"),
+            Progress::Plain { .. } => console::remark(line),
         }
     }
 

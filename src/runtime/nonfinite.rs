@@ -71,5 +71,9 @@ fn operation(op: &str) -> String {
 fn range(value: &Value) -> String {
     let low = value.elements.iter().copied().fold(f64::INFINITY, f64::min);
     let high = value.elements.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if low == high { format!("{low:.4}") } else { format!("values from {low:.4} to {high:.4}") }
+    if low == high { number(low) } else { format!("values from {} to {}", number(low), number(high)) }
+}
+
+fn number(value: f64) -> String {
+    if value == 0.0 || (1e-3..1e7).contains(&value.abs()) { format!("{value:.4}") } else { format!("{value:.4e}") }
 }

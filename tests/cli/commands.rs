@@ -32,6 +32,14 @@ fn set_takes_the_name_of_a_dim_or_a_literal() {
 }
 
 #[test]
+fn check_finds_what_run_would_stop_at() {
+    let folder = Folder::new(&[("coin.tilde", &COIN.replace("steps: 60", "batch: 8"))]);
+    for command in ["check", "run"] {
+        folder.refused(&[command, "coin.tilde"], 1, &["E0601", "batch: 8 of 7 rows", "1 to 7"]);
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there() {
     let folder = Folder::new(&[("coin.tilde", COIN)]);
     for command in ["check", "run", "train", "fmt"] {
@@ -59,6 +67,8 @@ fn json_is_what_it_says() {
     let folder = Folder::new(&[("coin.tilde", COIN), ("model.tilde", MODEL), ("wrong.tilde", "let a = b\nlet c = a +\n")]);
     let run = json(&folder.fine(&["run", "model.tilde", "--steps", "3", "--out", "run", "--json"]));
     assert!(run["results"]["elbo (held out)"].is_f64(), "{run}");
+    let sample = json(&folder.fine(&["sample", "model.tilde", "--from", "run", "-n", "9", "--json"]));
+    assert_eq!(sample["samples"], json(r#"[{"name": "points", "draws": 9, "file": "run/points.png"}]"#));
     for file in run["files"].as_array().unwrap() {
         assert!(folder.path(file.as_str().unwrap()).is_file(), "{file}");
     }
@@ -111,7 +121,8 @@ fn emit_shows_each_stage() {
     let stage = |stage: &'static str| folder.fine(&["emit", "coin.tilde", "--stage", stage]);
     assert!(stage("ast").contains("Bernoulli") && stage("model").contains("theta"));
     assert!(stage("grad").lines().count() > stage("graph").lines().count(), "the step holds more than its loss");
-    assert!(!stage("kernels").is_empty() && stage("clif").contains("function"));
+    assert!(!stage("kernels").is_empty() && stage("clif").contains("function") && stage("asm").contains("ret"));
+    folder.refused(&["emit", "coin.tilde", "--stage", "opencl"], 2, &["not supported yet"]);
     folder.refused(&["emit", "coin.tilde", "--stage", "grad", "--block", "2"], 1, &["no train block 2"]);
 }
 

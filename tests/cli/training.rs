@@ -129,6 +129,23 @@ mod unix {
     }
 
     #[test]
+    fn a_reader_that_goes_away_ends_no_work() {
+        let folder = Folder::new(&[("model.tilde", MODEL)]);
+        let shell = |line: &str| {
+            let line = format!("set -o pipefail; {line}");
+            let mut command = Command::new("bash");
+            command.args(["-c", &line]).env("TILDE", env!("CARGO_BIN_EXE_tilde")).current_dir(folder.path("."));
+            command.status().unwrap().code()
+        };
+        assert_eq!(shell("$TILDE emit model.tilde --stage model | true"), Some(0));
+        assert_eq!(shell("$TILDE run model.tilde --steps 30 --out run 2>&1 | true"), Some(0));
+        assert!(folder.path("run/points.png").exists());
+        folder.write("coin.tilde", COIN);
+        assert_eq!(shell("$TILDE run coin.tilde --out coin > /dev/full 2> /dev/null"), Some(3));
+        safetensors_header(&parameters(&folder, "coin"));
+    }
+
+    #[test]
     fn an_interrupted_run_ends_with_the_same_bits() {
         let folder = Folder::new(&[("model.tilde", MODEL)]);
         let mut child = started(&folder, &[]);

@@ -3,6 +3,7 @@
 mod constraints;
 mod draws;
 mod expectations;
+mod layers;
 mod optimisers;
 mod program;
 mod values;

@@ -1,6 +1,7 @@
 //! Texts of programs, evaluated in this process.
 
 use std::fs;
+use tilde_lang::algebra::{self, InputRole, RowCounts};
 use tilde_lang::backend::{Precision, Tensor};
 use tilde_lang::check::model::Model;
 use tilde_lang::driver::{self, Compiled, Rejected, Request};
@@ -42,6 +43,22 @@ pub fn evaluate(text: &str, expression: &str, replaced: &[(String, Vec<f64>)], s
     let expr = compiled.expression.as_ref().ok_or("no expression")?;
     let parameters = parameters(&compiled.model, replaced);
     evaluate::evaluate(&compiled.model, expr, &Dataset::default(), &[], &parameters, &engine(seed)).map_err(|error| error.message)
+}
+
+/// A scalar expression for each of several seeds.
+pub fn for_seeds(text: &str, expression: &str, seeds: u32) -> Result<Vec<f64>, String> {
+    let compiled = compile(text, Some(expression))?;
+    let expr = compiled.expression.as_ref().ok_or("no expression")?;
+    let parameters = parameters(&compiled.model, &[]);
+    let evaluated = algebra::lower_expression(&compiled.model, expr, &RowCounts::new(), None).map_err(|error| error.message)?;
+    let mut compiled = engine(0).compile(evaluated.program, vec![]).map_err(|error| error.message)?;
+    parameters::bind(&mut compiled, &parameters);
+    let value = |seed| {
+        compiled.write(&InputRole::Seed, &[f64::from(seed)]);
+        compiled.plan.run();
+        compiled.plan.output(0).first()
+    };
+    Ok((0..seeds).map(value).collect())
 }
 
 /// A number without parameters.
