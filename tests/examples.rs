@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A figure in an example's head: a result that `tilde train --json` prints, with the least and the greatest value that agree with the head.
+/// A figure in an example's head: a result that `tilde train --json` prints, with the least and
+/// the greatest value that agree with the head.
 type Figure = (&'static str, f64, f64);
 
 macro_rules! examples {
@@ -75,11 +76,14 @@ fn trains_and_samples(name: &str) {
     let path = folder.path().to_str().unwrap();
     let results = train(name, path, &["--steps", "20"]);
     assert!(results.values().all(|value| !value.is_null()), "{name}: not all are finite: {results:?}");
+    let (gains, losses) = (ends(folder.path(), "objective"), ends(folder.path(), "loss"));
     // The players of a game are numbered, and need not gain.
-    for (first, last) in ends(folder.path(), "objective").values() {
+    let games = ends(folder.path(), "objective1");
+    assert!(!(gains.is_empty() && losses.is_empty() && games.is_empty()), "{name}: nothing is logged");
+    for (first, last) in gains.values() {
         assert!(last > first, "{name}: the objective went from {first} to {last}");
     }
-    for (first, last) in ends(folder.path(), "loss").values() {
+    for (first, last) in losses.values() {
         assert!(last < first, "{name}: the loss went from {first} to {last}");
     }
     let text = std::fs::read_to_string(source(name)).unwrap();
