@@ -136,7 +136,7 @@ impl Lowering<'_> {
     }
 
     /// A draw is differentiable if its values are continuous and no loop of unknown length (a rejection) made it.
-    fn is_reparameterised(&mut self, d: &Distribution, x: &Array) -> bool {
+    pub(super) fn is_reparameterised(&mut self, d: &Distribution, x: &Array) -> bool {
         let discrete = matches!(&self.model.dists[d.dist].event, Type::Array(array) if array.support.is_discrete());
         let params: Vec<NodeId> = d.params.iter().map(|p| self.node(p)).collect();
         let graph = self.frames.builder().graph();
@@ -192,7 +192,7 @@ impl Lowering<'_> {
         drawn.old.into_iter().rev().for_each(|(place, old)| self.restore(place, old));
     }
 
-    fn place_name(&self, place: Place) -> String {
+    pub(super) fn place_name(&self, place: Place) -> String {
         match place {
             Place::Local(local) => self.model.locals[local].name.clone(),
             Place::Var(var) => self.model.vars[var].name.clone(),

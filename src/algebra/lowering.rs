@@ -2,6 +2,7 @@
 //! vectorisation.
 
 use super::frame::Frames;
+use super::lost::FixedDraw;
 use super::value::{Array, Plate, PlateId, Value};
 use crate::base::op::{BinaryOp, CompareOp, DType, UnaryOp};
 use crate::base::{Arena, Diagnostic, Id, Span};
@@ -82,6 +83,8 @@ pub struct Lowering<'m> {
     pub(super) frozen: bool,
     /// Names with respect to which the program differentiates: each binding is a node of its own
     pub(super) differentiable: HashSet<LocalId>,
+    /// Draws of the training step through which no gradient flows
+    pub(super) fixed_draws: Vec<FixedDraw>,
     pub notes: Vec<Note>,
 }
 
@@ -109,6 +112,7 @@ impl<'m> Lowering<'m> {
             touched_data: false,
             frozen: false,
             differentiable: differentiable(model, None),
+            fixed_draws: vec![],
             notes: vec![],
         };
         if let Some(size) = rows {

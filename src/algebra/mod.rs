@@ -8,6 +8,7 @@ mod expr;
 mod fold;
 mod frame;
 mod leaves;
+mod lost;
 mod lowering;
 mod program;
 mod query;

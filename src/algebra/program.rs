@@ -109,11 +109,17 @@ impl Lowering<'_> {
         Ok(self.lower_plates(&raw, &lifted))
     }
 
-    /// The number of the step as a real number.
-    pub(super) fn step_number(&mut self) -> Array {
+    /// How often an optimiser has run, this time included, as a real number: in each step it runs `times`, this is its `turn`.
+    pub(super) fn step_number(&mut self, turn: usize, times: usize) -> Result<Array> {
         let step = self.step_node();
-        let array = self.root_array(step, vec![]);
-        self.cast(&array, DType::Real)
+        let step = self.root_array(step, vec![]);
+        let step = self.cast(&step, DType::Real);
+        if times == 1 {
+            return Ok(step);
+        }
+        let (times, left) = (self.real(times as f64), self.real((times - turn) as f64));
+        let all = self.mul(&step, &times)?;
+        self.sub(&all, &left)
     }
 
     pub(super) fn close(mut self, outputs: &[NodeId]) -> Result<Program> {

@@ -4,7 +4,7 @@ use super::lowering::{InputRole, Lowering, Result, RowCounts};
 use super::program::Program;
 use super::value::{Array, Value};
 use crate::base::op::{BinaryOp, UnaryOp};
-use crate::base::{Code, Diagnostic};
+use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::{Expr, Model, Optimise, ParamId, Settings, Train, TrainStmt};
 use crate::graph::{NodeId, TensorType};
 use crate::pass::derivative;
@@ -23,15 +23,28 @@ pub struct StepProgram {
 
 /// The step of a training block over `rows` rows.
 pub fn lower_step(model: &Model, train: &Train, row_counts: &RowCounts, rows: Option<usize>) -> Result<StepProgram> {
-    let mut step =
-        Step { lowering: Lowering::new(model, row_counts, rows), losses: vec![], negated: vec![], state: vec![], touched: vec![] };
+    let mut step = Step {
+        lowering: Lowering::new(model, row_counts, rows),
+        losses: vec![],
+        negated: vec![],
+        turns: vec![],
+        state: vec![],
+        earlier: vec![],
+    };
     step.lowering.differentiated = true;
-    step.run(&train.body, &train.settings)?;
+    step.run(&train.body, 1, &train.settings)?;
     if step.losses.is_empty() {
         let message = "a `train` block without `maximize` or `minimize`";
         return Err(Diagnostic::new(Code::BadSetting, message).label(train.span, "nothing to optimise").help("add `maximize log p(x)`"));
     }
     step.finish(&train.settings)
+}
+
+/// Which `maximize`/`minimize` runs, for which time in this step, of how many.
+struct Statement {
+    number: usize,
+    turn: usize,
+    times: usize,
 }
 
 struct Step<'m> {
@@ -40,23 +53,27 @@ struct Step<'m> {
     negated: Vec<bool>,
     /// Input, start value, current node
     state: Vec<(InputRole, TensorType, f64, NodeId)>,
-    touched: Vec<ParamId>,
+    /// The `maximize`/`minimize` of the file and how often each has run in this step
+    turns: Vec<(Span, usize)>,
+    /// The nodes of parameters before each of their updates
+    earlier: Vec<(ParamId, NodeId)>,
 }
 
 impl Step<'_> {
-    fn run(&mut self, body: &[TrainStmt], settings: &Settings) -> Result<()> {
+    /// `times`: how often a step runs the body.
+    fn run(&mut self, body: &[TrainStmt], times: usize, settings: &Settings) -> Result<()> {
         for stmt in body {
             match stmt {
                 TrainStmt::Plain(stmt) => self.lowering.run(std::slice::from_ref(stmt))?,
-                TrainStmt::Repeat { times, body } => (0..*times).try_for_each(|_| self.run(body, settings))?,
-                TrainStmt::Optimise(optimise) => self.optimise(optimise, settings).map_err(|e| e.at(optimise.span))?,
+                TrainStmt::Repeat { times: turns, body } => (0..*turns).try_for_each(|_| self.run(body, times * turns, settings))?,
+                TrainStmt::Optimise(optimise) => self.optimise(optimise, times, settings).map_err(|e| e.at(optimise.span))?,
             }
         }
         Ok(())
     }
 
-    fn optimise(&mut self, optimise: &Optimise, settings: &Settings) -> Result<()> {
-        let number = self.losses.len();
+    fn optimise(&mut self, optimise: &Optimise, times: usize, settings: &Settings) -> Result<()> {
+        let statement = self.take_turn(optimise.span, times);
         let lowering = &mut self.lowering;
         let value = lowering.eval(&optimise.value)?.array()?;
         if !lowering.shape(&value).is_empty() {
@@ -73,6 +90,7 @@ impl Step<'_> {
             None => lowering.model.params.ids().collect(),
         };
         let params: Vec<ParamId> = params.into_iter().filter(|id| lowering.raw_params.contains_key(id)).collect();
+        lowering.refuse_lost_gradients(loss, &params, &self.earlier)?;
         let raw: Vec<NodeId> = params.iter().map(|id| lowering.raw_params[id].node).collect();
         let mut gradients = derivative::gradient(lowering.b(), loss, &raw, None)?;
         if let Some(bound) = settings.clip {
@@ -81,7 +99,7 @@ impl Step<'_> {
         let finite = lowering.b().unary(UnaryOp::IsFinite, loss);
         let finite = lowering.array(finite, vec![]);
         for (&id, gradient) in params.iter().zip(gradients) {
-            self.update(number, id, gradient, &finite, optimise)?;
+            self.update(&statement, id, gradient, &finite, optimise)?;
         }
         self.losses.push(loss);
         self.negated.push(optimise.maximize);
@@ -90,8 +108,18 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// The turns of a `repeat` share the state of the optimiser, so they are counted as its steps.
+    fn take_turn(&mut self, span: Span, times: usize) -> Statement {
+        let number = self.turns.iter().position(|(known, _)| *known == span).unwrap_or(self.turns.len());
+        if number == self.turns.len() {
+            self.turns.push((span, 0));
+        }
+        self.turns[number].1 += 1;
+        Statement { number, turn: self.turns[number].1, times }
+    }
+
     /// One parameter's update, element by element; nothing changes in a step whose loss is not finite.
-    fn update(&mut self, number: usize, id: ParamId, gradient: NodeId, finite: &Array, optimise: &Optimise) -> Result<()> {
+    fn update(&mut self, statement: &Statement, id: ParamId, gradient: NodeId, finite: &Array, optimise: &Optimise) -> Result<()> {
         let lowering = &mut self.lowering;
         let optimiser = &lowering.model.optimisers[optimise.optimiser];
         for (&param, arg) in optimiser.params.iter().zip(&optimiser.args) {
@@ -103,7 +131,7 @@ impl Step<'_> {
         let (x, plates) = lowering.lift(&old, rank);
         let gradient = lowering.array(gradient, vec![]);
         let gradient = lowering.lift_onto(&gradient, &plates);
-        let step = lowering.step_number();
+        let step = lowering.step_number(statement.turn, statement.times)?;
         lowering.locals.insert(optimiser.x, x.clone().into());
         lowering.locals.insert(optimiser.gradient, gradient.into());
         lowering.locals.insert(optimiser.step, step.into());
@@ -112,7 +140,7 @@ impl Step<'_> {
         let mut olds = vec![x];
         let mut roles = vec![];
         for (index, (name, local, start)) in optimiser.states.iter().enumerate() {
-            let role = InputRole::State(number, id, index);
+            let role = InputRole::State(statement.number, id, index);
             let path = format!("{}.{name}", lowering.model.params[id].path);
             let start = constant_start(start)?;
             let node = match self.state.iter().find(|(known, ..)| *known == role) {
@@ -134,14 +162,14 @@ impl Step<'_> {
             let new = lowering.lower_plates(&new, &plates);
             nodes.push(lowering.node(&new));
         }
+        // The statements after this one take the new value as it is: their gradients do not pass the update.
         let updated = lowering.array(nodes[0], vec![]);
+        let updated = lowering.stop(&updated);
         lowering.raw_params.insert(id, updated);
+        self.earlier.push((id, old.node));
         for ((role, start), &node) in roles.into_iter().zip(&nodes[1..]) {
             self.state.retain(|(known, ..)| *known != role);
             self.state.push((role, ty.clone(), start, node));
-        }
-        if !self.touched.contains(&id) {
-            self.touched.push(id);
         }
         Ok(())
     }
@@ -149,7 +177,12 @@ impl Step<'_> {
     fn finish(mut self, settings: &Settings) -> Result<StepProgram> {
         let lowering = &mut self.lowering;
         let mut updates: Vec<(InputRole, NodeId)> = vec![];
-        for &id in &self.touched {
+        let mut touched: Vec<ParamId> = vec![];
+        for &(id, _) in &self.earlier {
+            if touched.contains(&id) {
+                continue;
+            }
+            touched.push(id);
             let new = lowering.raw_params[&id].node;
             updates.push((InputRole::Param(id), new));
             if let Some(decay) = settings.ema {

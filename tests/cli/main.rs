@@ -3,4 +3,5 @@
 mod commands;
 mod data;
 mod program;
+mod steps;
 mod training;

@@ -1,0 +1,70 @@
+//! Gradients that would be lost in silence: through draws that are no differentiable function of their parameters, and through values
+//! that were computed before a parameter was updated. An objective that depends on such a value is refused.
+
+use super::lowering::{Lowering, Result};
+use super::value::{Array, Distribution};
+use crate::base::{Code, Diagnostic, Span};
+use crate::check::model::{Draw, ParamId};
+use crate::graph::{Graph, NodeId, Op};
+
+/// A draw of a `train` block through which no gradient flows.
+pub(super) struct FixedDraw {
+    name: String,
+    span: Span,
+    value: NodeId,
+    params: Vec<NodeId>,
+}
+
+impl Lowering<'_> {
+    /// A draw outside of an expectation: constant in a training step where it is not pathwise.
+    pub(super) fn outside_expectation(&mut self, draw: &Draw, d: &Distribution, x: Array) -> Array {
+        if !self.differentiated || self.is_reparameterised(d, &x) {
+            return x;
+        }
+        let fixed = self.stop(&x);
+        // In the body of a loop, the gradient with respect to what is outside cannot be told from here.
+        if fixed.frame == 0 {
+            let params = d.params.iter().map(|param| self.node(param)).collect();
+            self.fixed_draws.push(FixedDraw { name: self.place_name(draw.target), span: draw.span, value: fixed.node, params });
+        }
+        fixed
+    }
+
+    /// Refuses an objective whose gradient with respect to one of `params` would miss a part. `earlier` lists the nodes of parameters
+    /// before they were updated.
+    pub(super) fn refuse_lost_gradients(&mut self, loss: NodeId, params: &[ParamId], earlier: &[(ParamId, NodeId)]) -> Result<()> {
+        let graph = self.frames.graph(0);
+        let path = |id: &ParamId| &self.model.params[*id].path;
+        for draw in self.fixed_draws.iter().filter(|draw| depends(graph, loss, draw.value)) {
+            let learned = |id: &&ParamId| draw.params.iter().any(|&param| depends(graph, param, self.raw_params[*id].node));
+            if let Some(id) = params.iter().find(learned) {
+                let (z, w) = (&draw.name, path(id));
+                let message = format!("the gradient with respect to {w} does not pass the draw of {z}, which depends on it");
+                return Err(Diagnostic::new(Code::NoEstimator, message)
+                    .label(draw.span, format!("{z} is drawn here, and is no differentiable function of {w}"))
+                    .help(format!("write `E[{z} ~ …](…)` in the objective, or optimise `over` other parameters")));
+            }
+        }
+        if let Some((id, _)) = earlier.iter().find(|(id, old)| params.contains(id) && depends(graph, loss, *old)) {
+            let w = path(id);
+            let message = format!("this depends on {w} as it was before it was updated, so its gradient with respect to {w} would be lost");
+            return Err(Diagnostic::new(Code::NoEstimator, message).help("write the `let` or the draw between the two statements"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a derivative of `from` reaches `to`.
+fn depends(graph: &Graph, from: NodeId, to: NodeId) -> bool {
+    let mut seen = vec![false; graph.nodes.len()];
+    let mut open = vec![from];
+    while let Some(id) = open.pop() {
+        if id == to {
+            return true;
+        }
+        if !std::mem::replace(&mut seen[id.index()], true) && graph.node(id).op != Op::Stop {
+            open.extend(&graph.node(id).args);
+        }
+    }
+    false
+}
