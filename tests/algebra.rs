@@ -171,6 +171,14 @@ fn loops_run_in_every_cell() {
 }
 
 #[test]
+fn a_drawn_variable_may_be_rebound() {
+    let p = "p(z : Real) = Normal(0, 1)\n";
+    close(p, "{ z ~ Delta(2.0)\n for t in 1..3 { z = z * t }\n z }", &[12.0]);
+    // The density speaks of the variable as it stands: z - (-z) / 2 …
+    close(p, "{ z ~ Delta(2.0)\n for t in 1..2 { z = z - grad[z](log p(z)) / 2 }\n log p(z) }", &[log_normal(4.5, 0.0, 1.0)]);
+}
+
+#[test]
 fn draws_are_functions_of_seed_and_row() {
     let p = "data x : Real = [1.0, 2.0, 3.0]\np(z : Real) = Normal(0, 1)\n";
     let drawn = value(p, "E[z ~ p(z)](z + 0 * x)");
