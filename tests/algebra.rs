@@ -131,6 +131,21 @@ fn finite_variables_are_summed_exactly() {
     close(p, "E[k ~ p(k)](m[k]^2)", &[0.25 + 0.75 * 4.0]);
 }
 
+/// The posterior of a finite variable is a distribution like any other: at it, the bound of EM is the evidence.
+#[test]
+fn a_finite_posterior_is_a_distribution() {
+    let p = "dim K = 2\nlet w = softmax([log 1, log 3])\nlet m = [-1.0, 2.0]\ndata x : Real = [0.5, 3.0]\n\
+             p(k : Cat<K>) = Categorical(w)\np(x | k) = Normal(m[k], 1)\n";
+    let right = |x: f64| 1.0 / (1.0 + (0.25f64.ln() + log_normal(x, -1.0, 1.0) - 0.75f64.ln() - log_normal(x, 2.0, 1.0)).exp());
+    close(p, "p(k | x).probs", &[1.0 - right(0.5), right(0.5), 1.0 - right(3.0), right(3.0)]);
+    close(p, "E[k ~ p(k | x)](m[k])", &[right(0.5), right(3.0)].map(|r| 2.0 * r - (1.0 - r)));
+    close(p, "E[k ~ p(k | x)](log p(x, k)) + H(p(k | x)) - log p(x)", &[0.0, 0.0]);
+    close(p, "p(k | x = 3.0).probs[1]", &[right(3.0)]);
+    let p = "p(a : Bit) = Bernoulli(0.3)\np(b : Bit | a) = Bernoulli(if a == 1 then 0.6 else 0.1)\n";
+    close(p, "p(a | b = 1).prob", &[0.3 * 0.6 / (0.3 * 0.6 + 0.7 * 0.1)]);
+    close(p, "p(b).prob", &[0.3 * 0.6 + 0.7 * 0.1]);
+}
+
 /// With q the exact posterior, log p(x, z) − log q(z | x) is the evidence for every z, so IWAE is exact with one draw.
 #[test]
 fn bounds_are_tight_at_the_exact_posterior() {
@@ -153,6 +168,14 @@ fn loops_run_in_every_cell() {
     // ((x + 3) x + 2) x + 1
     close(p, "power(2.0)", &[25.0]);
     close(p, "grad[v](power(v))", &[3.0 * 4.0 + 2.0 * 3.0 * 2.0 + 2.0]);
+}
+
+#[test]
+fn a_drawn_variable_may_be_rebound() {
+    let p = "p(z : Real) = Normal(0, 1)\n";
+    close(p, "{ z ~ Delta(2.0)\n for t in 1..3 { z = z * t }\n z }", &[12.0]);
+    // The density speaks of the variable as it stands: z - (-z) / 2 …
+    close(p, "{ z ~ Delta(2.0)\n for t in 1..2 { z = z - grad[z](log p(z)) / 2 }\n log p(z) }", &[log_normal(4.5, 0.0, 1.0)]);
 }
 
 #[test]

@@ -6,20 +6,20 @@ use super::lowering::{Lowering, Result};
 use super::value::{Array, PlateId, Value};
 use crate::base::op::{BinaryOp, DType, ReduceOp};
 use crate::base::{Code, Diagnostic};
-use crate::check::model::{Expr, LocalId, Stmt};
+use crate::check::model::{Expr, LocalId, Place, Stmt};
 use crate::graph::{Builder, NodeId, TensorType};
 
 /// Turn numbers of nested loops are mixed into one by this odd factor, modulo 2^32.
 const TURNS: i64 = 1_000_003;
 
-/// The arrays that a loop carries: those inside the carried locals, in order.
+/// The arrays that a loop carries: those inside the carried names, in order.
 struct Carries {
-    locals: Vec<LocalId>,
+    places: Vec<Place>,
     shapes: Vec<Value>,
 }
 
 impl Lowering<'_> {
-    pub(super) fn for_loop(&mut self, index: LocalId, from: i64, to: i64, body: &[Stmt], carried: &[LocalId]) -> Result<()> {
+    pub(super) fn for_loop(&mut self, index: LocalId, from: i64, to: i64, body: &[Stmt], carried: &[Place]) -> Result<()> {
         let length = from.abs_diff(to) as usize + 1;
         let (carries, arrays) = self.carries(carried)?;
         let start: Vec<NodeId> = arrays.iter().map(|array| self.node(array)).collect();
@@ -40,7 +40,7 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    pub(super) fn while_loop(&mut self, condition: &Expr, body: &[Stmt], carried: &[LocalId]) -> Result<()> {
+    pub(super) fn while_loop(&mut self, condition: &Expr, body: &[Stmt], carried: &[Place]) -> Result<()> {
         let (carries, mut arrays) = self.carries(carried)?;
         let plates = self.loop_plates(&arrays);
         let active = self.eval_array(condition)?;
@@ -106,12 +106,20 @@ impl Lowering<'_> {
         super::lowering::union(arrays.iter().map(|a| &a.plates[..]).chain([&self.scope[..]]))
     }
 
-    fn carries(&mut self, carried: &[LocalId]) -> Result<(Carries, Vec<Array>)> {
-        let shapes = carried.iter().map(|&local| self.local(local)).collect::<Result<Vec<_>>>()?;
+    fn carried_value(&mut self, place: Place) -> Result<Value> {
+        match place {
+            Place::Local(local) => self.local(local),
+            Place::Var(var) => self.variable(var).map(Value::Array),
+            Place::Param(param) => self.param(param).map(Value::Array),
+        }
+    }
+
+    fn carries(&mut self, carried: &[Place]) -> Result<(Carries, Vec<Array>)> {
+        let shapes = carried.iter().map(|&place| self.carried_value(place)).collect::<Result<Vec<_>>>()?;
         let arrays: Vec<Array> = shapes.iter().flat_map(|value| value.arrays().into_iter().cloned().collect::<Vec<_>>()).collect();
         let plates = self.loop_plates(&arrays);
         let arrays = arrays.iter().map(|array| self.expanded(array, &plates)).collect();
-        Ok((Carries { locals: carried.to_vec(), shapes }, arrays))
+        Ok((Carries { places: carried.to_vec(), shapes }, arrays))
     }
 
     /// Opens a body whose first inputs are the turn, the carries and those of `more` types.
@@ -151,11 +159,11 @@ impl Lowering<'_> {
         (self.locals, self.vars, self.turn) = body.outer;
     }
 
-    /// The carried locals' arrays as they stand now.
+    /// The carried names' arrays as they stand now.
     fn carried_arrays(&mut self, carries: &Carries, arrays: &[Array]) -> Result<Vec<Array>> {
         let mut now = vec![];
-        for &local in &carries.locals {
-            now.extend(self.local(local)?.arrays().into_iter().cloned());
+        for &place in &carries.places {
+            now.extend(self.carried_value(place)?.arrays().into_iter().cloned());
         }
         for (new, old) in now.iter_mut().zip(arrays) {
             let (before, after) = (self.ty(old), self.ty(new));
@@ -185,12 +193,12 @@ impl Lowering<'_> {
         self.rebind_arrays(carries, &values);
     }
 
-    /// Puts arrays, in order, into the carried locals.
+    /// Puts arrays, in order, into the carried names.
     fn rebind_arrays(&mut self, carries: &Carries, arrays: &[Array]) {
         let mut next = arrays.iter();
-        for (&local, shape) in carries.locals.iter().zip(&carries.shapes) {
+        for (&place, shape) in carries.places.iter().zip(&carries.shapes) {
             let value = shape.map(&mut |old| next.next().unwrap_or(old).clone());
-            self.locals.insert(local, value);
+            self.restore(place, Some(value));
         }
     }
 }

@@ -183,9 +183,12 @@ impl Lowering<'_> {
                 self.bind(draw.target, value);
                 Ok(())
             }
-            StmtKind::Assign(local, value) => {
+            StmtKind::Assign(place, value) => {
                 let value = self.eval(value)?;
-                self.bind_local(*local, value);
+                match place {
+                    Place::Local(local) => self.bind_local(*local, value),
+                    Place::Var(_) | Place::Param(_) => self.restore(*place, Some(value)),
+                }
                 Ok(())
             }
             StmtKind::For { index, from, to, body, carried } => self.for_loop(*index, *from, *to, body, carried),

@@ -154,7 +154,7 @@ impl Lowering<'_> {
         let declared = density.factor_of(target).map_or(span, |factor| factor.span);
         let given = density.factor_of(target).map_or(String::new(), |factor| self.names(&factor.given));
         Diagnostic::new(Code::NoRule, format!("no declared factor gives this distribution of {x}: {z} is in the way"))
-            .label(span, "as a value, only a declared factor is known so far")
+            .label(span, "as a value, a declared factor or the distribution of a finite variable is known so far")
             .label(declared, format!("{x} is declared given {}", if given.is_empty() { "nothing" } else { &given }))
             .help(format!("its log-density `log {p}({x} | …)` may still be computed"))
     }

@@ -2,7 +2,7 @@
 
 use super::checker::{Binding, Checked, Checker, Fault};
 use super::message;
-use super::model::{Draw, Expr, ExprKind, LocalId, Pattern, Place, Stmt, StmtKind};
+use super::model::{Draw, Expr, ExprKind, LocalId, Pattern, Place, Stmt, StmtKind, VarId};
 use super::types::{ArrayType, Support, Type};
 use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast;
@@ -141,6 +141,7 @@ impl<'a> Checker<'a> {
             Some(id) => {
                 dist = self.fit_event(dist, id)?;
                 self.scope.bound.push(id);
+                self.scope.drawn.push((id, self.scope.loops.len()));
                 Place::Var(id)
             }
             None => match dist.ty.clone() {
@@ -160,6 +161,13 @@ impl<'a> Checker<'a> {
         let ast::ExprKind::Name(name) = &target.kind else {
             return Err(Diagnostic::unsupported("assignment to an entry").at(target.span).help("build the array with `[… for …]`").into());
         };
+        if let Some((var, depth)) = self.drawn(&name.name) {
+            let declared = &self.model.vars[var];
+            let (ty, why) = (declared.ty.clone(), Some((declared.span, format!("`{}` is declared here", name.name))));
+            let value = self.expect(value, &ty, why);
+            self.carry(Place::Var(var), depth);
+            return Ok(StmtKind::Assign(Place::Var(var), value));
+        }
         let Some((at, depth, id)) = self.assignable(&name.name) else {
             let locals: Vec<&str> = self.scope.names.iter().map(|(name, _)| name.as_str()).collect();
             let problem = Diagnostic::new(Code::UnknownName, format!("there is no local `{}` to rebind", name.name)).at(name.span);
@@ -174,17 +182,28 @@ impl<'a> Checker<'a> {
             let local = &self.model.locals[id];
             let (ty, why) = (local.ty.clone(), Some((local.span, "a loop keeps the type of what it rebinds".to_string())));
             let value = self.expect(value, &ty, why);
-            for carried in &mut self.scope.loops[depth..] {
-                if !carried.contains(&id) {
-                    carried.push(id);
-                }
-            }
-            return Ok(StmtKind::Assign(id, value));
+            self.carry(Place::Local(id), depth);
+            return Ok(StmtKind::Assign(Place::Local(id), value));
         }
         let value = self.expr(value, None);
         let new = self.local(&name.name, value.ty.clone(), name.span);
         self.scope.names[at].1 = Binding::Local(new, loops);
         Ok(StmtKind::Let(Pattern::Local(new), value))
+    }
+
+    /// Every loop inside the place's declaration takes it from turn to turn.
+    fn carry(&mut self, place: Place, depth: usize) {
+        for carried in &mut self.scope.loops[depth..] {
+            if !carried.contains(&place) {
+                carried.push(place);
+            }
+        }
+    }
+
+    /// A random variable that a statement of this block drew, unless a local of its name hides it.
+    fn drawn(&self, name: &str) -> Option<(VarId, usize)> {
+        let var = self.vars.get(name).copied().filter(|_| !self.scope.library && self.assignable(name).is_none())?;
+        self.scope.drawn.iter().rfind(|(drawn, _)| *drawn == var).copied()
     }
 
     fn assignable(&self, name: &str) -> Option<(usize, usize, LocalId)> {

@@ -36,8 +36,7 @@ impl<'a> Checker<'a> {
             ast::ExprKind::Name(name) => match self.name(name)? {
                 Named::Callable(Callable::Density(density)) => {
                     let query = self.query(density, args, given, false, span)?;
-                    let ty = self.query_type(&query);
-                    Ok(Expr::new(ExprKind::Conditional(query), ty, span))
+                    self.conditional(query)
                 }
                 Named::Callable(_) if given.is_some() => {
                     Err(message::wrong_kind(&name.name, "not a density", "a density", name.span).into())

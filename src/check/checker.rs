@@ -1,7 +1,7 @@
 //! The state of checking: the model so far, the names in scope, the problems found.
 
 use super::declarations::Declarations;
-use super::model::{ConstId, Local};
+use super::model::{ConstId, Local, Place};
 use super::model::{DensityId, Expr, ExprKind, FunctionId, LocalId, Model, OptimiserId, ParamId, QuantityId, VarId};
 use super::types::{ArrayType, Type};
 use crate::base::size::Size;
@@ -69,8 +69,10 @@ pub struct Scope<'a> {
     pub library: bool,
     /// `None` in pure functions
     pub instance: Option<Instance>,
-    /// The outer locals that each enclosing loop rebinds
-    pub loops: Vec<Vec<LocalId>>,
+    /// Random variables drawn by statements, with the number of loops around the draw
+    pub drawn: Vec<(VarId, usize)>,
+    /// The outer names that each enclosing loop rebinds
+    pub loops: Vec<Vec<Place>>,
     /// How many names belong to the declaration around its members
     pub members_from: usize,
     /// Members being written out, to find circles
@@ -201,10 +203,11 @@ impl<'a> Checker<'a> {
 
     /// Names and values bound inside do not outlive it.
     pub fn nested<T>(&mut self, inside: impl FnOnce(&mut Self) -> T) -> T {
-        let (names, bound) = (self.scope.names.len(), self.scope.bound.len());
+        let (names, bound, drawn) = (self.scope.names.len(), self.scope.bound.len(), self.scope.drawn.len());
         let result = inside(self);
         self.scope.names.truncate(names);
         self.scope.bound.truncate(bound);
+        self.scope.drawn.truncate(drawn);
         result
     }
 

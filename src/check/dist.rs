@@ -106,7 +106,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The declaration for given sizes: one instance for all uses.
-    fn dist_instance(&mut self, id: usize, sizes: &[(String, Size)], event: &ArrayType, used: (Span, String)) -> Checked<DistId> {
+    pub fn dist_instance(&mut self, id: usize, sizes: &[(String, Size)], event: &ArrayType, used: (Span, String)) -> Checked<DistId> {
         let key = (id, sizes.iter().map(|(_, size)| size.clone()).collect::<Vec<_>>());
         let entry = self.declarations.dists[id].clone();
         match self.made.dists.get(&key) {

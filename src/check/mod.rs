@@ -25,6 +25,7 @@ mod operators;
 mod optimiser;
 mod overrides;
 mod param;
+mod posterior;
 mod rule;
 mod shape;
 mod sizes;

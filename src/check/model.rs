@@ -490,20 +490,20 @@ pub struct Stmt {
 pub enum StmtKind {
     Let(Pattern, Expr),
     Draw(Draw),
-    /// Rebinds a local
-    Assign(LocalId, Expr),
-    /// `index` takes `from`, then one nearer to `to`, until `to`. `carried`: the outer locals that the body rebinds
+    /// Rebinds a local, or a variable that was drawn before
+    Assign(Place, Expr),
+    /// `index` takes `from`, then one nearer to `to`, until `to`. `carried`: the outer names that the body rebinds
     For {
         index: LocalId,
         from: i64,
         to: i64,
         body: Vec<Stmt>,
-        carried: Vec<LocalId>,
+        carried: Vec<Place>,
     },
     While {
         condition: Expr,
         body: Vec<Stmt>,
-        carried: Vec<LocalId>,
+        carried: Vec<Place>,
     },
 }
 

@@ -65,7 +65,7 @@ fn every_row(value: &Values) -> Value {
 }
 
 /// Nested lists; numbers that JSON does not have become strings.
-fn nested(values: &[f64], shape: &[usize]) -> Value {
+pub(super) fn nested(values: &[f64], shape: &[usize]) -> Value {
     match shape {
         [] => match values.first() {
             Some(v) if v.is_finite() => json!(v),

@@ -110,6 +110,11 @@ fn beside(dataset: &Dataset, shape: &[usize], count: usize) -> Option<Vec<f64>> 
     Some(values)
 }
 
+/// Of points with so many coordinates, the first two.
+fn in_the_plane(points: &[f64], width: usize) -> Vec<f64> {
+    points.chunks_exact(width.max(1)).flat_map(|point| &point[..width.min(2)]).copied().collect()
+}
+
 impl Drawn {
     pub fn extension(&self) -> &'static str {
         if self.picture.is_some() { "png" } else { "npy" }
@@ -139,7 +144,11 @@ impl Drawn {
         let (values, n, data) = (&self.values.values, self.count(), self.data.as_deref());
         match self.picture {
             Some(Picture::Image { height, width }) => picture::image_grid(values, n, height, width),
-            Some(Picture::Scatter) => picture::scatter(&self.name, values, data),
+            Some(Picture::Scatter) => {
+                let width = self.values.shape.last().copied().unwrap_or(1);
+                let data = data.map(|data| in_the_plane(data, width));
+                picture::scatter(&self.name, &in_the_plane(values, width), data.as_deref())
+            }
             Some(Picture::Histogram) => picture::histogram(&self.name, values, data),
             Some(Picture::Path) => {
                 let (steps, dimension) = match self.values.shape[..] {
@@ -153,5 +162,15 @@ impl Drawn {
             None => Err(Diagnostic::new(Code::Output, format!("sample {} says no picture", self.name))
                 .help("write a .npy file, or add `as scatter`")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scatter_of_longer_vectors_shows_the_first_two_coordinates() {
+        assert_eq!(in_the_plane(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3), [1.0, 2.0, 4.0, 5.0]);
     }
 }

@@ -1,5 +1,6 @@
 //! What is said and drawn when training is done: small parameters, objectives and metrics on held-out rows, pictures.
 
+use super::eval::nested;
 use super::run_folder::RunFolder;
 use super::sample;
 use super::train::goals;
@@ -58,7 +59,7 @@ impl Finished<'_> {
             if param.net.is_none() && tensor_type(&param.ty)?.len() <= SMALL {
                 let value = parameters::constrained(self.model, id, &self.parameters, self.engine)?;
                 let values = value.to_f64();
-                found.push((param.path.clone(), if value.shape().is_empty() { json!(values[0]) } else { json!(values) }));
+                found.push((param.path.clone(), nested(&values, value.shape())));
             }
         }
         Ok(found)

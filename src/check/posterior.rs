@@ -1,0 +1,78 @@
+//! `p(k | x)` as a value where no factor declares it and k is finite: the distribution over its values by their log-probabilities,
+//! each of which the density algebra answers by sums and Bayes' rule.
+
+use super::checker::{Checked, Checker};
+use super::model::{DistId, Expr, ExprKind, Index, Query};
+use super::types::{ArrayType, Support, Type};
+use crate::base::op::BinaryOp;
+use crate::base::size::Size;
+use crate::base::{Diagnostic, Span};
+
+impl<'a> Checker<'a> {
+    /// A query as a value.
+    pub fn conditional(&mut self, query: Query) -> Checked<Expr> {
+        let span = query.span;
+        let ty = self.query_type(&query);
+        let finite = self.finite_target(&query);
+        match finite {
+            Some(_) if self.declared_factor(&query).is_some() => Ok(Expr::new(ExprKind::Conditional(query), ty, span)),
+            Some(Support::Cat(size)) => self.over_classes(&query, size, ty),
+            Some(_) => self.over_bits(&query, ty),
+            None => Ok(Expr::new(ExprKind::Conditional(query), ty, span)),
+        }
+    }
+
+    /// The support of the only target, where it is one class or one bit.
+    fn finite_target(&self, query: &Query) -> Option<Support> {
+        let [(var, None)] = query.targets[..] else { return None };
+        match &self.model.vars[var].ty {
+            Type::Array(ArrayType { support: support @ (Support::Cat(_) | Support::Bit), shape }) if shape.is_empty() => {
+                Some(support.clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// `Categorical(logits: [log p(k = i | x) for i in K])`
+    fn over_classes(&mut self, query: &Query, size: Size, ty: Type) -> Checked<Expr> {
+        let span = query.span;
+        let local = self.local("i", Type::scalar(Support::Int), span);
+        let body = Box::new(log_probability(query, self.read(local, span)));
+        let indices = vec![Index { local, first: 0, count: size.known().unwrap_or(1) }];
+        let logits = Expr::new(ExprKind::Array { indices, body }, Type::real([size.clone()]), span);
+        let dist = self.by_logits("Categorical", Some(size), &ty, span)?;
+        Ok(Expr::new(ExprKind::Dist(dist, vec![logits]), ty, span))
+    }
+
+    /// `Bernoulli(logits: log p(b = 1 | x) - log p(b = 0 | x))`
+    fn over_bits(&mut self, query: &Query, ty: Type) -> Checked<Expr> {
+        let span = query.span;
+        let [one, zero] = [1.0, 0.0].map(|bit| log_probability(query, Expr::new(ExprKind::Real(bit), Type::scalar(Support::Bit), span)));
+        let logits = self.arithmetic(BinaryOp::Sub, "-", one, zero, span)?;
+        let dist = self.by_logits("Bernoulli", None, &ty, span)?;
+        Ok(Expr::new(ExprKind::Dist(dist, vec![logits]), ty, span))
+    }
+
+    /// The library's distribution of that name with the parameter `logits`, for k classes.
+    fn by_logits(&mut self, name: &str, classes: Option<Size>, ty: &Type, span: Span) -> Checked<DistId> {
+        let takes_logits = |params: &[crate::syntax::ast::FnParam]| matches!(params, [param] if param.name.name == "logits");
+        let mut dists = self.declarations.dists.iter();
+        let id = dists.position(|dist| dist.library && dist.decl.name.name == name && takes_logits(&dist.decl.params));
+        let (Some(id), Type::Distribution(event)) = (id, ty) else {
+            return Err(Diagnostic::internal(format!("the library has no {name} by logits")).at(span).into());
+        };
+        let Type::Array(event) = &**event else {
+            return Err(Diagnostic::internal("a finite variable that is not one number").at(span).into());
+        };
+        let names = self.declarations.dists[id].decl.sizes.iter().map(|size| size.name.name.clone());
+        let sizes: Vec<(String, Size)> = names.zip(classes).collect();
+        self.dist_instance(id, &sizes, event, (span, "this distribution is needed here".into()))
+    }
+}
+
+/// `log p(k = value | x)`
+fn log_probability(query: &Query, value: Expr) -> Expr {
+    let targets = query.targets.iter().map(|(var, _)| (*var, Some(value.clone()))).collect();
+    let asked = Query { targets, ..query.clone() };
+    Expr::new(ExprKind::LogDensity(asked), Type::real([]), query.span)
+}

@@ -1,0 +1,131 @@
+//! Every example trains a few steps and draws its samples. With `--ignored`, each reaches the figure that its head states.
+//!
+//! A new example is one line of the table below; figures are left out where the head states none that training prints.
+
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A figure in an example's head: a result that `tilde train --json` prints, with the least and
+/// the greatest value that agree with the head.
+type Figure = (&'static str, f64, f64);
+
+macro_rules! examples {
+    ($($name:ident $(: $($key:literal in $low:literal ..= $high:literal),+)?;)*) => {
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+        mod trains_and_samples {
+            $(#[test] fn $name() { super::trains_and_samples(stringify!($name)); })*
+        }
+
+        mod reaches {
+            $($(#[test] #[ignore = "long"] fn $name() { super::reaches(stringify!($name), &[$(($key, $low, $high)),+]); })?)*
+        }
+    };
+}
+
+examples! {
+    beta_vae: "distortion (held out)" in 18.2 ..= 19.2, "rate (held out)" in 1.85 ..= 2.05;
+    classifier: "accuracy (held out)" in 0.96 ..= 1.0;
+    coin: "theta" in 0.5714 ..= 0.5715;
+    ddpm_explicit;
+    gan;
+    gaussian: "mu" in 2.79999 ..= 2.80001, "sigma" in 0.62449 ..= 0.62451;
+    hierarchical_vae: "elbo (held out)" in -19.05 ..= -18.7, "iwae (held out)" in -18.1 ..= -17.8;
+    iwae: "elbo (held out)" in -19.45 ..= -19.2, "iwae (held out)" in -18.35 ..= -18.05;
+    mixture: "loglik" in -1.2450 ..= -1.2437;
+    realnvp: "log_density (held out)" in -0.50 ..= -0.38;
+    score_matching: "explicit_error (held out)" in 0.1 ..= 0.3, "sliced_error (held out)" in 0.15 ..= 0.4;
+    vae: "objective (held out)" in -108.0 ..= -106.8, "iwae (held out)" in -102.1 ..= -101.1;
+    vae_digits: "elbo (held out)" in -19.3 ..= -18.9, "iwae (held out)" in -18.8 ..= -18.5;
+}
+
+fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(format!("{name}.tilde"))
+}
+
+/// `tilde` on an example; what it prints.
+fn tilde(command: &str, name: &str, more: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_tilde")).arg(command).arg(source(name)).args(more).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{name}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+/// The results of training, `more` being settings of it.
+fn train(name: &str, folder: &str, more: &[&str]) -> Map<String, Value> {
+    let report = tilde("train", name, &[&["--json", "--quiet", "--out", folder][..], more].concat());
+    serde_json::from_str::<Value>(&report).unwrap()["results"].as_object().unwrap().clone()
+}
+
+/// The first and the last value of a quantity in the log of each `train` block.
+fn ends(folder: &Path, key: &str) -> BTreeMap<u64, (f64, f64)> {
+    let mut ends = BTreeMap::new();
+    for line in std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        if let Some(value) = line[key].as_f64() {
+            ends.entry(line["block"].as_u64().unwrap_or(0)).or_insert((value, value)).1 = value;
+        }
+    }
+    ends
+}
+
+fn trains_and_samples(name: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let results = train(name, path, &["--steps", "20"]);
+    assert!(results.values().all(|value| !value.is_null()), "{name}: not all are finite: {results:?}");
+    let (gains, losses) = (ends(folder.path(), "objective"), ends(folder.path(), "loss"));
+    // The players of a game are numbered, and need not gain.
+    let games = ends(folder.path(), "objective1");
+    assert!(!(gains.is_empty() && losses.is_empty() && games.is_empty()), "{name}: nothing is logged");
+    for (first, last) in gains.values() {
+        assert!(last > first, "{name}: the objective went from {first} to {last}");
+    }
+    for (first, last) in losses.values() {
+        assert!(last < first, "{name}: the loss went from {first} to {last}");
+    }
+    let text = std::fs::read_to_string(source(name)).unwrap();
+    let declared: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("sample ")?.split_whitespace().next()).collect();
+    if declared.is_empty() {
+        return;
+    }
+    tilde("sample", name, &["--from", path, "-n", "36"]);
+    for sample in declared {
+        let pixels = image::open(folder.path().join(format!("{sample}.png"))).unwrap().to_luma8();
+        assert!(pixels.iter().min() < pixels.iter().max(), "{name}: {sample} is of one colour");
+    }
+}
+
+fn reaches(name: &str, figures: &[Figure]) {
+    let folder = tempfile::tempdir().unwrap();
+    let results = train(name, folder.path().to_str().unwrap(), &[]);
+    for (key, low, high) in figures {
+        let value = results[*key].as_f64().unwrap_or(f64::NAN);
+        assert!((*low..=*high).contains(&value), "{name}: {key} is {value}, its head says {low} to {high}");
+    }
+}
+
+#[test]
+fn every_example_is_in_the_table() {
+    let mut files: Vec<String> = std::fs::read_dir(source("coin").parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "tilde"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    files.sort();
+    assert_eq!(files, NAMES);
+}
+
+#[test]
+fn every_example_is_formatted_and_says_what_it_reaches() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tilde"));
+    let output = command.args(["fmt", "--check"]).args(NAMES.iter().map(|name| source(name))).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    for name in NAMES {
+        let text = std::fs::read_to_string(source(name)).unwrap();
+        assert!(text.contains(&format!("`tilde run examples/{name}.tilde`")), "the head of {name} says what a run reaches");
+    }
+}
