@@ -1,6 +1,6 @@
 //! Expressions: one line a form; what needs more than a line has a file of its own.
 
-use super::lowering::{Lowering, Result};
+use super::lowering::{Lowering, Result, union};
 use super::value::{Array, Value};
 use crate::base::Diagnostic;
 use crate::base::op::{BinaryOp, DType, ReduceOp};
@@ -253,7 +253,7 @@ impl Lowering<'_> {
         if ra == 0 || rb == 0 || ra > 2 || rb > 2 {
             return Err(Diagnostic::unsupported(format!("`@` of arrays with {ra} and {rb} axes")));
         }
-        let plates = super::lowering::union([&a.plates[..], &b.plates[..]].into_iter());
+        let plates = union([&a.plates[..], &b.plates[..]].into_iter());
         let label = |p: &super::value::PlateId| plates.iter().position(|q| q == p).unwrap_or(0) as u8;
         let base = plates.len() as u8;
         let [row, inner, column] = [base, base + 1, base + 2];
@@ -282,7 +282,7 @@ impl Lowering<'_> {
 
     /// Along the last axis; scalars are vectors of length 1.
     fn join(&mut self, a: &Array, b: &Array) -> Array {
-        let plates = super::lowering::union([&a.plates[..], &b.plates[..]].into_iter());
+        let plates = union([&a.plates[..], &b.plates[..]].into_iter());
         let mut parts = vec![];
         for array in [a, b] {
             let mut shape = self.shape(array);
@@ -369,7 +369,7 @@ impl Lowering<'_> {
 
     /// L y = b or Lᵀ y = b.
     fn solve(&mut self, l: &Array, b: &Array, transpose: bool) -> Result<Array> {
-        let plates = super::lowering::union([&l.plates[..], &b.plates[..]].into_iter());
+        let plates = union([&l.plates[..], &b.plates[..]].into_iter());
         let (shape_l, shape_b) = (self.shape(l), self.shape(b));
         let (l, y) = (self.expand(l, &plates, &shape_l), self.expand(b, &plates, &shape_b));
         let leading = self.sizes(&plates);

@@ -6,7 +6,7 @@ use super::value::{Array, Plate, PlateId, Value};
 use crate::base::op::{BinaryOp, CompareOp, DType, UnaryOp};
 use crate::base::{Arena, Diagnostic, Id, Span};
 use crate::check::model::{ConstId, Data, Expr, LocalId, Model, ParamId, Place, VarId};
-use crate::graph::{Builder, Literal, NodeId, TensorType};
+use crate::graph::{Builder, Literal, NodeId, Op, TensorType};
 use std::collections::{HashMap, HashSet};
 
 pub type Result<T> = std::result::Result<T, Diagnostic>;
@@ -145,7 +145,7 @@ impl<'m> Lowering<'m> {
         let at = self.inputs.iter().position(|role| *role == InputRole::Rows)?;
         self.frames.root().graph().ids().find(|&id| {
             let graph = self.frames.root().graph();
-            graph.node(id).op == crate::graph::Op::Input(at)
+            graph.node(id).op == Op::Input(at)
         })
     }
 
