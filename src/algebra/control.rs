@@ -2,8 +2,9 @@
 //!
 //! Inside plates every cell runs its own `while`: cells that are done keep their values until all are.
 
-use super::lowering::{Lowering, Result, union};
+use super::lowering::{Lowering, union};
 use super::value::{Array, PlateId, Value};
+use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, DType, ReduceOp};
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Expr, LocalId, Stmt, VarId};

@@ -4,8 +4,9 @@
 //! draw (pathwise; Kingma, Welling: Auto-encoding variational Bayes, 2014, section 2.4); a sample with the score-function estimator
 //! (Williams: Simple statistical gradient-following algorithms, 1992).
 
-use super::lowering::{Lowering, Result};
+use super::lowering::Lowering;
 use super::value::{Array, Distribution, PlateId, Value};
+use crate::base::diagnostic::Result;
 use crate::base::op::{CompareOp, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::{Bound, DensityId, Draw, Estimator, Expr, Place, RuleKind, VarId};

@@ -1,7 +1,8 @@
 //! The leaves of expressions: data, parameters, constants, random numbers.
 
-use super::lowering::{InputRole, Keys, Lowering, Result};
+use super::lowering::{InputRole, Keys, Lowering};
 use super::value::{Array, Value};
+use crate::base::diagnostic::Result;
 use crate::base::op::{DType, RandomKind};
 use crate::base::{Code, Diagnostic, Span};
 use crate::check::Support;

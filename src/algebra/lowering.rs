@@ -3,13 +3,12 @@
 
 use super::frame::Frames;
 use super::value::{Array, Plate, PlateId, Value};
+use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, CompareOp, DType, UnaryOp};
 use crate::base::{Arena, Diagnostic, Id, Span};
 use crate::check::model::{ConstId, Data, Expr, LocalId, Model, ParamId, Place, VarId};
 use crate::graph::{Builder, Literal, NodeId, Op, TensorType};
 use std::collections::{HashMap, HashSet};
-
-pub type Result<T> = std::result::Result<T, Diagnostic>;
 
 /// What an input of a finished graph is filled with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -297,8 +296,8 @@ impl<'m> Lowering<'m> {
 }
 
 /// All plates of several lists, increasing, each once.
-pub(super) fn union<'a>(lists: impl Iterator<Item = &'a [PlateId]>) -> Vec<PlateId> {
-    let mut all: Vec<PlateId> = lists.flatten().copied().collect();
+pub(super) fn union<'a>(lists: impl IntoIterator<Item = &'a [PlateId]>) -> Vec<PlateId> {
+    let mut all: Vec<PlateId> = lists.into_iter().flatten().copied().collect();
     all.sort_unstable();
     all.dedup();
     all
