@@ -1,9 +1,10 @@
 //! The front half of every command: a file's text becomes a checked program, a line per stage.
 
-use crate::base::{Code, Diagnostic, Diagnostics, FileId, Sources};
+use crate::base::{Code, Diagnostic, Diagnostics, FileId, Sources, nearest};
 use crate::check::model::{Expr, Model};
 use crate::check::{self, CheckOptions};
 use crate::syntax::{self, ast};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// What the command line says about a compilation.
@@ -60,7 +61,7 @@ pub fn read(path: &Path, sources: &mut Sources) -> Result<(String, FileId), Diag
         let message = format!("{} cannot be read: {error}", path.display());
         let diagnostic = Diagnostic::new(Code::DataMissing, message);
         Diagnostics::from(match siblings(path) {
-            Some(name) if error.kind() == std::io::ErrorKind::NotFound => diagnostic.help(format!("did you mean {name}?")),
+            Some(name) if error.kind() == ErrorKind::NotFound => diagnostic.help(format!("did you mean {name}?")),
             Some(_) | None => diagnostic.help("give the path of a .tilde file"),
         })
     })?;
@@ -73,7 +74,7 @@ fn siblings(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let names: Vec<String> = std::fs::read_dir(folder).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
     let wanted = path.file_name()?.to_str()?;
-    let name = crate::base::nearest(wanted, names.iter().map(String::as_str))?;
+    let name = nearest(wanted, names.iter().map(String::as_str))?;
     Some(folder.join(name).display().to_string())
 }
 

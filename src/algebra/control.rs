@@ -2,12 +2,14 @@
 //!
 //! Inside plates every cell runs its own `while`: cells that are done keep their values until all are.
 
-use super::lowering::{Lowering, Result};
+use super::lowering::{Lowering, union};
 use super::value::{Array, PlateId, Value};
+use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, DType, ReduceOp};
 use crate::base::{Code, Diagnostic};
-use crate::check::model::{Expr, LocalId, Place, Stmt};
-use crate::graph::{Builder, NodeId, TensorType};
+use crate::check::model::{Expr, LocalId, Place, Stmt, VarId};
+use crate::graph::{Builder, Graph, NodeId, TensorType};
+use std::collections::HashMap;
 
 /// Turn numbers of nested loops are mixed into one by this odd factor, modulo 2^32.
 const TURNS: i64 = 1_000_003;
@@ -80,7 +82,7 @@ impl Lowering<'_> {
     }
 
     /// A graph that returns the last carry.
-    fn continue_while_going(&mut self, carries: &[NodeId], constants: &[NodeId]) -> Result<crate::graph::Graph> {
+    fn continue_while_going(&mut self, carries: &[NodeId], constants: &[NodeId]) -> Result<Graph> {
         let mut b = Builder::new();
         b.input("turn", TensorType::int([]));
         let mut going = None;
@@ -103,7 +105,7 @@ impl Lowering<'_> {
 
     /// The plates over which a loop's carries vary: those in scope, since a body may draw, and those they have.
     fn loop_plates(&self, arrays: &[Array]) -> Vec<PlateId> {
-        super::lowering::union(arrays.iter().map(|a| &a.plates[..]).chain([&self.scope[..]]))
+        union(arrays.iter().map(|a| &a.plates[..]).chain([&self.scope[..]]))
     }
 
     fn carried_value(&mut self, place: Place) -> Result<Value> {
@@ -207,5 +209,5 @@ impl Lowering<'_> {
 struct Body {
     turn_input: NodeId,
     inputs: Vec<Array>,
-    outer: (std::collections::HashMap<LocalId, Value>, std::collections::HashMap<crate::check::model::VarId, Array>, Option<Array>),
+    outer: (HashMap<LocalId, Value>, HashMap<VarId, Array>, Option<Array>),
 }

@@ -1,7 +1,9 @@
 //! `grad[x](e)`, `jac`, `div`, `hess`: derivatives of one example's value in every cell of the plates.
 
-use super::lowering::{Lowering, Result};
+use super::lowering::{Lowering, union};
 use super::value::{Array, PlateId};
+use crate::base::diagnostic::Result;
+use crate::base::op::DType;
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Expr, Place};
 use crate::graph::{NodeId, Op};
@@ -23,7 +25,7 @@ impl Lowering<'_> {
             }
             return self.gradient_of_sum(&y, &x);
         }
-        let plates = super::lowering::union([&x.plates[..], &self.scope].into_iter());
+        let plates = union([&x.plates[..], &self.scope]);
         let fresh = self.expanded(&x, &plates);
         let y = self.with_place(wrt, &fresh, |this| this.eval_array(body))?;
         self.refuse_hidden_dependence(&y, &x, &fresh)?;
@@ -39,7 +41,7 @@ impl Lowering<'_> {
     }
 
     fn gradient_of_sum(&mut self, y: &Array, x: &Array) -> Result<Array> {
-        let plates = super::lowering::union([&x.plates[..], &y.plates[..]].into_iter());
+        let plates = union([&x.plates[..], &y.plates[..]]);
         let y = self.expanded(y, &plates);
         let (node, wrt) = (self.node(&y), self.node(x));
         let ones = self.b().fill_like(1.0, node);
@@ -61,7 +63,7 @@ impl Lowering<'_> {
             return Err(Diagnostic::new(Code::NotScalar, "a Jacobian is that of a vector").label(body.span, "has another shape"));
         };
         let plate = self.plate(count);
-        let plates = super::lowering::union([&x.plates[..], &self.scope, &[plate]].into_iter());
+        let plates = union([&x.plates[..], &self.scope, &[plate]]);
         let fresh = self.expanded(&x, &plates);
         let y = self.with_place(wrt, &fresh, |this| this.eval_array(body))?;
         self.refuse_hidden_dependence(&y, &x, &fresh)?;
@@ -82,7 +84,7 @@ impl Lowering<'_> {
             return Err(Diagnostic::new(Code::NotScalar, "a Hessian is taken with respect to a vector").at(body.span));
         };
         let plate = self.plate(count);
-        let plates = super::lowering::union([&x.plates[..], &self.scope, &[plate]].into_iter());
+        let plates = union([&x.plates[..], &self.scope, &[plate]]);
         let fresh = self.expanded(&x, &plates);
         let y = self.with_place(wrt, &fresh, |this| this.eval_array(body))?;
         self.refuse_hidden_dependence(&y, &x, &fresh)?;
@@ -94,12 +96,12 @@ impl Lowering<'_> {
 
     /// Of a vector that varies over a plate of the same size: in cell i, element i.
     fn diagonal_over(&mut self, y: &Array, plate: PlateId) -> Result<Array> {
-        let plates = super::lowering::union([&y.plates[..], &[plate]].into_iter());
+        let plates = union([&y.plates[..], &[plate]]);
         let y = self.expanded(y, &plates);
         let (lifted, other) = self.lift(&y, 1);
         let n = self.sizes(&[plate])[0];
         let identity: Vec<f64> = (0..n * n).map(|i| f64::from(u8::from(i / n == i % n))).collect();
-        let mask = self.b().literal(crate::base::op::DType::Real, &[n, n], &identity);
+        let mask = self.b().literal(DType::Real, &[n, n], &identity);
         let mask = self.array(mask, vec![plate, other[0]]);
         let masked = self.mul(&lifted, &mask)?;
         Ok(self.sum_over(&masked, &other))

@@ -4,8 +4,9 @@
 //! member of the declaration is called, so a declaration never speaks of them.
 
 use super::leaves::tensor_type;
-use super::lowering::{Lowering, Result};
+use super::lowering::Lowering;
 use super::value::{Array, Distribution, PlateId, Value};
+use crate::base::diagnostic::Result;
 use crate::base::op::{DType, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::{Dist, DistId, Expr, FunctionId, RuleKind};

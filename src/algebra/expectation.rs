@@ -4,13 +4,15 @@
 //! draw (pathwise; Kingma, Welling: Auto-encoding variational Bayes, 2014, section 2.4); a sample with the score-function estimator
 //! (Williams: Simple statistical gradient-following algorithms, 1992).
 
-use super::lowering::{Lowering, Result};
+use super::lowering::Lowering;
 use super::value::{Array, Distribution, PlateId, Value};
+use crate::base::diagnostic::Result;
 use crate::base::op::{CompareOp, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
-use crate::check::model::{Bound, DensityId, Draw, Estimator, Expr, Place, VarId};
+use crate::check::model::{Bound, DensityId, Draw, Estimator, Expr, Place, RuleKind, VarId};
 use crate::check::types::Type;
 use crate::graph::{NodeId, Op};
+use std::collections::HashSet;
 
 /// One draw inside an expectation, until the expectation is closed.
 enum Site {
@@ -145,7 +147,7 @@ impl Lowering<'_> {
         let params: Vec<NodeId> = d.params.iter().map(|p| self.node(p)).collect();
         let graph = self.frames.builder().graph();
         let mut open = vec![x.node];
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         while let Some(id) = open.pop() {
             if params.contains(&id) || !seen.insert(id) {
                 continue;
@@ -245,7 +247,7 @@ impl Lowering<'_> {
             let posterior = self.factor_distribution(bound.q, factor)?;
             if average && bound.estimator == Estimator::Chosen && !prior.given.iter().any(|v| later.contains(v)) {
                 let prior = self.factor_distribution(bound.p, prior)?;
-                let closed = self.closed_form(crate::check::model::RuleKind::Kl, &[&posterior, &prior])?;
+                let closed = self.closed_form(RuleKind::Kl, &[&posterior, &prior])?;
                 if let Some(kl) = closed {
                     let name = &self.model.vars[z].name;
                     self.note(span, format!("KL({}({name} | …) || {}({name} | …)): closed form", q.name, p.name));

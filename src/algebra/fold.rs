@@ -1,7 +1,8 @@
 //! Comprehensions: `sum(e for i in D if c)` and `[e for i in D]`. Their indices are plates, reduced or turned into axes.
 
-use super::lowering::{IndexPlate, Lowering, Result};
+use super::lowering::{IndexPlate, Lowering, union};
 use super::value::{Array, PlateId};
+use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, DType, ReduceOp};
 use crate::check::model::{Expr, Fold, Index};
 
@@ -23,7 +24,7 @@ impl Lowering<'_> {
     /// Plates become leading axes of one example's value.
     pub(super) fn lower_plates(&mut self, x: &Array, plates: &[PlateId]) -> Array {
         let rest: Vec<PlateId> = x.plates.iter().copied().filter(|p| !plates.contains(p)).collect();
-        let all = super::lowering::union([&rest[..], plates].into_iter());
+        let all = union([&rest[..], plates]);
         let full = self.expanded(x, &all);
         let order: Vec<usize> =
             rest.iter().chain(plates).filter_map(|p| all.iter().position(|q| q == p)).chain(all.len()..self.ty(&full).rank()).collect();
@@ -122,7 +123,7 @@ impl Lowering<'_> {
 
     /// Over plates that the array may lack: it is constant along those.
     pub(super) fn reduce(&mut self, op: ReduceOp, x: &Array, plates: &[PlateId]) -> Array {
-        let all = super::lowering::union([&x.plates[..], plates].into_iter());
+        let all = union([&x.plates[..], plates]);
         let full = self.expanded(x, &all);
         let axes: Vec<usize> = (0..all.len()).filter(|&i| plates.contains(&all[i])).collect();
         let node = self.node(&full);

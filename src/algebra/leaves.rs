@@ -1,10 +1,12 @@
 //! The leaves of expressions: data, parameters, constants, random numbers.
 
-use super::lowering::{InputRole, Keys, Lowering, Result};
+use super::lowering::{InputRole, Keys, Lowering};
 use super::value::{Array, Value};
+use crate::base::diagnostic::Result;
 use crate::base::op::{DType, RandomKind};
-use crate::base::{Diagnostic, Span};
-use crate::check::model::{ConstId, Noise, ParamId, VarId};
+use crate::base::{Code, Diagnostic, Span};
+use crate::check::Support;
+use crate::check::model::{ConstId, LocalId, Noise, ParamId, VarId};
 use crate::check::types::{ArrayType, Type};
 use crate::graph;
 use crate::graph::{Literal, NodeId, TensorType};
@@ -17,8 +19,8 @@ pub fn tensor_type(ty: &Type) -> Result<TensorType> {
     };
     let shape = shape.iter().map(|size| size.known().ok_or_else(|| Diagnostic::internal(format!("size {size} is not known"))));
     let dtype = match support {
-        crate::check::Support::Int | crate::check::Support::Cat(_) => DType::Int,
-        crate::check::Support::Bool => DType::Bool,
+        Support::Int | Support::Cat(_) => DType::Int,
+        Support::Bool => DType::Bool,
         real => {
             debug_assert!(real.is_real());
             DType::Real
@@ -124,7 +126,7 @@ impl Lowering<'_> {
         let array = value.map_err(|e| e.at(definition.span))?;
         if !inner.inputs.is_empty() {
             let message = format!("`{}` is a constant and cannot depend on parameters, data or random numbers", definition.name);
-            return Err(Diagnostic::new(crate::base::Code::WrongKind, message).label(definition.span, "declared with `let`"));
+            return Err(Diagnostic::new(Code::WrongKind, message).label(definition.span, "declared with `let`"));
         }
         let node = inner.node(&array);
         let ty = inner.ty(&array);
@@ -184,7 +186,7 @@ impl Lowering<'_> {
         result.map_err(|e| e.at(span))
     }
 
-    pub(super) fn local(&mut self, id: crate::check::model::LocalId) -> Result<Value> {
+    pub(super) fn local(&mut self, id: LocalId) -> Result<Value> {
         let value = self.locals.get(&id).cloned();
         value.ok_or_else(|| Diagnostic::internal(format!("`{}` has no value here", self.model.locals[id].name)))
     }

@@ -2,8 +2,9 @@
 //! that jump where a draw passes a threshold, and through values that were computed before a parameter was updated. An objective that
 //! depends on such a value is refused.
 
-use super::lowering::{Lowering, Result};
+use super::lowering::Lowering;
 use super::value::{Array, Distribution};
+use crate::base::diagnostic::Result;
 use crate::base::op::{DType, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::{Draw, ParamId};

@@ -4,13 +4,12 @@
 use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::value::{Array, Plate, PlateId, Value};
+use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, CompareOp, DType, UnaryOp};
 use crate::base::{Arena, Diagnostic, Id, Span};
 use crate::check::model::{ConstId, Data, Expr, LocalId, Model, ParamId, Place, VarId};
-use crate::graph::{Builder, Literal, NodeId, TensorType};
+use crate::graph::{Builder, Literal, NodeId, Op, TensorType};
 use std::collections::{HashMap, HashSet};
-
-pub type Result<T> = std::result::Result<T, Diagnostic>;
 
 /// What an input of a finished graph is filled with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -149,7 +148,7 @@ impl<'m> Lowering<'m> {
         let at = self.inputs.iter().position(|role| *role == InputRole::Rows)?;
         self.frames.root().graph().ids().find(|&id| {
             let graph = self.frames.root().graph();
-            graph.node(id).op == crate::graph::Op::Input(at)
+            graph.node(id).op == Op::Input(at)
         })
     }
 
@@ -301,8 +300,8 @@ impl<'m> Lowering<'m> {
 }
 
 /// All plates of several lists, increasing, each once.
-pub(super) fn union<'a>(lists: impl Iterator<Item = &'a [PlateId]>) -> Vec<PlateId> {
-    let mut all: Vec<PlateId> = lists.flatten().copied().collect();
+pub(super) fn union<'a>(lists: impl IntoIterator<Item = &'a [PlateId]>) -> Vec<PlateId> {
+    let mut all: Vec<PlateId> = lists.into_iter().flatten().copied().collect();
     all.sort_unstable();
     all.dedup();
     all

@@ -13,9 +13,11 @@ mod lowering;
 mod program;
 mod query;
 mod stable;
+mod statement;
 mod step;
 mod subscript;
 mod value;
+mod whole_array;
 
 pub use leaves::tensor_type;
 pub use lowering::{InputRole, Lowering, Note, RowCounts};

@@ -1,8 +1,9 @@
 //! Whole programs as graphs: an expression for each row, draws of a `sample` block, the starting values of parameters.
 
 use super::leaves::tensor_type;
-use super::lowering::{InputRole, Lowering, Note, Result, RowCounts, differentiable};
+use super::lowering::{InputRole, Lowering, Note, RowCounts, differentiable, union};
 use super::value::{Array, PlateId, Value};
+use crate::base::diagnostic::Result;
 use crate::base::op::DType;
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Expr, Init, Model, ParamId, Place};
@@ -47,7 +48,7 @@ pub fn lower_sample(model: &Model, expr: &Expr, row_counts: &RowCounts, draws: u
     let value = lowering.eval(expr)?;
     let rows: Vec<PlateId> = lowering.rows.into_iter().collect();
     let value = value.map(&mut |array| {
-        let plates = super::lowering::union([&array.plates[..], &rows].into_iter());
+        let plates = union([&array.plates[..], &rows]);
         lowering.expanded(array, &plates)
     });
     finish_value(lowering, &value)

@@ -1,8 +1,9 @@
 //! Queries `d(A | B)`: a declared factor, a product of factors by the chain rule, sums over finite latent variables, Bayes' rule where
 //! the evidence is such a sum. Nothing is approximated: where no rule applies, the error names the variable in the way.
 
-use super::lowering::{Lowering, Result};
+use super::lowering::Lowering;
 use super::value::{Array, Distribution, PlateId, Value};
+use crate::base::diagnostic::Result;
 use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::{Density, DensityId, Expr, Factor, Place, Query, VarId};
 

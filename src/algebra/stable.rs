@@ -1,7 +1,8 @@
 //! Stable forms, chosen while the graph is built, so that derivatives are taken of the stable form.
 
-use super::lowering::{Lowering, Result};
+use super::lowering::Lowering;
 use super::value::{Array, PlateId};
+use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, CompareOp, DType, ReduceOp, UnaryOp};
 use crate::graph::{Builder, NodeId, Op};
 

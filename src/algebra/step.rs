@@ -1,8 +1,9 @@
 //! One step of a `train` block as a graph: losses, their gradients, clipping, the optimisers' updates, moving averages.
 
-use super::lowering::{InputRole, Lowering, Result, RowCounts};
+use super::lowering::{InputRole, Lowering, RowCounts};
 use super::program::Program;
 use super::value::{Array, Value};
+use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::{Expr, Model, Optimise, ParamId, Settings, Train, TrainStmt};

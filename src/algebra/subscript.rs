@@ -1,7 +1,8 @@
 //! `x[i, a..b]`. An index that is a comprehension index turns its axis into that plate; any other gathers.
 
-use super::lowering::{IndexPlate, InputRole, Lowering, Result};
+use super::lowering::{IndexPlate, InputRole, Lowering};
 use super::value::{Array, PlateId};
+use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, CompareOp, DType};
 use crate::check::Support;
 use crate::check::model::{Expr, ExprKind, Subscript};

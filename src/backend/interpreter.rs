@@ -3,7 +3,7 @@
 use super::{Plan, PlanOptions, Precision, Tensor};
 use crate::base::Diagnostic;
 use crate::graph::interpret::{Value, interpret};
-use crate::graph::{Graph, verify};
+use crate::graph::{Graph, TensorType, verify};
 
 pub struct InterpreterPlan {
     graph: Graph,
@@ -16,7 +16,7 @@ pub struct InterpreterPlan {
 /// A plan that interprets the graph.
 pub fn compile(graph: &Graph, options: &PlanOptions) -> Result<Box<dyn Plan>, Diagnostic> {
     verify(graph)?;
-    let zeros = |ty: &crate::graph::TensorType| Tensor::zeros(ty.clone(), options.precision);
+    let zeros = |ty: &TensorType| Tensor::zeros(ty.clone(), options.precision);
     Ok(Box::new(InterpreterPlan {
         precision: options.precision,
         in_place: options.in_place.clone(),

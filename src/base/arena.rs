@@ -1,5 +1,6 @@
 //! Arenas with typed ids: an `Id<T>` can only index an `Arena<T>`.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
@@ -33,12 +34,12 @@ impl<T> PartialEq for Id<T> {
 }
 impl<T> Eq for Id<T> {}
 impl<T> PartialOrd for Id<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 impl<T> Ord for Id<T> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Self) -> Ordering {
         self.index.cmp(&other.index)
     }
 }

@@ -3,6 +3,8 @@
 //! E00xx text and syntax, E01xx names, E02xx types and sizes, E03xx densities, E04xx derivatives and
 //! graphs, E05xx data, E06xx running, E09xx the compiler itself.
 
+use std::str::FromStr;
+
 macro_rules! codes {
     ($($variant:ident = $code:literal, $title:literal;)*) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,7 +65,7 @@ codes! {
     Internal = "E0999", "the compiler broke one of its own rules";
 }
 
-impl std::str::FromStr for Code {
+impl FromStr for Code {
     type Err = ();
     fn from_str(text: &str) -> Result<Code, ()> {
         Code::ALL.iter().copied().find(|code| code.as_str().eq_ignore_ascii_case(text)).ok_or(())

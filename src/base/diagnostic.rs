@@ -3,6 +3,7 @@
 //! Pure rules return `Diagnostic`s without a place; the caller adds one with [`Diagnostic::at`].
 
 use super::{Code, Span};
+use std::fmt::Display;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diagnostic {
@@ -25,12 +26,12 @@ impl Diagnostic {
     }
 
     /// "Not supported yet": a construct that the grammar knows and the compiler does not, so far.
-    pub fn unsupported(construct: impl std::fmt::Display) -> Diagnostic {
+    pub fn unsupported(construct: impl Display) -> Diagnostic {
         Diagnostic::new(Code::NotSupportedYet, format!("{construct} is not supported yet"))
     }
 
     /// A broken invariant of the compiler, shown as a request for a report rather than a panic.
-    pub fn internal(message: impl std::fmt::Display) -> Diagnostic {
+    pub fn internal(message: impl Display) -> Diagnostic {
         Diagnostic::new(Code::Internal, format!("the compiler broke one of its own rules: {message}"))
             .help("please report this with the file that caused it")
     }

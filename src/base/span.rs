@@ -1,5 +1,6 @@
 //! Places in source files.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One source file among those that take part in a compilation.
@@ -27,7 +28,7 @@ impl Span {
         Span { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
-    pub fn range(self) -> std::ops::Range<usize> {
+    pub fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 }

@@ -3,6 +3,7 @@
 use super::checker::{Checked, Checker};
 use super::sizes::{self, Solved};
 use super::types::{ArrayType, Support, Type};
+use crate::base::diagnostic::Result;
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, nearest};
 use crate::syntax::ast::{Ident, TypeExpr, TypeExprKind};
@@ -67,7 +68,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-fn support_named(name: &Ident) -> crate::base::diagnostic::Result<Support> {
+fn support_named(name: &Ident) -> Result<Support> {
     if let Some((_, support)) = SUPPORTS.iter().find(|(known, _)| *known == name.name) {
         return Ok(support.clone());
     }

@@ -6,6 +6,7 @@ use super::comprehension::FOLDS;
 use super::model::{Estimator, Expr, ExprKind, Index, Noise, Primitive};
 use super::types::{Support, Type};
 use super::{message, shape};
+use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, UnaryOp};
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
@@ -285,7 +286,7 @@ impl<'a> Checker<'a> {
 }
 
 /// `estimator: score_function`
-pub fn estimator(name: &ast::Expr) -> crate::base::diagnostic::Result<Estimator> {
+pub fn estimator(name: &ast::Expr) -> Result<Estimator> {
     match &name.kind {
         ast::ExprKind::Name(name) if name.name == "pathwise" => Ok(Estimator::Pathwise),
         ast::ExprKind::Name(name) if name.name == "score_function" => Ok(Estimator::ScoreFunction),

@@ -5,8 +5,8 @@ use super::model::{Expr, ExprKind};
 use super::support::{self, Facts, Fit};
 use super::types::{ArrayType, Support, Type};
 use super::{message, shape};
-use crate::base::Span;
 use crate::base::op::{BinaryOp, UnaryOp};
+use crate::base::{Code, Diagnostic, Span};
 
 /// Where a wanted type comes from, for the second label.
 pub type Why = Option<(Span, String)>;
@@ -97,7 +97,7 @@ impl<'a> Checker<'a> {
     pub fn scalar_real(&mut self, e: Expr, what: &str) -> Checked<Expr> {
         let array = self.array(&e)?;
         if !array.shape.is_empty() {
-            let problem = crate::base::Diagnostic::new(crate::base::Code::NotScalar, format!("{what} must be a scalar, this is {}", e.ty));
+            let problem = Diagnostic::new(Code::NotScalar, format!("{what} must be a scalar, this is {}", e.ty));
             return Err(problem.at(e.span).help("reduce it: `sum(…)` or `mean(…)`").into());
         }
         let wanted = if array.support.is_real() { e.ty.clone() } else { Type::real([]) };

@@ -6,7 +6,7 @@ use super::message;
 use super::model::{Expr, ExprKind, Fold, Index};
 use super::support::Facts;
 use super::types::{Support, Type};
-use crate::base::op::ReduceOp;
+use crate::base::op::{BinaryOp, ReduceOp};
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
 use crate::syntax::ast;
@@ -174,7 +174,7 @@ impl<'a> Checker<'a> {
             return Ok(index);
         }
         let offset = Expr::new(ExprKind::Int(first), Type::scalar(Support::Int), e.span);
-        self.arithmetic(crate::base::op::BinaryOp::Sub, "-", index, offset, e.span)
+        self.arithmetic(BinaryOp::Sub, "-", index, offset, e.span)
     }
 
     /// Tables count from the first value of their index.

@@ -6,6 +6,7 @@ use super::model::{Expr, ExprKind};
 use super::types::{ArrayType, Support, Type};
 use super::{message, shape, support};
 use crate::base::op::{BinaryOp, CompareOp, UnaryOp};
+use crate::base::size::Size;
 use crate::base::{Diagnostic, Span};
 use crate::syntax::ast;
 
@@ -95,7 +96,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    pub fn elementwise(&self, spelling: &str, left: &Expr, right: &Expr) -> Checked<Vec<crate::base::size::Size>> {
+    pub fn elementwise(&self, spelling: &str, left: &Expr, right: &Expr) -> Checked<Vec<Size>> {
         let (l, r) = (self.array(left)?, self.array(right)?);
         Ok(shape::elementwise(&l.shape, &r.shape).map_err(|d| message::operands(d, &self.model, spelling, left, right))?)
     }

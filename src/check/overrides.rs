@@ -1,5 +1,6 @@
 //! `--set name=value`: the file with other numbers for its dims, its `let`s and the starting values of its parameters.
 
+use crate::base::diagnostic::Result;
 use crate::base::{Code, Diagnostic, Diagnostics, nearest};
 use crate::syntax::ast::{DeclKind, Expr, ExprKind, File, UnaryOp};
 
@@ -13,7 +14,7 @@ pub fn apply(file: &File, overrides: &[(String, String)], problems: &mut Diagnos
     file
 }
 
-fn set(file: &mut File, name: &str, text: &str) -> crate::base::diagnostic::Result<()> {
+fn set(file: &mut File, name: &str, text: &str) -> Result<()> {
     let mut known = vec![];
     for decl in &mut file.decls {
         match &mut decl.kind {
@@ -52,7 +53,7 @@ fn set(file: &mut File, name: &str, text: &str) -> crate::base::diagnostic::Resu
     })
 }
 
-fn replace(e: &mut Expr, name: &str, text: &str, dim: bool) -> crate::base::diagnostic::Result<()> {
+fn replace(e: &mut Expr, name: &str, text: &str, dim: bool) -> Result<()> {
     let number = match &e.kind {
         ExprKind::Number { .. } => true,
         ExprKind::Unary { op: UnaryOp::Neg, operand } => matches!(operand.kind, ExprKind::Number { .. }),

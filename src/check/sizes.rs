@@ -3,6 +3,7 @@
 use super::checker::{Binding, Checked, Checker, State, circle};
 use super::declarations::Global;
 use super::{message, shape};
+use crate::base::diagnostic::Result;
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
 use crate::syntax::ast::{self, BinaryOp, ExprKind};
@@ -90,7 +91,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-fn arithmetic(op: BinaryOp, left: Size, right: Size) -> crate::base::diagnostic::Result<Size> {
+fn arithmetic(op: BinaryOp, left: Size, right: Size) -> Result<Size> {
     let unfit = |what: &str| Err(Diagnostic::new(Code::OutOfRange, what.to_string()));
     match op {
         BinaryOp::Add => Ok(left + right),

@@ -4,6 +4,7 @@ use super::run_folder::{self, RunFolder};
 use super::summary::Finished;
 use super::{Context, EngineArguments, Failure, FileArguments};
 use crate::backend::Precision;
+use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::check::model::{Data, Model, Optimise, Source, Train, TrainStmt};
 use crate::driver::Compiled;
@@ -143,7 +144,7 @@ struct Watcher<'a> {
     /// Seconds of each step
     durations: Vec<f32>,
     curve: Vec<(f64, f64)>,
-    failure: Option<crate::base::Diagnostic>,
+    failure: Option<Diagnostic>,
     last: Vec<f64>,
 }
 

@@ -1,9 +1,10 @@
 //! The type rule of every operation. Pure: errors are sentences, the caller adds the place.
 
-use super::{Op, TensorType};
+use super::{Graph, Op, TensorType};
 use crate::base::op::{BinaryOp, DType, ReduceOp, UnaryOp};
 
-type Rule<T> = Result<T, String>;
+/// A result, or a sentence that says what is wrong; the caller adds the place.
+pub(super) type Rule<T> = Result<T, String>;
 
 /// The types of the results of `op` applied to operands of types `args`.
 pub fn infer(op: &Op, args: &[&TensorType]) -> Rule<Vec<TensorType>> {
@@ -94,7 +95,7 @@ pub fn infer(op: &Op, args: &[&TensorType]) -> Rule<Vec<TensorType>> {
     }
 }
 
-fn expect(holds: bool, message: impl FnOnce() -> String) -> Rule<()> {
+pub(super) fn expect(holds: bool, message: impl FnOnce() -> String) -> Rule<()> {
     if holds { Ok(()) } else { Err(message()) }
 }
 
@@ -216,7 +217,7 @@ fn infer_scatter(index: &TensorType, y: &TensorType, batch: usize, size: usize) 
 }
 
 /// That a sub-graph takes operands of these types.
-fn takes<'a>(name: &str, graph: &super::Graph, types: impl IntoIterator<Item = &'a &'a TensorType>) -> Rule<()> {
+fn takes<'a>(name: &str, graph: &Graph, types: impl IntoIterator<Item = &'a &'a TensorType>) -> Rule<()> {
     let types: Vec<&TensorType> = types.into_iter().copied().collect();
     let holds = graph.inputs.len() == types.len() && graph.inputs.iter().zip(&types).all(|(input, ty)| input.ty == **ty);
     expect(holds, || {
@@ -226,7 +227,7 @@ fn takes<'a>(name: &str, graph: &super::Graph, types: impl IntoIterator<Item = &
     })
 }
 
-fn infer_scan(args: &[&TensorType], body: &super::Graph, carries: usize, sequences: usize, length: usize) -> Rule<Vec<TensorType>> {
+fn infer_scan(args: &[&TensorType], body: &Graph, carries: usize, sequences: usize, length: usize) -> Rule<Vec<TensorType>> {
     expect(args.len() >= carries + sequences, || "scan with too few operands".into())?;
     let turn = TensorType::int([]);
     let mut elements = Vec::new();
@@ -248,7 +249,7 @@ fn infer_scan(args: &[&TensorType], body: &super::Graph, carries: usize, sequenc
     Ok(outputs[..carries].iter().cloned().chain(stacked).collect())
 }
 
-fn infer_while(args: &[&TensorType], condition: &super::Graph, body: &super::Graph, carries: usize) -> Rule<Vec<TensorType>> {
+fn infer_while(args: &[&TensorType], condition: &Graph, body: &Graph, carries: usize) -> Rule<Vec<TensorType>> {
     let turn = TensorType::int([]);
     let inputs: Vec<&TensorType> = std::iter::once(&turn).chain(args.iter().copied()).collect();
     takes("while", condition, &inputs)?;

@@ -12,6 +12,7 @@
 use crate::base::Span;
 use crate::base::op::DType;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 pub mod builder;
 pub mod infer;
@@ -141,8 +142,8 @@ impl PartialEq for Graph {
     }
 }
 impl Eq for Graph {}
-impl std::hash::Hash for Graph {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+impl Hash for Graph {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         self.inputs.hash(state);
         self.outputs.hash(state);
         for node in &self.nodes {

@@ -5,6 +5,7 @@
 
 use super::Graph;
 use crate::base::op::{BinaryOp, CompareOp, DType, RandomKind, ReduceOp, UnaryOp};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// A literal array. `Real` and `Bool` are kept as f64 (`Bool` as 0 or 1); `Int` must be exact in f64.
@@ -24,8 +25,8 @@ impl PartialEq for Literal {
     }
 }
 impl Eq for Literal {}
-impl std::hash::Hash for Literal {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+impl Hash for Literal {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         self.dtype.hash(state);
         self.shape.hash(state);
         self.values.iter().for_each(|v| v.to_bits().hash(state));

@@ -1,5 +1,6 @@
 //! Text -> graph: reads what [`print`](super::print()) writes. `//` starts a comment. Types are taken as written; [`verify`](super::verify()) judges them.
 
+use super::infer::Rule;
 use super::print::snake_case;
 use super::{Graph, GraphInput, Literal, Node, NodeId, Op, TensorType};
 use crate::base::diagnostic::Result;
@@ -21,9 +22,6 @@ pub fn parse(text: &str) -> Result<Graph> {
         Diagnostic::new(Code::Syntax, format!("line {number}: {message}")).at(span)
     })
 }
-
-/// A sentence; [`parse`] adds the line.
-type Rule<T> = std::result::Result<T, String>;
 
 struct Line<'a> {
     number: usize,

@@ -6,7 +6,7 @@
 //! - inputs are declared, outputs exist;
 //! - sub-graphs keep the same rules.
 
-use super::infer::infer;
+use super::infer::{Rule, expect, infer};
 use super::{Graph, Node, NodeId, Op, TensorType};
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
@@ -24,12 +24,6 @@ pub fn verify(graph: &Graph) -> Result<()> {
         expect(holds, || format!("output {output:?} is not a value")).map_err(Diagnostic::internal)?;
     }
     Ok(())
-}
-
-type Rule<T> = std::result::Result<T, String>;
-
-fn expect(holds: bool, message: impl FnOnce() -> String) -> Rule<()> {
-    if holds { Ok(()) } else { Err(message()) }
 }
 
 fn verify_node(graph: &Graph, id: NodeId) -> Rule<()> {

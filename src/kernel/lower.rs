@@ -9,6 +9,7 @@ use super::{Axis, Buffer, BufferId, Contract, Instr, InstrKind, Kernels, Loop, P
 use crate::base::op::DType;
 use crate::base::{Arena, Diagnostic};
 use crate::graph::{Graph, Node, NodeId, Op};
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 /// Plans a graph. `in_place` lists pairs (input, output) that share a buffer. Nodes that turn out to need a buffer get one in
@@ -206,9 +207,9 @@ impl<'a> Lowering<'a> {
                 let start: Vec<usize> =
                     (0..shape.len()).map(|d| if d < axis { before[d] } else { from * usize::from(d == axis) }).collect();
                 let size = |d: usize| match d.cmp(&axis) {
-                    std::cmp::Ordering::Less => inside[d],
-                    std::cmp::Ordering::Equal => to - from,
-                    std::cmp::Ordering::Greater => shape[d],
+                    Ordering::Less => inside[d],
+                    Ordering::Equal => to - from,
+                    Ordering::Greater => shape[d],
                 };
                 let extents: Vec<usize> = (0..shape.len()).map(size).collect();
                 if from < to {

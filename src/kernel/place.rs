@@ -3,6 +3,7 @@
 use super::lower::Lowering;
 use super::{Buffer, BufferId, InstrKind, Kernels, Library, Loop, Place, Region, Step};
 use crate::graph::Graph;
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 /// Buffers start at multiples of this many elements: whole cache lines.
@@ -103,7 +104,7 @@ impl Kernels {
         }
         let mut waiting: Vec<(BufferId, (usize, usize))> = lives.into_iter().collect();
         waiting.retain(|(id, _)| matches!(self.buffers[*id].place, Place::Arena(_)) && self.buffers[*id].len > 0);
-        waiting.sort_by_key(|&(id, life)| (std::cmp::Reverse(self.buffers[id].len), life, id));
+        waiting.sort_by_key(|&(id, life)| (Reverse(self.buffers[id].len), life, id));
         // Larger buffers first, each at the lowest place that is free during its life
         let mut placed: Vec<(usize, usize, (usize, usize))> = vec![];
         for (id, life) in waiting {

@@ -9,6 +9,7 @@ use crate::graph::TensorType;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -129,7 +130,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
     Diagnostic::new(Code::Checkpoint, message).help("name the folder of a finished or interrupted run")
 }
 
-fn damaged(path: &Path, error: impl std::fmt::Display) -> Diagnostic {
+fn damaged(path: &Path, error: impl Display) -> Diagnostic {
     let message = format!("{} is damaged or not a safetensors file ({error})", path.display());
     Diagnostic::new(Code::Checkpoint, message).help("train again, or name another folder")
 }

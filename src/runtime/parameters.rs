@@ -2,7 +2,7 @@
 
 use super::checkpoint::Checkpoint;
 use super::dataset::Dataset;
-use super::engine::Engine;
+use super::engine::{Compiled, Engine};
 use crate::algebra::{self, InputRole, tensor_type};
 use crate::backend::{Elements, Tensor};
 use crate::base::diagnostic::{At, Result};
@@ -115,7 +115,7 @@ pub fn in_precision(tensor: &Tensor, engine: &Engine) -> Tensor {
 }
 
 /// Binds all parameters that a plan reads.
-pub fn bind(compiled: &mut super::engine::Compiled, parameters: &Parameters) {
+pub fn bind(compiled: &mut Compiled, parameters: &Parameters) {
     for (index, role) in compiled.inputs.iter().enumerate() {
         if let InputRole::Param(id) = role
             && let Some(tensor) = parameters.get(id)

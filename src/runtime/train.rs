@@ -12,6 +12,7 @@ use crate::backend::Tensor;
 use crate::base::diagnostic::Result;
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Model, ParamId, Settings, Train};
+use crate::graph::Graph;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -247,7 +248,7 @@ impl Training<'_> {
 struct Stepper {
     compiled: Compiled,
     /// Before optimisation, for explanations
-    source: crate::graph::Graph,
+    source: Graph,
     negated: Vec<bool>,
     updates: Vec<InputRole>,
     values: Vec<f64>,

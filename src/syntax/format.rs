@@ -10,6 +10,7 @@ use super::parse::{pairs, parse};
 use super::print::print;
 use super::spacing::{Token, gap, tokens};
 use crate::base::{Diagnostic, Diagnostics, FileId};
+use std::ops::Range;
 
 /// Blanks for each step of indentation.
 const STEP: usize = 2;
@@ -84,7 +85,7 @@ impl<'a> Indenter<'a> {
         lines
     }
 
-    fn line(&mut self, tokens: Vec<Token>, comment: Option<std::ops::Range<usize>>, start: usize) -> Line<'a> {
+    fn line(&mut self, tokens: Vec<Token>, comment: Option<Range<usize>>, start: usize) -> Line<'a> {
         let (text, column) = (self.text, |at: usize| self.text[start..at].chars().count());
         let first = tokens.first().map_or_else(|| comment.clone().map_or(start, |comment| comment.start), |token| token.start);
         let indent = self.indent(first, tokens.first());

@@ -4,7 +4,6 @@
 //! Comparisons select instead of `fmin` and `fmax`, and rounding adds 1.5 · 2²³: both are far fewer instructions on x86.
 
 use super::lanes::Emit;
-use super::scalar::unary_symbol;
 use crate::base::op::{DType, UnaryOp};
 use cranelift::prelude::*;
 
@@ -59,9 +58,9 @@ const ERF: (&[f64], &[f64]) = (
 const FAR: f64 = 100_000.0;
 
 impl Emit<'_> {
-    /// A function of one real in f32.
-    pub fn inline_f32(&mut self, op: UnaryOp, x: Value) -> Value {
-        match op {
+    /// A function of one real in f32, if there is vector code for it.
+    pub fn inline_f32(&mut self, op: UnaryOp, x: Value) -> Option<Value> {
+        Some(match op {
             UnaryOp::Exp => self.exp(x),
             UnaryOp::Expm1 => self.expm1(x),
             UnaryOp::Log => self.log(x),
@@ -70,10 +69,12 @@ impl Emit<'_> {
             UnaryOp::Erf => self.odd_ratio(x, 4.0, ERF),
             UnaryOp::Sigmoid => self.sigmoid(x),
             UnaryOp::Softplus => self.softplus(x),
-            UnaryOp::Sin if self.fma => self.sine(x, 0.0, op),
-            UnaryOp::Cos if self.fma => self.sine(x, 1.0, op),
-            _ => self.called(unary_symbol(op).unwrap_or("exp"), DType::Real, &[x]),
-        }
+            UnaryOp::Sin if self.fma => self.sine(x, 0.0, "sin"),
+            UnaryOp::Cos if self.fma => self.sine(x, 1.0, "cos"),
+            UnaryOp::Sin | UnaryOp::Cos | UnaryOp::ErfInv | UnaryOp::LogGamma | UnaryOp::Digamma | UnaryOp::Trigamma => return None,
+            UnaryOp::Neg | UnaryOp::Abs | UnaryOp::Sign | UnaryOp::Sqrt | UnaryOp::Recip => return None,
+            UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Round | UnaryOp::Not | UnaryOp::IsFinite => return None,
+        })
     }
 
     fn like(&mut self, x: Value, value: f64) -> Value {
@@ -275,8 +276,8 @@ impl Emit<'_> {
         self.b.ins().fmul(x, slope)
     }
 
-    /// The sine of x + quarter · π/2: reduced to |r| ≤ π/4 with π/2 in three parts. Far from zero the scalar function is called.
-    fn sine(&mut self, x: Value, quarter: f64, op: UnaryOp) -> Value {
+    /// The sine of x + quarter · π/2: reduced to |r| ≤ π/4 with π/2 in three parts. Far from zero the scalar `symbol` is called.
+    fn sine(&mut self, x: Value, quarter: f64, symbol: &str) -> Value {
         let ty = self.type_of(x);
         let (near, far, done) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
         let result = self.b.append_block_param(done, ty);
@@ -288,7 +289,7 @@ impl Emit<'_> {
         self.b.seal_block(far);
         self.b.set_cold_block(far);
         self.b.switch_to_block(far);
-        let value = self.called(unary_symbol(op).unwrap_or("sin"), DType::Real, &[x]);
+        let value = self.called(symbol, DType::Real, &[x]);
         self.b.ins().jump(done, &[value.into()]);
         self.b.switch_to_block(near);
         let value = self.reduced_sine(x, quarter);

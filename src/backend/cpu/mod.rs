@@ -9,7 +9,8 @@
 
 use super::{Plan, PlanOptions, Precision, Tensor};
 use crate::base::Diagnostic;
-use crate::graph::Graph;
+use crate::graph::{Graph, TensorType};
+use crate::kernel::place::Access;
 use crate::kernel::{Kernels, Place, Step, lower};
 use execute::{Machine, Program};
 pub use jit::Text;
@@ -102,7 +103,7 @@ impl CpuPlan {
         bind_constants(&mut program, options.precision, &mut constants);
         let mut arena = Memory::new(kernels.arena * bytes);
         program.bind_arena(arena.pointer(), bytes);
-        let zeros = |ty: &crate::graph::TensorType| Tensor::zeros(ty.clone(), options.precision);
+        let zeros = |ty: &TensorType| Tensor::zeros(ty.clone(), options.precision);
         let machine = Machine { natives, pool: pool::Pool::new(options.threads.max(1)), precision: options.precision, bytes };
         Ok(CpuPlan {
             program,
@@ -157,7 +158,7 @@ fn written_inputs(kernels: &Kernels, count: usize) -> Vec<bool> {
     let mut written = vec![false; count];
     for step in &kernels.steps {
         step.accesses(&mut |id, access| {
-            if let (Place::Input(number), crate::kernel::place::Access::Write) = (&kernels.buffers[id].place, access) {
+            if let (Place::Input(number), Access::Write) = (&kernels.buffers[id].place, access) {
                 written[*number] = true;
             }
         });
@@ -169,7 +170,7 @@ fn written_inputs(kernels: &Kernels, count: usize) -> Vec<bool> {
 fn bind_constants(program: &mut Program, precision: Precision, constants: &mut Vec<Tensor>) {
     for (id, buffer) in program.kernels.buffers.iter() {
         if let Place::Constant(values) = &buffer.place {
-            let ty = crate::graph::TensorType::new(buffer.dtype, [buffer.len]);
+            let ty = TensorType::new(buffer.dtype, [buffer.len]);
             let tensor = Tensor::new(ty, precision, values.iter().copied());
             program.pointers[id.index()] = read_pointer(&tensor);
             constants.push(tensor);

@@ -1,7 +1,7 @@
 //! The scalar operations, on one element or on every lane of a vector.
 
 use super::lanes::Emit;
-use super::scalar::{binary_symbol, externs, unary_symbol};
+use super::scalar::externs;
 use crate::backend::Precision;
 use crate::base::op::{BinaryOp, CompareOp, DType, ReduceOp, UnaryOp};
 use cranelift::prelude::*;
@@ -28,9 +28,27 @@ impl Emit<'_> {
                 let (magnitude, infinite) = (self.b.ins().fabs(x), self.number(self.type_of(x), f64::INFINITY));
                 self.fcmp(FloatCC::LessThan, magnitude, infinite)
             }
-            _ if self.precision == Precision::F32 => self.inline_f32(op, x),
-            _ => self.called(unary_symbol(op).unwrap_or("exp"), DType::Real, &[x]),
+            (UnaryOp::Exp, _) => self.function(op, "exp", x),
+            (UnaryOp::Expm1, _) => self.function(op, "expm1", x),
+            (UnaryOp::Log, _) => self.function(op, "log", x),
+            (UnaryOp::Log1p, _) => self.function(op, "log1p", x),
+            (UnaryOp::Sin, _) => self.function(op, "sin", x),
+            (UnaryOp::Cos, _) => self.function(op, "cos", x),
+            (UnaryOp::Tanh, _) => self.function(op, "tanh", x),
+            (UnaryOp::Sigmoid, _) => self.function(op, "sigmoid", x),
+            (UnaryOp::Softplus, _) => self.function(op, "softplus", x),
+            (UnaryOp::Erf, _) => self.function(op, "erf", x),
+            (UnaryOp::ErfInv, _) => self.function(op, "erfinv", x),
+            (UnaryOp::LogGamma, _) => self.function(op, "lgamma", x),
+            (UnaryOp::Digamma, _) => self.function(op, "digamma", x),
+            (UnaryOp::Trigamma, _) => self.function(op, "trigamma", x),
         }
+    }
+
+    /// A function of one real: vector code where there is some, else a call.
+    fn function(&mut self, op: UnaryOp, symbol: &str, x: Value) -> Value {
+        let inline = if self.precision == Precision::F32 { self.inline_f32(op, x) } else { None };
+        inline.unwrap_or_else(|| self.called(symbol, DType::Real, &[x]))
     }
 
     fn sign(&mut self, dtype: DType, x: Value) -> Value {
@@ -61,7 +79,9 @@ impl Emit<'_> {
             BinaryOp::Min => self.extreme(CompareOp::Lt, dtype, a, b),
             BinaryOp::And => self.b.ins().band(a, b),
             BinaryOp::Or => self.b.ins().bor(a, b),
-            BinaryOp::FloorDiv | BinaryOp::Rem | BinaryOp::Pow => self.called(binary_symbol(op).unwrap_or("rem"), dtype, &[a, b]),
+            BinaryOp::FloorDiv => self.called("div", dtype, &[a, b]),
+            BinaryOp::Rem => self.called("rem", dtype, &[a, b]),
+            BinaryOp::Pow => self.called("pow", dtype, &[a, b]),
         }
     }
 

@@ -1,6 +1,5 @@
 //! Scalar functions that compiled loops call where no inline code exists: rare functions, and all of them in f64.
 
-use crate::base::op::{BinaryOp, UnaryOp};
 use crate::base::special;
 
 /// A function as compiled code sees it: its symbol, address and number of operands. All operands and the result have one type.
@@ -87,38 +86,4 @@ integers! {
 
 pub fn externs() -> impl Iterator<Item = &'static Extern> {
     REALS.iter().chain(INTEGERS)
-}
-
-/// The symbol of a function of one real, without the precision; None for what is always inline.
-pub fn unary_symbol(op: UnaryOp) -> Option<&'static str> {
-    Some(match op {
-        UnaryOp::Exp => "exp",
-        UnaryOp::Expm1 => "expm1",
-        UnaryOp::Log => "log",
-        UnaryOp::Log1p => "log1p",
-        UnaryOp::Sin => "sin",
-        UnaryOp::Cos => "cos",
-        UnaryOp::Tanh => "tanh",
-        UnaryOp::Sigmoid => "sigmoid",
-        UnaryOp::Softplus => "softplus",
-        UnaryOp::Erf => "erf",
-        UnaryOp::ErfInv => "erfinv",
-        UnaryOp::LogGamma => "lgamma",
-        UnaryOp::Digamma => "digamma",
-        UnaryOp::Trigamma => "trigamma",
-        UnaryOp::Neg | UnaryOp::Abs | UnaryOp::Sign | UnaryOp::Sqrt | UnaryOp::Recip => return None,
-        UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Round | UnaryOp::Not | UnaryOp::IsFinite => return None,
-    })
-}
-
-/// Likewise of two operands.
-pub fn binary_symbol(op: BinaryOp) -> Option<&'static str> {
-    match op {
-        BinaryOp::Pow => Some("pow"),
-        BinaryOp::Rem => Some("rem"),
-        BinaryOp::FloorDiv => Some("div"),
-        BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Max | BinaryOp::Min | BinaryOp::And | BinaryOp::Or => {
-            None
-        }
-    }
 }

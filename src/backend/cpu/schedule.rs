@@ -4,6 +4,7 @@ use super::lanes::vector_lanes;
 use crate::backend::Precision;
 use crate::base::op::{BinaryOp, UnaryOp};
 use crate::kernel::{InstrKind, Loop, Role};
+use std::cmp::Reverse;
 
 #[derive(Debug)]
 pub struct Schedule {
@@ -27,7 +28,7 @@ impl Schedule {
         let reach = |axis: usize| {
             let stores = nest.stores.iter().map(|store| store.index.strides[axis].unsigned_abs()).max();
             let loads = nest.maps().map(|map| map.strides[axis].unsigned_abs()).max();
-            (std::cmp::Reverse(stores), std::cmp::Reverse(loads))
+            (Reverse(stores), Reverse(loads))
         };
         order.sort_by_key(|&axis| (nest.axes[axis].role == Role::Reduced, reach(axis)));
         let parallel = order.iter().filter(|&&axis| nest.axes[axis].role == Role::Parallel).count();

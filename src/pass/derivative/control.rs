@@ -7,6 +7,7 @@ use crate::graph::{Builder, Graph, Node, NodeId, Op, TensorType};
 use crate::pass::splice::{input_nodes, splice};
 use crate::pass::term::Term;
 use std::cell::RefCell;
+use std::ops::Range;
 
 pub(super) fn no_reverse_of_while() -> Diagnostic {
     Diagnostic::new(Code::NoDerivative, "a loop whose number of turns is not known has no reverse derivative")
@@ -128,7 +129,7 @@ pub(super) fn while_tangents<'a>(
     // The inputs of both sub-graphs: turn, carries, their tangents, constants, their tangents
     let declare_all = |inner: &mut Builder| {
         let turn = inner.input("turn", TensorType::int([]));
-        let part = |inner: &mut Builder, range: std::ops::Range<usize>, name: &str| {
+        let part = |inner: &mut Builder, range: Range<usize>, name: &str| {
             let values = declare(inner, name, types[range.clone()].iter().cloned());
             let tangents = declare(inner, &format!("d{name}"), range.filter(|&i| moving[i]).map(|i| types[i].clone()));
             (values, tangents)

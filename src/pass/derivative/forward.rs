@@ -8,6 +8,7 @@ use crate::graph::{Builder, Node, NodeId, Op};
 use crate::pass::simplify::simplify_between;
 use crate::pass::term::Term;
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 type Tangents<'a> = Vec<Option<Term<'a>>>;
 
@@ -27,7 +28,7 @@ pub(super) fn tangents(
         add(&mut found[node.index()], Some(Term::new(b, tangent)));
     }
     let span = b.borrow().span;
-    let mut results: std::collections::HashMap<usize, Tangents<'_>> = std::collections::HashMap::new();
+    let mut results: HashMap<usize, Tangents<'_>> = HashMap::new();
     for index in (0..active.len()).filter(|&i| active[i]) {
         let node = b.borrow().graph().nodes[index].clone();
         let t: Tangents<'_> = node.args.iter().map(|arg| found[arg.index()]).collect();

@@ -8,6 +8,7 @@ use crate::graph::{Builder, Node, NodeId, Op};
 use crate::pass::simplify::simplify_between;
 use crate::pass::term::Term;
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 type Cotangents<'a> = Vec<Option<Term<'a>>>;
 
@@ -24,7 +25,7 @@ pub(super) fn cotangents(b: &RefCell<Builder>, seeds: &[(NodeId, NodeId)], wrt: 
     }
     let span = b.borrow().span;
     // The cotangents of the results of control nodes, by node
-    let mut results: std::collections::HashMap<usize, Cotangents<'_>> = std::collections::HashMap::new();
+    let mut results: HashMap<usize, Cotangents<'_>> = HashMap::new();
     for index in (0..active.len()).rev().filter(|&i| active[i]) {
         let node = b.borrow().graph().nodes[index].clone();
         let wanted: Vec<bool> = node.args.iter().map(|arg| active[arg.index()]).collect();

@@ -11,6 +11,7 @@ use crate::graph::{Builder, Graph, Node, NodeId, Op, TensorType};
 use crate::pass::splice::{input_nodes, splice};
 use crate::pass::term::Term;
 use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A scan taken apart.
@@ -108,8 +109,8 @@ fn store_carries(b: &RefCell<Builder>, scan: &Parts<'_>) -> Vec<NodeId> {
 /// stacked results; constants), returns (cotangents of live carries, sums over live constants; cotangents of live sequences).
 fn reverse_body(scan: &Parts<'_>, g: &[Option<Term<'_>>], live: &[bool]) -> Result<Graph, Diagnostic> {
     let (carries, constants, count) = (scan.carries, scan.constants(), scan.args.len());
-    let types = |range: std::ops::Range<usize>| range.map(|i| scan.inner_type(i));
-    let live_in = |range: std::ops::Range<usize>| range.filter(|&i| live[i]);
+    let types = |range: Range<usize>| range.map(|i| scan.inner_type(i));
+    let live_in = |range: Range<usize>| range.filter(|&i| live[i]);
 
     let mut inner = Builder::new();
     let turn = inner.input("turn", TensorType::int([]));

@@ -5,6 +5,7 @@ use super::simplify;
 use crate::base::Diagnostic;
 use crate::graph::{Builder, Graph, NodeId, Op};
 use crate::pass::splice::splice;
+use std::ops::Range;
 
 /// The node again, in another builder, over `args`. Returns its results, those that `used` asks for at least.
 pub(super) fn rebuild(b: &mut Builder, op: &Op, args: &[NodeId], used: &[bool]) -> Result<Vec<Option<NodeId>>, Diagnostic> {
@@ -85,7 +86,7 @@ fn strip_loop(b: &Builder, roles: Roles, mut graphs: Vec<Graph>, args: &[NodeId]
     let kept_inputs: Vec<bool> = std::iter::once(true).chain(keep.iter().copied()).collect();
     let inside: Vec<Option<f64>> = std::iter::once(None).chain(numbers).collect();
     let graphs = graphs.into_iter().map(|graph| with_inputs(graph, &kept_inputs, &inside)).collect::<Result<_, _>>()?;
-    let count = |range: std::ops::Range<usize>| keep[range].iter().filter(|kept| **kept).count();
+    let count = |range: Range<usize>| keep[range].iter().filter(|kept| **kept).count();
     let roles = Roles { carries: count(0..carries), sequences: count(carries..carries + sequences) };
     Ok(Stripped { graphs, args: chosen(args, &keep), results, roles })
 }

@@ -3,10 +3,11 @@
 use super::{canvas, filled};
 use crate::base::diagnostic::Result;
 use image::ExtendedColorType;
+use std::ops::RangeInclusive;
 
 /// Width to aim at, and what a tile may then measure.
 const WIDTH: usize = 800;
-const TILE: std::ops::RangeInclusive<usize> = 32..=160;
+const TILE: RangeInclusive<usize> = 32..=160;
 const GAP: usize = 2;
 const GAP_GREY: u8 = 0x60;
 /// More images than this are not shown.

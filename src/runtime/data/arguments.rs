@@ -3,11 +3,12 @@
 use crate::base::diagnostic::{Diagnostic, Result};
 use crate::base::{Code, nearest};
 use crate::check::model::Argument;
+use std::collections::VecDeque;
 
 /// Takes arguments in the order of the parameters; what is left at the end was not asked for.
 pub(super) struct Arguments<'a> {
     call: &'a str,
-    positional: std::collections::VecDeque<&'a Argument>,
+    positional: VecDeque<&'a Argument>,
     named: Vec<(&'a str, &'a Argument)>,
     parameters: Vec<&'static str>,
 }

@@ -2,6 +2,7 @@
 
 use crate::base::diagnostic::{Diagnostic, Result};
 use crate::base::{Code, nearest};
+use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -32,7 +33,7 @@ fn missing(path: &Path, error: &std::io::Error) -> Diagnostic {
 }
 
 /// The file's contents are not what its format asks for.
-pub(super) fn damaged(path: &Path, message: impl std::fmt::Display) -> Diagnostic {
+pub(super) fn damaged(path: &Path, message: impl Display) -> Diagnostic {
     Diagnostic::new(Code::DataFormat, format!("{}: {message}", path.display()))
 }
 

@@ -6,6 +6,7 @@ use crate::base::Code;
 use crate::base::diagnostic::{Diagnostic, Result};
 use npyz::npz::{array_name_from_file_name, file_name_from_array_name};
 use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar};
+use std::fmt::Display;
 use std::io::{Cursor, Read};
 use std::path::Path;
 use zip::ZipArchive;
@@ -37,7 +38,7 @@ pub(super) fn from_archive(path: &Path, bytes: &[u8], key: Option<&str>) -> Resu
         }
     };
     let name = format!("{}.{key}", file::name(path));
-    let unreadable = |error: &dyn std::fmt::Display| file::damaged(path, format!("the array `{key}` cannot be read ({error})"));
+    let unreadable = |error: &dyn Display| file::damaged(path, format!("the array `{key}` cannot be read ({error})"));
     match archive.by_name(&file_name_from_array_name(&key)) {
         Ok(entry) => decode(path, name, NpyFile::new(entry).map_err(|error| unreadable(&error))?),
         Err(ZipError::FileNotFound) => Err(no_such_field(&file::name(path), &key, &keys.iter().map(String::as_str).collect::<Vec<_>>())),
