@@ -266,3 +266,11 @@ fn a_pathwise_gradient_of_jumps_is_refused() {
     assert_eq!(sampled("grad[m](E[z ~ Normal(m, 1)](if z > -100 then z else 0))"), 1.0);
     assert!(sampled("E[z ~ Normal(m, 1)](if z > 0 then 1 else 0)") >= 0.0);
 }
+
+#[test]
+fn products_of_whole_numbers_do_not_wrap() {
+    for device in [Device::Interpreter, Device::Cpu] {
+        let engine = Engine { device, precision: Precision::F32, threads: 1, seed: 0 };
+        assert_eq!(evaluated("", "prod(i for i in 1..13)", &engine), Ok(vec![6_227_020_800.0]));
+    }
+}

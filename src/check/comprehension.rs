@@ -108,7 +108,8 @@ impl<'a> Checker<'a> {
         }
         self.not_boolean(&of)?;
         let whole = !self.array(&of)?.support.is_real();
-        let real_only = matches!(fold, Fold::Mean | Fold::LogSumExp);
+        // Products of whole numbers, such as factorials, soon exceed what an index may hold.
+        let real_only = matches!(fold, Fold::Mean | Fold::LogSumExp | Fold::Reduce(ReduceOp::Prod));
         if whole && !real_only {
             return Ok((of, Support::Int));
         }
