@@ -70,6 +70,17 @@ fn arrays_and_comprehensions() {
     close(p, "if a[0] > 0 then a else -a", &[1.0, 2.0, 3.0]);
 }
 
+/// Whole numbers are as wide as the working precision; where a real number is wanted, their arithmetic is that of real numbers.
+#[test]
+fn counts_do_not_overflow_in_single_precision() {
+    let engine = Engine { device: Device::Cpu, precision: Precision::F32, threads: 1, seed: 0 };
+    let p = "data k : Int = [100_000]\n";
+    for (expression, expected) in [("k * k + 0.5", 1e10), ("-(k * k) * 1.0", -1e10), ("sum(k * k for i in 3) / 1.0", 3e10)] {
+        let found = evaluated(p, expression, &engine).unwrap_or_else(|problems| panic!("{problems}"));
+        assert!((found[0] / expected - 1.0).abs() < 1e-6, "{expression}: {found:?}");
+    }
+}
+
 #[test]
 fn stable_forms() {
     close("", "log sigmoid(-1000.0)", &[-1000.0]);

@@ -1,11 +1,11 @@
 //! A value where a type is wanted: what is inserted, what is refused.
 
 use super::checker::{Checked, Checker};
-use super::model::{Expr, ExprKind};
+use super::model::{Expr, ExprKind, Fold};
 use super::support::{self, Facts, Fit};
 use super::types::{ArrayType, Support, Type};
 use super::{message, shape};
-use crate::base::op::{BinaryOp, UnaryOp};
+use crate::base::op::{BinaryOp, ReduceOp, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
 
 /// Where a wanted type comes from, for the second label.
@@ -164,18 +164,30 @@ pub fn fits(found: &Type, wanted: &Type) -> bool {
     }
 }
 
-/// An `Int` or `Cat` as a real number; real numbers as they are.
+/// An `Int` or `Cat` as a real number; real numbers as they are. Sums and products become those of real numbers: whole numbers are
+/// as wide as the working precision, so `k * k` may be too large for one where its value as a real number is not.
 pub fn to_real(e: Expr) -> Expr {
-    match (&e.kind, &e.ty) {
-        (_, Type::Array(array)) if array.support.is_real() => e,
-        (ExprKind::Int(value), _) => {
-            let value = *value as f64;
-            Expr { kind: ExprKind::Real(value), ty: Type::scalar(Facts::of_number(value).support()), span: e.span }
-        }
-        (_, Type::Array(array)) => {
-            let (ty, span) = (Type::real(array.shape.clone()), e.span);
-            Expr { kind: ExprKind::ToReal(Box::new(e)), ty, span }
-        }
-        _ => e,
+    let Type::Array(array) = &e.ty else { return e };
+    if array.support.is_real() {
+        return e;
     }
+    let (ty, span) = (Type::real(array.shape.clone()), e.span);
+    let both = |a: Box<Expr>, b: Box<Expr>| (Box::new(to_real(*a)), Box::new(to_real(*b)));
+    let kind = match e.kind {
+        ExprKind::Int(value) => {
+            let value = value as f64;
+            return Expr { kind: ExprKind::Real(value), ty: Type::scalar(Facts::of_number(value).support()), span };
+        }
+        ExprKind::Binary(op @ (BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul), a, b) => {
+            let (a, b) = both(a, b);
+            ExprKind::Binary(op, a, b)
+        }
+        ExprKind::Unary(UnaryOp::Neg, x) => ExprKind::Unary(UnaryOp::Neg, Box::new(to_real(*x))),
+        ExprKind::FoldAll(fold @ Fold::Reduce(ReduceOp::Sum), x) => ExprKind::FoldAll(fold, Box::new(to_real(*x))),
+        ExprKind::Fold { fold: fold @ Fold::Reduce(ReduceOp::Sum), indices, condition, body } => {
+            ExprKind::Fold { fold, indices, condition, body: Box::new(to_real(*body)) }
+        }
+        kind => ExprKind::ToReal(Box::new(Expr { kind, ty: e.ty, span })),
+    };
+    Expr { kind, ty, span }
 }
