@@ -3,7 +3,7 @@
 use super::checker::{Checked, Checker};
 use super::coerce::to_real;
 use super::message;
-use super::model::{Expr, ExprKind, Fold, Index};
+use super::model::{Expr, ExprKind, Fold, Index, Subscript};
 use super::support::Facts;
 use super::types::{Support, Type};
 use crate::base::op::{BinaryOp, ReduceOp};
@@ -120,7 +120,6 @@ impl<'a> Checker<'a> {
 
     /// `x[i, a..b]`
     pub fn subscript(&mut self, base: Expr, args: &'a [ast::Arg], span: Span) -> Checked<Expr> {
-        use super::model::Subscript;
         let array = self.array(&base)?;
         if args.len() > array.shape.len() {
             let message = format!("{} has {} axes, this names {}", base.ty, array.shape.len(), args.len());

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 /// The mark of a size that a use has to supply, while a declared type is compared with an argument.
 const OPEN: char = '?';
 
+/// Sizes stay below it: their sums are exact, as f64 too.
+const LARGEST: i64 = 1_000_000_000_000_000;
+
 /// What the arguments of a use say about the sizes of a definition.
 pub type Solved = BTreeMap<String, Size>;
 
@@ -33,12 +36,16 @@ impl<'a> Checker<'a> {
     /// With `open`, unknown lower-case names are sizes that a use supplies.
     pub fn size_with(&mut self, e: &'a ast::Expr, open: bool) -> Checked<Size> {
         match &e.kind {
-            ExprKind::Number { value, .. } if value.fract() == 0.0 && value.abs() < 1e15 => Ok(Size::from(*value as i64)),
+            ExprKind::Number { value, .. } if value.fract() == 0.0 && value.abs() < LARGEST as f64 => Ok(Size::from(*value as i64)),
             ExprKind::Name(name) => self.size_of_name(name, open),
             ExprKind::Unary { op: ast::UnaryOp::Neg, operand } => Ok(Size::from(0usize) - self.size_with(operand, open)?),
             ExprKind::Binary { op, left, right } => {
                 let (left, right) = (self.size_with(left, open)?, self.size_with(right, open)?);
-                arithmetic(*op, left, right).map_err(|d| d.at(e.span).into())
+                let size = arithmetic(*op, left, right).map_err(|d| d.at(e.span))?;
+                match size.constant() {
+                    Some(n) if n.abs() >= LARGEST => Err(Diagnostic::new(Code::OutOfRange, "this size is too large").at(e.span).into()),
+                    _ => Ok(size),
+                }
             }
             _ => Err(message::not_a_size(e.span).into()),
         }
