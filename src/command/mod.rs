@@ -10,6 +10,7 @@ mod run_folder;
 mod sample;
 mod summary;
 mod train;
+mod watcher;
 
 use crate::backend::Precision;
 use crate::base::{Code, Diagnostic, Diagnostics, Sources};
