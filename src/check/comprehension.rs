@@ -2,10 +2,10 @@
 
 use super::checker::{Checked, Checker};
 use super::coerce::to_real;
-use super::message;
 use super::model::{Expr, ExprKind, Fold, Index, Subscript};
 use super::support::Facts;
 use super::types::{Support, Type};
+use super::{expr, message};
 use crate::base::op::{BinaryOp, ReduceOp};
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
@@ -145,7 +145,7 @@ impl<'a> Checker<'a> {
         }
         let rank_left = array.shape.len() - args.len();
         let whole_events = rank_left >= array.support.event_rank();
-        let support = if whole_events { array.support } else { super::expr::plain(&array.support) };
+        let support = if whole_events { array.support } else { expr::plain(&array.support) };
         kept.extend_from_slice(&array.shape[args.len()..]);
         Ok(Expr::new(ExprKind::Subscript(Box::new(base), subscripts), Type::array(support, kept), span))
     }

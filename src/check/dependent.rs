@@ -2,6 +2,7 @@
 //! a condition.
 
 use super::checker::{Binding, Checked, Checker};
+use super::message;
 use super::model::{Expr, ExprKind, Index};
 use super::types::{Support, Type};
 use crate::base::op::{BinaryOp, CompareOp};
@@ -16,7 +17,7 @@ impl<'a> Checker<'a> {
                 ast::ExprKind::Range { from, to } if self.mentions_index(from) || self.mentions_index(to) => {
                     let (from, to) = (self.expr(from, None), self.expr(to, None));
                     let (Some((first, _)), Some((_, last))) = (self.extent(&from), self.extent(&to)) else {
-                        return Err(super::message::not_a_size(clause.over.span).into());
+                        return Err(message::not_a_size(clause.over.span).into());
                     };
                     let local = self.bind(&clause.index.name, Type::scalar(Support::Int), clause.index.span);
                     let count = last.saturating_sub(first).saturating_add(1).max(0) as usize;

@@ -1,6 +1,6 @@
 //! Sizes: what stands in brackets of types, layers and ranges. Numbers, dims, sizes of generic definitions, and their sums and products.
 
-use super::checker::{Binding, Checked, Checker, State, circle};
+use super::checker::{Binding, Checked, Checker, Fault, State, circle};
 use super::declarations::Global;
 use super::{message, shape};
 use crate::base::diagnostic::Result;
@@ -71,7 +71,7 @@ impl<'a> Checker<'a> {
                 self.scope.expanding.pop();
                 size
             }
-            Some(Global::Unsupported) => Err(super::checker::Fault::Reported),
+            Some(Global::Unsupported) => Err(Fault::Reported),
             Some(_) => Err(message::not_a_size(name.span).into()),
             None if open && name.name.starts_with(char::is_lowercase) => Ok(Size::variable(format!("{OPEN}{}", name.name))),
             None => Err(self.unknown_name(name).into()),
@@ -84,7 +84,7 @@ impl<'a> Checker<'a> {
         match self.made.dims.get(&id) {
             Some(State::Done(size)) => return Ok(size.clone()),
             Some(State::Busy) => return Err(circle(&name.name, used)),
-            Some(State::Failed) => return Err(super::checker::Fault::Reported),
+            Some(State::Failed) => return Err(Fault::Reported),
             Some(State::New) | None => {}
         }
         self.made.dims.insert(id, State::Busy);
