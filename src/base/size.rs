@@ -98,7 +98,7 @@ impl Mul for Size {
             for (b, y) in &other.terms {
                 let mut monomial = [&a[..], &b[..]].concat();
                 monomial.sort();
-                product = product + Size { terms: BTreeMap::from([(monomial, x.saturating_mul(*y))]) };
+                product = product.combine(Size { terms: BTreeMap::from([(monomial, x.saturating_mul(*y))]) }, 1);
             }
         }
         product
