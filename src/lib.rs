@@ -1,7 +1,6 @@
 //! Tilde: a language and compiler for generative models.
 //!
-//! A source text walks straight through the folders of this crate. Each is a language or an arrow between two, and imports
-//! only folders that stand before it:
+//! A source text walks straight through the folders of this crate, each a language or an arrow between two:
 //!
 //! ```text
 //!   text                  a .tilde file, and the library stdlib/*.tilde
@@ -27,6 +26,9 @@
 //!    ▼
 //!   report                what people see: diagnostics, progress, pictures
 //! ```
+//!
+//! Imports follow the same order, but that `graph` and `pass` stand above `algebra`: it builds graphs, and takes derivatives while it
+//! does. `tests/house.rs` holds the list.
 //!
 //! [`driver`] is the first half as one function, a line per stage; [`runtime::engine`] is the second. [`command`] has a file for
 //! each command of the binary. [`base`] holds what all share: places, diagnostics, sizes, the closed list of operations. Nothing

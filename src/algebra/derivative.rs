@@ -1,5 +1,6 @@
 //! `grad[x](e)`, `jac`, `div`, `hess`: derivatives of one example's value in every cell of the plates.
 
+use super::leaves;
 use super::lowering::{Lowering, union};
 use super::value::{Array, PlateId};
 use crate::base::diagnostic::Result;
@@ -58,7 +59,7 @@ impl Lowering<'_> {
     /// The gradient of each output, along a plate of outputs.
     fn jacobian_rows(&mut self, wrt: Place, body: &Expr) -> Result<(Array, PlateId)> {
         let x = self.place(wrt)?;
-        let outputs = super::leaves::tensor_type(&body.ty)?.shape;
+        let outputs = leaves::tensor_type(&body.ty)?.shape;
         let [count] = outputs[..] else {
             return Err(Diagnostic::new(Code::NotScalar, "a Jacobian is that of a vector").label(body.span, "has another shape"));
         };

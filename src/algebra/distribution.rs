@@ -9,6 +9,7 @@ use super::value::{Array, Distribution, PlateId, Value};
 use crate::base::diagnostic::Result;
 use crate::base::op::{DType, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
+use crate::check::Support;
 use crate::check::model::{Dist, DistId, Expr, FunctionId, RuleKind};
 use crate::check::types::Type;
 
@@ -166,7 +167,6 @@ const MOST_ENUMERATED: usize = 1024;
 
 /// The values of a scalar of a finite type.
 pub(super) fn finite_support(ty: &Type) -> Option<Vec<f64>> {
-    use crate::check::Support;
     let Type::Array(array) = ty else { return None };
     match &array.support {
         _ if !array.shape.is_empty() => None,

@@ -12,7 +12,7 @@ use crate::graph;
 use crate::graph::{Literal, NodeId, TensorType};
 use std::collections::HashMap;
 
-/// The shape and element type of an array as graphs hold it.
+/// The shape and element type of an array as graphs hold it. `OutOfRange` where no memory could hold it.
 pub fn tensor_type(ty: &Type) -> Result<TensorType> {
     let Type::Array(ArrayType { support, shape }) = ty else {
         return Err(Diagnostic::internal(format!("{ty} is not an array")));
@@ -26,7 +26,9 @@ pub fn tensor_type(ty: &Type) -> Result<TensorType> {
             DType::Real
         }
     };
-    Ok(TensorType::new(dtype, shape.collect::<Result<Vec<_>>>()?))
+    let ty = TensorType::new(dtype, shape.collect::<Result<Vec<_>>>()?);
+    ty.check_size()?;
+    Ok(ty)
 }
 
 impl Lowering<'_> {

@@ -3,6 +3,7 @@
 
 use super::frame::Frames;
 use super::lost::FixedDraw;
+use super::stable;
 use super::value::{Array, Plate, PlateId, Value};
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, CompareOp, DType, UnaryOp};
@@ -234,7 +235,7 @@ impl<'m> Lowering<'m> {
 
     pub(super) fn unary(&mut self, op: UnaryOp, x: &Array) -> Array {
         let node = self.node(x);
-        let node = super::stable::unary(self.b(), op, node);
+        let node = stable::unary(self.b(), op, node);
         self.array(node, x.plates.clone())
     }
 

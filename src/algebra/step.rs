@@ -6,7 +6,7 @@ use super::value::{Array, Value};
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
-use crate::check::model::{Expr, Model, Optimise, ParamId, Settings, Train, TrainStmt};
+use crate::check::model::{Expr, ExprKind, Model, Optimise, ParamId, Settings, Train, TrainStmt};
 use crate::graph::{NodeId, TensorType};
 use crate::pass::derivative;
 
@@ -206,7 +206,6 @@ impl Step<'_> {
 }
 
 fn constant_start(expr: &Expr) -> Result<f64> {
-    use crate::check::model::ExprKind;
     match &expr.kind {
         ExprKind::Real(value) => Ok(*value),
         ExprKind::Int(value) => Ok(*value as f64),

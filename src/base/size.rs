@@ -1,5 +1,6 @@
 //! Sizes of axes: polynomials with integer coefficients over named size variables. Every `dim` has a value, so variables
-//! stand only for the lower-case sizes of generic functions while those are checked at their definition.
+//! stand only for the lower-case sizes of generic functions while those are checked at their definition. Arithmetic saturates: no
+//! size comes near the ends of i64, and the checker refuses what does.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,14 +34,6 @@ impl Size {
         }
     }
 
-    /// The variable, if that is all.
-    pub fn as_variable(&self) -> Option<&str> {
-        match self.terms.iter().next() {
-            Some((monomial, 1)) if self.terms.len() == 1 && monomial.len() == 1 => Some(&monomial[0]),
-            _ => None,
-        }
-    }
-
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.terms.keys().flatten().map(String::as_str)
     }
@@ -62,7 +55,7 @@ impl Size {
 
     fn combine(mut self, other: Size, sign: i64) -> Size {
         for (monomial, coefficient) in other.terms {
-            let sum = self.terms.remove(&monomial).unwrap_or(0) + sign * coefficient;
+            let sum = self.terms.remove(&monomial).unwrap_or(0).saturating_add(coefficient.saturating_mul(sign));
             if sum != 0 {
                 self.terms.insert(monomial, sum);
             }
@@ -105,7 +98,7 @@ impl Mul for Size {
             for (b, y) in &other.terms {
                 let mut monomial = [&a[..], &b[..]].concat();
                 monomial.sort();
-                product = product + Size { terms: BTreeMap::from([(monomial, x * y)]) };
+                product = product.combine(Size { terms: BTreeMap::from([(monomial, x.saturating_mul(*y))]) }, 1);
             }
         }
         product
@@ -151,5 +144,10 @@ mod tests {
         assert_eq!((n() - n()).known(), Some(0));
         assert_eq!((n() * 2usize.into()).divide(2), Some(n()));
         assert_eq!(square.substitute(&|_| Some(3usize.into())).known(), Some(8));
+    }
+    #[test]
+    fn products_saturate() {
+        let huge = Size::from(i64::MAX - 1);
+        assert_eq!((huge.clone() * huge.clone() + huge).constant(), Some(i64::MAX));
     }
 }

@@ -6,7 +6,7 @@ use super::types::{ArrayType, Support, Type};
 use crate::base::diagnostic::Result;
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, nearest};
-use crate::syntax::ast::{Ident, TypeExpr, TypeExprKind};
+use crate::syntax::ast::{Expr, Ident, TypeExpr, TypeExprKind};
 
 const SUPPORTS: &[(&str, Support)] = &[
     ("Real", Support::Real),
@@ -59,7 +59,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn axis(&mut self, e: &'a crate::syntax::ast::Expr, open: bool) -> Checked<Size> {
+    fn axis(&mut self, e: &'a Expr, open: bool) -> Checked<Size> {
         let size = self.size_with(e, open)?;
         match size.constant() {
             Some(n) if n < 0 => Err(Diagnostic::new(Code::OutOfRange, format!("this axis has size {n}")).at(e.span).into()),

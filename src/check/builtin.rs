@@ -4,6 +4,7 @@ use super::checker::{Checked, Checker};
 use super::coerce::to_real;
 use super::comprehension::FOLDS;
 use super::model::{Estimator, Expr, ExprKind, Index, Noise, Primitive};
+use super::support::Facts;
 use super::types::{Support, Type};
 use super::{message, shape};
 use crate::base::diagnostic::Result;
@@ -267,7 +268,7 @@ impl<'a> Checker<'a> {
             Some(Type::Array(array)) => array.shape.clone(),
             _ => return Err(message::size_not_known(span).into()),
         };
-        let support = super::support::Facts::of_number(value).support();
+        let support = Facts::of_number(value).support();
         let body = Box::new(Expr::new(ExprKind::Real(value), Type::scalar(support.clone()), span));
         let indices = sizes.iter().map(|size| {
             let local = self.local("_", Type::scalar(Support::Int), span);

@@ -1,8 +1,12 @@
 //! The state of checking: the model so far, the names in scope, the problems found.
 
 use super::declarations::Declarations;
-use super::model::{ConstId, Local, Place};
-use super::model::{DensityId, Expr, ExprKind, FunctionId, LocalId, Model, OptimiserId, ParamId, QuantityId, VarId};
+use super::density::Head;
+use super::message;
+use super::model::{
+    ConstId, Constraint, DensityId, DistId, Expr, ExprKind, FunctionId, Local, LocalId, Model, OptimiserId, ParamId, Place, QuantityId,
+    VarId,
+};
 use super::types::{ArrayType, Type};
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Diagnostics, Span};
@@ -104,11 +108,11 @@ pub struct Made {
     pub nets: HashMap<(usize, Vec<Size>), State<FunctionId>>,
     pub functions: HashMap<(usize, Vec<Size>, Vec<ArgKey>), State<FunctionId>>,
     pub quantities: HashMap<usize, State<QuantityId>>,
-    pub dists: HashMap<(usize, Vec<Size>), State<super::model::DistId>>,
+    pub dists: HashMap<(usize, Vec<Size>), State<DistId>>,
     /// The sizes of each instance of a distribution, by name
-    pub dist_sizes: HashMap<super::model::DistId, Vec<(String, Size)>>,
+    pub dist_sizes: HashMap<DistId, Vec<(String, Size)>>,
     pub factors: HashMap<(DensityId, usize), State<()>>,
-    pub constraints: HashMap<(usize, Vec<Size>), super::model::Constraint>,
+    pub constraints: HashMap<(usize, Vec<Size>), Constraint>,
     pub default_optimiser: Option<OptimiserId>,
     /// Densities with a reported factor
     pub poisoned: HashSet<DensityId>,
@@ -125,11 +129,11 @@ pub struct Checker<'a> {
     pub problems: Diagnostics,
     pub vars: HashMap<String, VarId>,
     pub densities: HashMap<String, DensityId>,
-    pub heads: Vec<super::density::Head<'a>>,
+    pub heads: Vec<Head<'a>>,
     pub scope: Scope<'a>,
     pub made: Made,
     /// The least and the greatest value of each index
-    pub extents: HashMap<super::model::LocalId, (i64, i64)>,
+    pub extents: HashMap<LocalId, (i64, i64)>,
     /// The uses that lead to the place being checked, outermost first
     pub chain: Vec<(Span, String)>,
 }
@@ -227,7 +231,7 @@ impl<'a> Checker<'a> {
         match &expr.ty {
             Type::Array(array) => Ok(array.clone()),
             Type::Error => Err(Fault::Reported),
-            Type::Tuple(_) | Type::Distribution(_) => Err(super::message::not_an_array(expr).into()),
+            Type::Tuple(_) | Type::Distribution(_) => Err(message::not_an_array(expr).into()),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::checker::{Checked, Checker};
 use super::coerce::to_real;
-use super::message;
-use super::model::{Expr, ExprKind, Fold, Index};
+use super::model::{Expr, ExprKind, Fold, Index, Subscript};
 use super::support::Facts;
 use super::types::{Support, Type};
+use super::{expr, message};
 use crate::base::op::{BinaryOp, ReduceOp};
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
@@ -125,7 +125,6 @@ impl<'a> Checker<'a> {
 
     /// `x[i, a..b]`
     pub fn subscript(&mut self, base: Expr, args: &'a [ast::Arg], span: Span) -> Checked<Expr> {
-        use super::model::Subscript;
         let array = self.array(&base)?;
         if args.len() > array.shape.len() {
             let message = format!("{} has {} axes, this names {}", base.ty, array.shape.len(), args.len());
@@ -151,7 +150,7 @@ impl<'a> Checker<'a> {
         }
         let rank_left = array.shape.len() - args.len();
         let whole_events = rank_left >= array.support.event_rank();
-        let support = if whole_events { array.support } else { super::expr::plain(&array.support) };
+        let support = if whole_events { array.support } else { expr::plain(&array.support) };
         kept.extend_from_slice(&array.shape[args.len()..]);
         Ok(Expr::new(ExprKind::Subscript(Box::new(base), subscripts), Type::array(support, kept), span))
     }

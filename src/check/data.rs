@@ -2,8 +2,8 @@
 
 use super::checker::{Checked, Checker, Fault};
 use super::model::{Argument, Data, Family, Source, Var, VarId};
-use super::shape;
 use super::types::Type;
+use super::{call, shape};
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{self, ArgKind, ExprKind, VarFamily};
@@ -79,7 +79,7 @@ impl<'a> Checker<'a> {
                         return Err(problem.help("write a fraction below 1: `split: 0.1`").into());
                     }
                 }
-                name => return Err(super::call::unknown_argument(name, "setting", ["split"].into_iter(), setting.name.span).into()),
+                name => return Err(call::unknown_argument(name, "setting", ["split"].into_iter(), setting.name.span).into()),
             }
         }
         let id = self.model.data.push(Data { vars: ids.clone(), source, split, span });

@@ -164,7 +164,9 @@ impl<'a> Declarations<'a> {
         for var in vars.iter().filter(|var| var.ty.is_some()) {
             let global = match var.family {
                 ast::VarFamily::Single => Global::Var,
-                _ => Global::Unsupported,
+                ast::VarFamily::Chain { .. } | ast::VarFamily::Process { .. } | ast::VarFamily::AtIndex(_) | ast::VarFamily::AtTime(_) => {
+                    Global::Unsupported
+                }
             };
             self.insert(&var.name, global, false, problems);
         }

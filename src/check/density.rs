@@ -1,6 +1,7 @@
 //! Densities: the factors of a file, their variables, and the queries that ask for them.
 
 use super::checker::{Callable, Checked, Checker, Fault, Scope, State, circle};
+use super::declarations::Global;
 use super::message;
 use super::model::{Density, DensityId, Expr, Factor, Query, VarId};
 use super::names::Named;
@@ -77,7 +78,7 @@ impl<'a> Checker<'a> {
                 }
                 None => {
                     self.made.poisoned.insert(id);
-                    if !matches!(self.declarations.get(&of.name, false), Some(super::declarations::Global::Unsupported)) {
+                    if !matches!(self.declarations.get(&of.name, false), Some(Global::Unsupported)) {
                         self.report(self.unknown_name(of));
                     }
                 }
@@ -121,7 +122,7 @@ impl<'a> Checker<'a> {
             return Ok(*id);
         }
         match self.declarations.get(&name.name, false) {
-            Some(super::declarations::Global::Var | super::declarations::Global::Unsupported) => Err(Fault::Reported),
+            Some(Global::Var | Global::Unsupported) => Err(Fault::Reported),
             _ => {
                 let problem = Diagnostic::new(Code::UnknownName, format!("`{}` is not a random variable", name.name)).at(name.span);
                 Err(match nearest(&name.name, self.model.vars.values().map(|var| var.name.as_str())) {
@@ -214,12 +215,12 @@ impl<'a> Checker<'a> {
     pub fn density_named(&mut self, name: &'a ast::Ident) -> Option<Checked<DensityId>> {
         let local = self.scope.names.iter().any(|(n, _)| *n == name.name);
         match self.declarations.get(&name.name, self.scope.library) {
-            Some(super::declarations::Global::Density) if !local => Some(match self.name(name) {
+            Some(Global::Density) if !local => Some(match self.name(name) {
                 Ok(Named::Callable(Callable::Density(id))) => self.usable(id),
                 Ok(_) => Err(Fault::Reported),
                 Err(fault) => Err(fault),
             }),
-            Some(super::declarations::Global::Unsupported) if !local => Some(Err(Fault::Reported)),
+            Some(Global::Unsupported) if !local => Some(Err(Fault::Reported)),
             _ => match self.name(name) {
                 Ok(Named::Callable(Callable::Density(id))) => Some(self.usable(id)),
                 _ => None,

@@ -2,6 +2,7 @@
 //! a condition.
 
 use super::checker::{Binding, Checked, Checker};
+use super::message;
 use super::model::{Expr, ExprKind, Index};
 use super::types::{Support, Type};
 use crate::base::op::{BinaryOp, CompareOp};
@@ -16,10 +17,10 @@ impl<'a> Checker<'a> {
                 ast::ExprKind::Range { from, to } if self.mentions_index(from) || self.mentions_index(to) => {
                     let (from, to) = (self.expr(from, None), self.expr(to, None));
                     let (Some((first, _)), Some((_, last))) = (self.extent(&from), self.extent(&to)) else {
-                        return Err(super::message::not_a_size(clause.over.span).into());
+                        return Err(message::not_a_size(clause.over.span).into());
                     };
                     let local = self.bind(&clause.index.name, Type::scalar(Support::Int), clause.index.span);
-                    let count = (last - first + 1).max(0) as usize;
+                    let count = last.saturating_sub(first).saturating_add(1).max(0) as usize;
                     self.extents.insert(local, (first, last));
                     indices.push(Index { local, first, count });
                     let index = self.read(local, clause.index.span);
@@ -52,7 +53,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The least and the greatest value of a whole number made of indices, by interval arithmetic.
+    /// The least and the greatest value of a whole number made of indices, by interval arithmetic. None where they are not known.
     fn extent(&self, e: &Expr) -> Option<(i64, i64)> {
         match &e.kind {
             ExprKind::Int(n) => Some((*n, *n)),
@@ -61,15 +62,15 @@ impl<'a> Checker<'a> {
             ExprKind::Binary(op, a, b) => {
                 let ((a0, a1), (b0, b1)) = (self.extent(a)?, self.extent(b)?);
                 match op {
-                    BinaryOp::Add => Some((a0 + b0, a1 + b1)),
-                    BinaryOp::Sub => Some((a0 - b1, a1 - b0)),
+                    BinaryOp::Add => Some((a0.checked_add(b0)?, a1.checked_add(b1)?)),
+                    BinaryOp::Sub => Some((a0.checked_sub(b1)?, a1.checked_sub(b0)?)),
                     BinaryOp::Max => Some((a0.max(b0), a1.max(b1))),
                     BinaryOp::Min => Some((a0.min(b0), a1.min(b1))),
                     BinaryOp::Mul => {
-                        let ends = [a0 * b0, a0 * b1, a1 * b0, a1 * b1];
+                        let ends = [a0.checked_mul(b0)?, a0.checked_mul(b1)?, a1.checked_mul(b0)?, a1.checked_mul(b1)?];
                         Some((*ends.iter().min()?, *ends.iter().max()?))
                     }
-                    _ => None,
+                    BinaryOp::Div | BinaryOp::Pow | BinaryOp::Rem | BinaryOp::FloorDiv | BinaryOp::And | BinaryOp::Or => None,
                 }
             }
             _ => None,

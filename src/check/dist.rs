@@ -2,8 +2,9 @@
 
 use super::call::{match_params, missing_argument, unknown_argument};
 use super::checker::{Binding, Checked, Checker, Fault, Scope, State, circle};
+use super::coerce::Why;
 use super::definition::with_statement;
-use super::model::{Dist, DistId, Expr, ExprKind, Fold, Function, LocalId};
+use super::model::{Dist, DistId, Expr, ExprKind, Fold, Function, FunctionId, LocalId, VarId};
 use super::sizes::Solved;
 use super::types::{ArrayType, Support, Type};
 use super::{message, shape};
@@ -83,7 +84,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A parameter's value: the declared shape last, the same axes or none in front.
-    fn lift(&mut self, value: Expr, pattern: &Type, solved: &mut Solved, lead: &mut Vec<Size>, why: super::coerce::Why) -> Checked<Expr> {
+    fn lift(&mut self, value: Expr, pattern: &Type, solved: &mut Solved, lead: &mut Vec<Size>, why: Why) -> Checked<Expr> {
         let array = self.array(&value)?;
         let Type::Array(declared) = pattern else { return self.coerce(value, pattern, why) };
         let rank = declared.shape.len();
@@ -201,7 +202,7 @@ impl<'a> Checker<'a> {
         member: &Member,
         params: &[LocalId],
         body: impl FnOnce(&mut Self) -> (Vec<LocalId>, Checked<Expr>),
-    ) -> super::model::FunctionId {
+    ) -> FunctionId {
         let (mut locals, body) = self.nested(body);
         let body = self.settle(body).unwrap_or_else(|| Expr::error(member.body.span));
         locals.extend_from_slice(params);
@@ -279,7 +280,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A distribution as that of a variable: its events must be values of the variable, as counting or as continuous measure.
-    pub fn fit_event(&mut self, dist: Expr, var: super::model::VarId) -> Checked<Expr> {
+    pub fn fit_event(&mut self, dist: Expr, var: VarId) -> Checked<Expr> {
         let (name, ty, declared) = {
             let var = &self.model.vars[var];
             (var.name.clone(), var.ty.clone(), var.span)

@@ -1,11 +1,12 @@
 //! Expressions: which feature each form belongs to.
 
 use super::checker::{Callable, Checked, Checker};
+use super::coerce::Why;
 use super::model::{Expr, ExprKind};
 use super::names::Named;
 use super::support::{self, Facts};
-use super::types::{Support, Type};
-use super::{message, shape};
+use super::types::{ArrayType, Support, Type};
+use super::{builtin, coerce, message, shape};
 use crate::base::op::UnaryOp;
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
@@ -20,7 +21,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The expression as a value of the wanted type; reported where it is not.
-    pub fn expect(&mut self, e: &'a ast::Expr, wanted: &Type, why: super::coerce::Why) -> Expr {
+    pub fn expect(&mut self, e: &'a ast::Expr, wanted: &Type, why: Why) -> Expr {
         let value = self.expr(e, Some(wanted));
         let coerced = self.coerce(value, wanted, why);
         self.settle(coerced).unwrap_or_else(|| Expr::error(e.span))
@@ -39,7 +40,7 @@ impl<'a> Checker<'a> {
             ast::ExprKind::Text(_) => Err(Diagnostic::new(Code::WrongKind, "a text is not a value").at(span).into()),
             ast::ExprKind::Name(name) => match self.name(name)? {
                 Named::Value(value) => Ok(value),
-                Named::Callable(Callable::Builtin(name)) if name == "identity" => super::builtin::identity(want, span),
+                Named::Callable(Callable::Builtin(name)) if name == "identity" => builtin::identity(want, span),
                 Named::Callable(callable) => Err(self.not_a_value(&name.name, &callable, span).into()),
             },
             ast::ExprKind::Unary { op, operand } => self.prefix(*op, operand, want, span),
@@ -120,7 +121,7 @@ impl<'a> Checker<'a> {
             _ => None,
         };
         let mut parts: Vec<Expr> = parts.iter().map(|part| self.expr(part, inner.as_ref())).collect();
-        let mut first: Option<super::types::ArrayType> = None;
+        let mut first: Option<ArrayType> = None;
         for part in &parts {
             let array = self.array(part)?;
             let Some(sofar) = &mut first else {
@@ -146,7 +147,7 @@ impl<'a> Checker<'a> {
             return Err(Diagnostic::new(Code::SizeNotKnown, "an empty list has no type").at(span).into());
         };
         if array.support.is_real() {
-            parts = parts.into_iter().map(super::coerce::to_real).collect();
+            parts = parts.into_iter().map(coerce::to_real).collect();
         }
         array.shape.insert(0, Size::from(parts.len()));
         Ok(Expr::new(ExprKind::Stack(parts), Type::Array(array), span))

@@ -3,10 +3,10 @@
 use super::builtin::estimator;
 use super::call::unknown_argument;
 use super::checker::{Callable, Checked, Checker, Fault};
-use super::message;
 use super::model::{Bound, DensityId, Estimator, Expr, ExprKind};
 use super::names::Named;
 use super::types::{Support, Type};
+use super::{coerce, expr, message};
 use crate::base::{Code, Diagnostic, Span};
 use crate::syntax::ast::{self, ArgKind};
 
@@ -43,9 +43,9 @@ impl<'a> Checker<'a> {
             }
             let array = this.array(&body)?;
             this.not_boolean(&body)?;
-            let support = super::expr::plain(&array.support);
+            let support = expr::plain(&array.support);
             let support = if support.is_real() && support != Support::Bit { support } else { Support::Real };
-            let kind = ExprKind::Expectation { draws, samples, estimator: chosen, body: Box::new(super::coerce::to_real(body)) };
+            let kind = ExprKind::Expectation { draws, samples, estimator: chosen, body: Box::new(coerce::to_real(body)) };
             Ok(Expr::new(kind, Type::array(support, array.shape), span))
         })
     }
@@ -88,8 +88,8 @@ impl<'a> Checker<'a> {
         let right = self.expr(right, Some(&want));
         let right = self.as_distribution(right)?;
         if let (Type::Distribution(a), Type::Distribution(b)) = (&left.ty, &right.ty)
-            && !super::coerce::fits(a, b)
-            && !super::coerce::fits(b, a)
+            && !coerce::fits(a, b)
+            && !coerce::fits(b, a)
         {
             return Err(message::mismatch(&self.model, &right, &left.ty, Some((left.span, format!("compared with {}", left.ty)))).into());
         }

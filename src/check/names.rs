@@ -1,8 +1,8 @@
 //! What a name in an expression stands for.
 
-use super::checker::{Binding, Callable, Checked, Checker, Fault, State, circle};
+use super::checker::{Binding, Callable, Checked, Checker, Fault, Scope, State, circle};
 use super::declarations::Global;
-use super::model::{Const, Expr, ExprKind, Quantity};
+use super::model::{Const, ConstId, Expr, ExprKind, Quantity, QuantityId};
 use super::types::{Support, Type};
 use super::{builtin, message};
 use crate::base::size::Size;
@@ -95,7 +95,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A top-level `let`, on demand.
-    pub fn constant(&mut self, id: usize, used: Span) -> Checked<super::model::ConstId> {
+    pub fn constant(&mut self, id: usize, used: Span) -> Checked<ConstId> {
         let entry = &self.declarations.lets[id];
         let def = entry.decl;
         match self.made.consts.get(&id) {
@@ -105,7 +105,7 @@ impl<'a> Checker<'a> {
             Some(State::New) | None => {}
         }
         self.made.consts.insert(id, State::Busy);
-        let scope = super::checker::Scope { library: entry.library, constant: true, ..Default::default() };
+        let scope = Scope { library: entry.library, constant: true, ..Default::default() };
         let made = self.in_scope(scope, None, |this| {
             let (indices, sizes) = this.clauses(&def.indices)?;
             let declared = def.ty.as_ref().map(|ty| this.annotation(ty)).transpose()?;
@@ -126,7 +126,7 @@ impl<'a> Checker<'a> {
     }
 
     /// An objective or metric, on demand.
-    pub fn quantity(&mut self, id: usize, used: Span) -> Checked<super::model::QuantityId> {
+    pub fn quantity(&mut self, id: usize, used: Span) -> Checked<QuantityId> {
         let (name, value, metric, span) = self.declarations.quantities[id];
         match self.made.quantities.get(&id) {
             Some(State::Done(made)) => return Ok(*made),
@@ -146,7 +146,7 @@ impl<'a> Checker<'a> {
 
     /// In the scope of the file itself: no locals, data have values, layers may be used.
     pub fn top_level<T>(&mut self, inside: impl FnOnce(&mut Self) -> T) -> T {
-        let scope = super::checker::Scope { instance: Some(Default::default()), ..Default::default() };
+        let scope = Scope { instance: Some(Default::default()), ..Default::default() };
         self.in_scope(scope, None, inside)
     }
 

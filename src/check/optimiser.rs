@@ -1,10 +1,10 @@
 //! Optimisers: an `optimizer` declaration with its arguments, as a rule for one scalar.
 
-use super::call::{match_params, missing_argument, unknown_argument};
+use super::call::{Given, Supplied, match_params, missing_argument, unknown_argument};
 use super::checker::{Binding, Checked, Checker, Scope};
 use super::declarations::Global;
 use super::message;
-use super::model::{Optimiser, OptimiserId};
+use super::model::{Expr, ExprKind, Optimiser, OptimiserId};
 use super::types::Type;
 use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{self, Declared};
@@ -52,8 +52,8 @@ impl<'a> Checker<'a> {
         let Some(&Global::Optimiser(id)) = self.declarations.get(DEFAULT, false) else {
             return Err(Diagnostic::new(Code::UnknownName, "no optimiser is written here").at(span).help("add `with SGD(0.1)`").into());
         };
-        let rate = super::model::Expr::new(super::model::ExprKind::Real(DEFAULT_RATE), Type::real([]), span);
-        let made = self.with_values(id, vec![super::call::Given { name: None, value: super::call::Supplied::Value(rate), span }], span)?;
+        let rate = Expr::new(ExprKind::Real(DEFAULT_RATE), Type::real([]), span);
+        let made = self.with_values(id, vec![Given { name: None, value: Supplied::Value(rate), span }], span)?;
         self.made.default_optimiser = Some(made);
         Ok(made)
     }
@@ -64,7 +64,7 @@ impl<'a> Checker<'a> {
         self.with_values(id, givens, span)
     }
 
-    fn with_values(&mut self, id: usize, givens: Vec<super::call::Given<'a>>, span: Span) -> Checked<OptimiserId> {
+    fn with_values(&mut self, id: usize, givens: Vec<Given<'a>>, span: Span) -> Checked<OptimiserId> {
         let entry = self.declarations.optimisers[id].clone();
         let (decl, name) = (entry.decl, &entry.decl.name.name);
         let names: Vec<&str> = decl.params.iter().map(|param| param.name.name.as_str()).collect();
@@ -94,7 +94,7 @@ impl<'a> Checker<'a> {
         self.in_scope(scope, None, |this| this.update_rule(entry.decl, vec![])).map(|_| ())
     }
 
-    fn update_rule(&mut self, decl: &'a Declared, args: Vec<super::model::Expr>) -> Checked<Optimiser> {
+    fn update_rule(&mut self, decl: &'a Declared, args: Vec<Expr>) -> Checked<Optimiser> {
         let params = self.declared_params(decl)?;
         let mut states = vec![];
         for member in decl.members.iter().filter(|member| member.state) {
@@ -125,7 +125,7 @@ impl<'a> Checker<'a> {
         if states.is_empty() {
             let span = update.span;
             let ty = Type::Tuple(vec![update.ty.clone()]);
-            update = super::model::Expr::new(super::model::ExprKind::Tuple(vec![update]), ty, span);
+            update = Expr::new(ExprKind::Tuple(vec![update]), ty, span);
         }
         Ok(Optimiser { name: decl.name.name.clone(), params, args, states, x, gradient, step: time, update, span: decl.name.span })
     }

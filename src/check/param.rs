@@ -2,10 +2,10 @@
 
 use super::checker::{Binding, Checked, Checker, Fault, Scope, State, circle};
 use super::definition::learn_open;
-use super::message;
 use super::model::{Constraint, Expr, ExprKind, Function, FunctionId, Init, Param, ParamId, Primitive};
 use super::sizes::Solved;
 use super::types::{ArrayType, Support, Type};
+use super::{call, dist, message, shape};
 use crate::base::{Code, Diagnostic, Span};
 use crate::syntax::ast::{self, ArgKind, ParamDef};
 
@@ -78,7 +78,7 @@ impl<'a> Checker<'a> {
         };
         let why = Some((def.ty.span, format!("`{}` is declared here", def.name.name)));
         match &**of {
-            Type::Array(event) if !super::shape::same_shape(&event.shape, &array.shape) => {
+            Type::Array(event) if !shape::same_shape(&event.shape, &array.shape) => {
                 Err(message::mismatch(&self.model, &value, &want, why).into())
             }
             Type::Array(event) if event.support != array.support && array.support != Support::Real => {
@@ -98,7 +98,7 @@ impl<'a> Checker<'a> {
         let data = self.expr(of, None);
         match (&data.kind, &data.ty) {
             (ExprKind::Var(var), Type::Array(row)) if self.model.vars[*var].observed.is_some() => {
-                if array.shape.len() != row.shape.len() + 1 || !super::shape::same_shape(&array.shape[1..], &row.shape) {
+                if array.shape.len() != row.shape.len() + 1 || !shape::same_shape(&array.shape[1..], &row.shape) {
                     let message = format!("rows of {} do not fill {}", data.ty, Type::Array(array.clone()));
                     let problem = Diagnostic::new(Code::ShapeMismatch, message).label(span, "drawn here");
                     return Err(problem.help("one leading axis counts the rows that are taken").into());
@@ -151,7 +151,7 @@ impl<'a> Checker<'a> {
         }
         let entry = self.declarations.bijectors[id].clone();
         let decl = entry.decl;
-        let names = super::dist::size_bindings(&sizes);
+        let names = dist::size_bindings(&sizes);
         let scope = Scope { library: entry.library, names, ..Scope::default() };
         let used = (span, format!("the bijector `{}`, used here", decl.name.name));
         let made = self.in_scope(scope, Some(used), |this| -> Checked<Constraint> {
@@ -181,7 +181,7 @@ impl<'a> Checker<'a> {
                     ("inverse", [y]) => inverse = Some(function(this, member, &y.name.name, event, &free)),
                     (other, _) => {
                         let known = ["forward", "inverse(y)"].into_iter();
-                        this.report(super::call::unknown_argument(other, "member", known, member.name.span));
+                        this.report(call::unknown_argument(other, "member", known, member.name.span));
                     }
                 }
             }

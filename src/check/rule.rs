@@ -2,7 +2,8 @@
 
 use super::checker::{Checked, Checker, Fault, Scope};
 use super::declarations::RuleDecl;
-use super::model::{DistId, Function, LocalId, Rule, RuleKind};
+use super::dist;
+use super::model::{Dist, DistId, Function, FunctionId, LocalId, Rule, RuleKind};
 use super::types::Type;
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
@@ -50,7 +51,7 @@ impl<'a> Checker<'a> {
 
     /// The instances whose declaration has the name and the parameters of a pattern.
     fn matching(&self, side: &Side<'a>) -> Vec<DistId> {
-        let fits = |dist: &super::model::Dist| {
+        let fits = |dist: &Dist| {
             let names: Vec<&str> = dist.params.iter().map(|param| self.model.locals[*param].name.as_str()).collect();
             let named = side.names.iter().all(|(param, _)| param.is_none_or(|param| names.contains(&param)));
             dist.name == side.dist && names.len() == side.names.len() && named
@@ -64,8 +65,8 @@ impl<'a> Checker<'a> {
         sides: &[Side<'a>],
         dists: &[DistId],
         sizes: &[(String, Size)],
-    ) -> Checked<super::model::FunctionId> {
-        let names = super::dist::size_bindings(sizes);
+    ) -> Checked<FunctionId> {
+        let names = dist::size_bindings(sizes);
         let scope = Scope { library: rule.library, names, ..Scope::default() };
         self.in_scope(scope, None, |this| {
             let mut params: Vec<LocalId> = vec![];

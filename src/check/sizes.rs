@@ -1,6 +1,6 @@
 //! Sizes: what stands in brackets of types, layers and ranges. Numbers, dims, sizes of generic definitions, and their sums and products.
 
-use super::checker::{Binding, Checked, Checker, State, circle};
+use super::checker::{Binding, Checked, Checker, Fault, State, circle};
 use super::declarations::Global;
 use super::{message, shape};
 use crate::base::diagnostic::Result;
@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 
 /// The mark of a size that a use has to supply, while a declared type is compared with an argument.
 const OPEN: char = '?';
+
+/// Sizes stay below it: their sums are exact, as f64 too.
+const LARGEST: i64 = 1_000_000_000_000_000;
 
 /// What the arguments of a use say about the sizes of a definition.
 pub type Solved = BTreeMap<String, Size>;
@@ -33,12 +36,16 @@ impl<'a> Checker<'a> {
     /// With `open`, unknown lower-case names are sizes that a use supplies.
     pub fn size_with(&mut self, e: &'a ast::Expr, open: bool) -> Checked<Size> {
         match &e.kind {
-            ExprKind::Number { value, .. } if value.fract() == 0.0 && value.abs() < 1e15 => Ok(Size::from(*value as i64)),
+            ExprKind::Number { value, .. } if value.fract() == 0.0 && value.abs() < LARGEST as f64 => Ok(Size::from(*value as i64)),
             ExprKind::Name(name) => self.size_of_name(name, open),
             ExprKind::Unary { op: ast::UnaryOp::Neg, operand } => Ok(Size::from(0usize) - self.size_with(operand, open)?),
             ExprKind::Binary { op, left, right } => {
                 let (left, right) = (self.size_with(left, open)?, self.size_with(right, open)?);
-                arithmetic(*op, left, right).map_err(|d| d.at(e.span).into())
+                let size = arithmetic(*op, left, right).map_err(|d| d.at(e.span))?;
+                match size.constant() {
+                    Some(n) if n.abs() >= LARGEST => Err(Diagnostic::new(Code::OutOfRange, "this size is too large").at(e.span).into()),
+                    _ => Ok(size),
+                }
             }
             _ => Err(message::not_a_size(e.span).into()),
         }
@@ -64,7 +71,7 @@ impl<'a> Checker<'a> {
                 self.scope.expanding.pop();
                 size
             }
-            Some(Global::Unsupported) => Err(super::checker::Fault::Reported),
+            Some(Global::Unsupported) => Err(Fault::Reported),
             Some(_) => Err(message::not_a_size(name.span).into()),
             None if open && name.name.starts_with(char::is_lowercase) => Ok(Size::variable(format!("{OPEN}{}", name.name))),
             None => Err(self.unknown_name(name).into()),
@@ -77,7 +84,7 @@ impl<'a> Checker<'a> {
         match self.made.dims.get(&id) {
             Some(State::Done(size)) => return Ok(size.clone()),
             Some(State::Busy) => return Err(circle(&name.name, used)),
-            Some(State::Failed) => return Err(super::checker::Fault::Reported),
+            Some(State::Failed) => return Err(Fault::Reported),
             Some(State::New) | None => {}
         }
         self.made.dims.insert(id, State::Busy);

@@ -2,6 +2,7 @@
 
 use super::call::unknown_argument;
 use super::checker::{Checked, Checker, Fault};
+use super::declarations::{DefinitionKind, Global};
 use super::message;
 use super::model::{Expr, Optimise, ParamId, Picture, Sample, Settings, Stmt, Train, TrainStmt};
 use super::types::Type;
@@ -70,7 +71,6 @@ impl<'a> Checker<'a> {
 
     /// The parameters made in nets, and those named.
     fn over(&mut self, names: &'a [ast::Ident]) -> Checked<Vec<ParamId>> {
-        use super::declarations::{DefinitionKind, Global};
         let mut over = vec![];
         for name in names {
             match self.declarations.get(&name.name, false) {

@@ -10,9 +10,10 @@ mod run_folder;
 mod sample;
 mod summary;
 mod train;
+mod watcher;
 
 use crate::backend::Precision;
-use crate::base::{Diagnostic, Diagnostics, Sources};
+use crate::base::{Code, Diagnostic, Diagnostics, Sources};
 use crate::driver::{self, Compiled, Request};
 use crate::report::console;
 use crate::report::render::{self, Style};
@@ -107,7 +108,6 @@ pub enum Failure {
 impl Failure {
     /// An error of running: a file that cannot be written, a loss that is not finite, a checkpoint of another model.
     pub fn running(diagnostic: Diagnostic) -> Failure {
-        use crate::base::Code;
         match diagnostic.code {
             Code::NonFinite | Code::Checkpoint | Code::Output | Code::Internal => Failure::Running(diagnostic.into()),
             _ => Failure::Program(diagnostic.into()),

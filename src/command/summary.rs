@@ -3,7 +3,7 @@
 use super::eval::nested;
 use super::run_folder::RunFolder;
 use super::sample;
-use super::train::goals;
+use super::watcher::goals;
 use crate::algebra::tensor_type;
 use crate::base::diagnostic::{At, Result};
 use crate::check::model::{Expr, ExprKind, Model};

@@ -53,7 +53,13 @@ impl Builder {
             _ => infer(&op, &args.iter().map(|&a| self.graph.ty(a)).collect::<Vec<_>>()),
         };
         match types {
-            Ok(types) => self.append(op, args, types),
+            Ok(types) => {
+                // The types are right: what is built on them goes on as if there were memory.
+                if let Err(error) = types.iter().try_for_each(TensorType::check_size) {
+                    self.error.get_or_insert(error.at(self.span));
+                }
+                self.append(op, args, types)
+            }
             Err(message) => {
                 let name = format!("{op:?}");
                 let name: String = name.chars().take_while(|c| c.is_alphanumeric()).collect();
@@ -296,5 +302,19 @@ impl Builder {
         let args = [&[condition], operands].concat();
         let id = self.push(Op::Cond { then: Arc::new(then), otherwise: Arc::new(otherwise) }, &args);
         self.results(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Code;
+
+    #[test]
+    fn an_array_larger_than_any_memory_is_refused() {
+        let mut b = Builder::new();
+        let x = b.fill(1.0, DType::Real, &[1 << 40, 1 << 40]);
+        let sum = b.sum(x, &[0, 1]);
+        assert_eq!(b.finish(&[sum]).map_err(|problem| problem.code), Err(Code::OutOfRange));
     }
 }

@@ -9,8 +9,8 @@
 //! - [`mod@print`], [`mod@parse`]: a text form, `%3 = add %1 %2 : Real[4]`
 //! - [`mod@interpret`]: the definition of every operation, in f64
 
-use crate::base::Span;
 use crate::base::op::DType;
+use crate::base::{Code, Diagnostic, Span};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -61,6 +61,15 @@ impl TensorType {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// `OutOfRange` where no memory could hold it: elements of larger arrays cannot even be counted.
+    pub fn check_size(&self) -> Result<(), Diagnostic> {
+        let bytes = self.shape.iter().try_fold(size_of::<f64>(), |bytes, &size| bytes.checked_mul(size.max(1)));
+        match bytes.map(isize::try_from) {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(_)) | None => Err(Diagnostic::new(Code::OutOfRange, format!("an array {self} is larger than any memory"))),
+        }
     }
 }
 

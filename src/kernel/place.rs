@@ -68,7 +68,7 @@ impl Kernels {
     fn inputs(&self) -> HashMap<usize, BufferId> {
         let number = |(id, buffer): (BufferId, &Buffer)| match buffer.place {
             Place::Input(number) => Some((number, id)),
-            _ => None,
+            Place::Output(_) | Place::Constant(_) | Place::Arena(_) => None,
         };
         self.buffers.iter().filter_map(number).collect()
     }

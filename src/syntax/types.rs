@@ -3,6 +3,7 @@
 use super::ast::*;
 use super::grammar::Rule;
 use super::parse::Builder;
+use super::syntax_error;
 use crate::base::diagnostic::Result;
 use pest::iterators::Pair;
 
@@ -81,7 +82,7 @@ impl Builder {
             let over = self.expr(parts.need()?)?;
             match over.kind {
                 ExprKind::Range { from, to } => VarFamily::Process { time, from: *from, to: *to },
-                _ => return Err(super::syntax_error::process_needs_range(over.span)),
+                _ => return Err(syntax_error::process_needs_range(over.span)),
             }
         } else if let Some(time) = self.only_expr(parts.optional(Rule::at_paren))? {
             VarFamily::AtTime(time)

@@ -74,7 +74,8 @@ pub fn weight(nest: &Loop) -> usize {
         InstrKind::Unary(UnaryOp::Neg | UnaryOp::Abs | UnaryOp::Not, _) => 1,
         InstrKind::Unary(UnaryOp::Sqrt | UnaryOp::Recip, _) | InstrKind::Binary(BinaryOp::Div, ..) => 4,
         InstrKind::Unary(..) | InstrKind::Binary(BinaryOp::Pow | BinaryOp::Rem | BinaryOp::FloorDiv, ..) => 16,
-        _ => 1,
+        InstrKind::Binary(..) | InstrKind::Compare(..) | InstrKind::Select(..) | InstrKind::Cast(_) => 1,
+        InstrKind::Constant(_) | InstrKind::Index(_) | InstrKind::Load { .. } => 1,
     };
     nest.body.iter().map(|instr| weight(&instr.kind)).sum()
 }

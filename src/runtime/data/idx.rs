@@ -1,7 +1,7 @@
 //! IDX, the format of the MNIST files: two zero bytes, the element type, the rank, the sizes, the values, all big-endian.
 
 use super::builtin::no_such_field;
-use super::{Array, Values, file};
+use super::{Array, Values, builtin, file};
 use crate::base::diagnostic::Result;
 use std::path::Path;
 
@@ -17,8 +17,8 @@ pub(super) fn load(path: &Path, field: Option<&str>) -> Result<Array> {
     let flat = vec![shape[0], shape[1..].iter().product()];
     let name = format!("{name}.{field}");
     match (field, values) {
-        ("features", Values::Bytes(pixels)) => Ok(Array::new(name, flat, super::builtin::scaled(&pixels, 255))),
-        ("binary", Values::Bytes(pixels)) => Ok(Array::new(name, flat, super::builtin::above(&pixels, 127))),
+        ("features", Values::Bytes(pixels)) => Ok(Array::new(name, flat, builtin::scaled(&pixels, 255))),
+        ("binary", Values::Bytes(pixels)) => Ok(Array::new(name, flat, builtin::above(&pixels, 127))),
         _ => Err(no_such_field("an IDX file of bytes", field, &["features", "binary"])),
     }
 }
