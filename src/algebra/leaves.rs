@@ -12,6 +12,9 @@ use crate::graph;
 use crate::graph::{Literal, NodeId, TensorType};
 use std::collections::HashMap;
 
+/// Constants are computed while compiling, by the reference interpreter: arrays of more numbers would take too long.
+const MOST_CONSTANT: usize = 10_000_000;
+
 /// The shape and element type of an array as graphs hold it. `OutOfRange` where no memory could hold it.
 pub fn tensor_type(ty: &Type) -> Result<TensorType> {
     let Type::Array(ArrayType { support, shape }) = ty else {
@@ -133,6 +136,14 @@ impl Lowering<'_> {
         let node = inner.node(&array);
         let ty = inner.ty(&array);
         let closed = inner.frames.leave(&[node])?;
+        let largest = closed.graph.nodes.iter().map(|node| node.ty.len()).max().unwrap_or(0);
+        if largest > MOST_CONSTANT {
+            let message =
+                format!("the constant `{}` takes an array of {largest} numbers; at most {MOST_CONSTANT} are computed", definition.name);
+            return Err(Diagnostic::new(Code::OutOfRange, message)
+                .label(definition.span, "computed while compiling")
+                .help("use smaller sizes"));
+        }
         let values = graph::interpret::interpret(&closed.graph, &[]);
         let value = values.first().ok_or_else(|| Diagnostic::internal("a constant without value"))?;
         Ok(Literal { dtype: ty.dtype, shape: ty.shape, values: value.elements.clone() })

@@ -172,7 +172,7 @@ impl<'m> Lowering<'m> {
 
     /// The shape of one example's value.
     pub(super) fn shape(&self, array: &Array) -> Vec<usize> {
-        self.ty(array).shape[array.plates.len()..].to_vec()
+        self.ty(array).shape.get(array.plates.len()..).unwrap_or_default().to_vec()
     }
 
     pub(super) fn dtype(&self, array: &Array) -> DType {
