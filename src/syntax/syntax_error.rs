@@ -215,9 +215,20 @@ fn unknown_declaration(text: &str, at: usize, file: FileId, offset: usize) -> Op
     })
 }
 
+/// `maximise ELBO`, which reads as a setting's name: the word meant, if one of the last two words is nearly it.
+fn misspelt_goal(before: &str) -> Option<&'static str> {
+    let words = before.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+    words.rev().take(2).find_map(|word| nearest(word, ["maximize", "minimize"]))
+}
+
 /// One thing to try, where the likely cause can be recognised.
 fn advice(text: &str, at: usize, found: &str, positives: &[Rule], expected: &str) -> Option<String> {
     let before = text.get(..at).unwrap_or("").trim_end();
+    if positives == [Rule::setting_colon]
+        && let Some(goal) = misspelt_goal(before)
+    {
+        return Some(format!("did you mean `{goal}`?"));
+    }
     let advice = match found {
         ":=" => "write `=`",
         "==" if positives.contains(&Rule::equals) => "a declaration has a single `=`; `==` compares",
