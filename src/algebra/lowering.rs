@@ -3,6 +3,7 @@
 
 use super::frame::Frames;
 use super::lost::FixedDraw;
+use super::observations::Observations;
 use super::stable;
 use super::value::{Array, Plate, PlateId, Value};
 use crate::base::diagnostic::Result;
@@ -79,6 +80,8 @@ pub struct Lowering<'m> {
     /// A derivative will be taken: estimators without one are an error
     pub(super) differentiated: bool,
     pub(super) touched_data: bool,
+    /// What `total` sums over, inside a rule about observations
+    pub(super) observations: Option<Observations>,
     /// Inside a factor of a frozen density: parameters have derivative zero, variables keep theirs
     pub(super) frozen: bool,
     /// Names with respect to which the program differentiates: each binding is a node of its own
@@ -110,6 +113,7 @@ impl<'m> Lowering<'m> {
             sites: 0,
             differentiated: false,
             touched_data: false,
+            observations: None,
             frozen: false,
             differentiable: differentiable(model, None),
             fixed_draws: vec![],
