@@ -3,6 +3,7 @@
 mod control;
 mod derivative;
 mod distribution;
+mod estimation;
 mod expectation;
 mod expr;
 mod fold;
