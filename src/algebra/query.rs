@@ -1,6 +1,7 @@
 //! Queries `d(A | B)`: a declared factor, a product of factors by the chain rule, sums over finite latent variables, Bayes' rule where
 //! the evidence is such a sum. Nothing is approximated: where no rule applies, the error names the variable in the way.
 
+use super::derivation::{Big, Formula, Step};
 use super::lowering::Lowering;
 use super::value::{Array, Distribution, PlateId, Value};
 use crate::base::diagnostic::Result;
@@ -69,13 +70,17 @@ impl Lowering<'_> {
             latents = self.latents(density, &both, &rest, span)?;
         }
         if evidence.is_empty() {
-            return self.log_joint(id, targets, &latents, span);
+            return self.log_joint(id, targets, given, &latents, span);
         }
-        let joint = self.log_joint(id, &both, &latents, span)?;
-        let latents = self.latents(density, &evidence, &rest, span)?;
-        let evidence = self.log_joint(id, &evidence, &latents, span)?;
-        self.note(span, "Bayes' rule: joint over evidence, both exact");
-        self.sub(&joint, &evidence)
+        self.deriving(|this| {
+            let joint = this.log_joint(id, &both, &rest, &latents, span)?;
+            let latents = this.latents(density, &evidence, &rest, span)?;
+            let log_evidence = this.log_joint(id, &evidence, &rest, &latents, span)?;
+            this.note(span, "Bayes' rule: joint over evidence, both exact");
+            let quotient = this.log_density_formula(id, &both, &rest) - this.log_density_formula(id, &evidence, &rest);
+            let step = Step::new("Bayes' rule", this.log_density_formula(id, targets, given), quotient, span);
+            Ok((this.sub(&joint, &log_evidence)?, step))
+        })
     }
 
     /// The variables over which a query of these targets must sum, parents first.
@@ -96,7 +101,8 @@ impl Lowering<'_> {
     }
 
     /// log of the product of the factors of targets and latents, summed over the latents.
-    fn log_joint(&mut self, id: DensityId, targets: &[VarId], latents: &[VarId], span: Span) -> Result<Array> {
+    fn log_joint(&mut self, id: DensityId, targets: &[VarId], given: &[VarId], latents: &[VarId], span: Span) -> Result<Array> {
+        self.derive_joint(id, targets, given, latents, span)?;
         let density = &self.model.densities[id];
         let mut total: Option<Array> = None;
         let mut plates: Vec<PlateId> = vec![];
@@ -128,6 +134,36 @@ impl Lowering<'_> {
         })();
         old.into_iter().rev().for_each(|(var, value)| self.restore(Place::Var(var), value));
         result
+    }
+
+    /// The steps of a joint density: the sum over latent variables, then the product of the declared factors.
+    fn derive_joint(&mut self, id: DensityId, targets: &[VarId], given: &[VarId], latents: &[VarId], span: Span) -> Result<()> {
+        let density = &self.model.densities[id];
+        let all = [latents, targets].concat();
+        let mut factors = vec![];
+        for &var in &all {
+            let factor = density.factor_of(var).ok_or_else(|| self.no_factor(density, var, span))?;
+            factors.push(self.density_formula(id, &[var], &factor.given));
+        }
+        let before = self.log_density_formula(id, targets, given);
+        if !latents.is_empty() {
+            let indices = latents.iter().map(|&var| self.var_formula(var)).collect();
+            let body = Box::new(self.density_formula(id, &[targets, latents].concat(), given));
+            let sum = Formula::Big { operator: Big::Sum, below: indices, above: None, body };
+            self.derive(Step::new("exact sum", before, Formula::log(sum), span));
+        }
+        if factors.len() > 1 {
+            let joint = self.density_formula(id, &[targets, latents].concat(), given);
+            self.derive(Step::new("chain rule", joint, Formula::product(factors), span));
+        }
+        for &var in &all {
+            if let Some(factor) = density.factor_of(var) {
+                let dist = self.formula(&factor.dist);
+                let dist = dist.at(self.var_formula(var));
+                self.derive(Step::new("declared factor", self.density_formula(id, &[var], &factor.given), dist, factor.span));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn names(&self, vars: &[VarId]) -> String {
