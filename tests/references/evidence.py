@@ -456,7 +456,7 @@ model(
 factors = FactorAnalysis(2, tol=1e-13, max_iter=30_000, svd_method="lapack").fit(flowers)
 model(
     "factor_analysis",
-    "z ~ Normal(0, 1) over Real[2], x ~ Normal(W z + mean, noise), noise a vector; x is the iris data. W and noise maximise the likelihood",
+    "z ~ Normal(0, 1) over Real[2], x ~ Normal(W z + mean, noise), noise a vector; x is the iris data. W and noise are as 30,000 steps of EM leave them (the likelihood of these data has no maximum)",
     "sklearn.decomposition.FactorAnalysis",
     {"W": factors.components_.T, "mean": factors.mean_, "noise": factors.noise_variance_**0.5, "flower": 75},
     {
