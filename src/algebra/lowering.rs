@@ -4,6 +4,7 @@
 use super::derivation::Step;
 use super::frame::Frames;
 use super::lost::FixedDraw;
+use super::observations::Observations;
 use super::stable;
 use super::value::{Array, Plate, PlateId, Value};
 use crate::base::diagnostic::Result;
@@ -80,6 +81,8 @@ pub struct Lowering<'m> {
     /// A derivative will be taken: estimators without one are an error
     pub(super) differentiated: bool,
     pub(super) touched_data: bool,
+    /// What `total` sums over, inside a rule about observations
+    pub(super) observations: Option<Observations>,
     /// Inside a factor of a frozen density: parameters have derivative zero, variables keep theirs
     pub(super) frozen: bool,
     /// Names with respect to which the program differentiates: each binding is a node of its own
@@ -113,6 +116,7 @@ impl<'m> Lowering<'m> {
             sites: 0,
             differentiated: false,
             touched_data: false,
+            observations: None,
             frozen: false,
             differentiable: differentiable(model, None),
             fixed_draws: vec![],

@@ -11,6 +11,7 @@ mod frame;
 mod leaves;
 mod lost;
 mod lowering;
+mod observations;
 mod program;
 mod query;
 mod stable;

@@ -104,6 +104,7 @@ impl<'m> Names<'m> {
                 let gradient = Formula::gradient(wrt.clone(), self.expr(body));
                 Formula::gradient(wrt, gradient)
             }
+            ExprKind::Total(of) => Formula::sum_over("n", self.expr(of)),
             ExprKind::Noise(Noise::Normal) => "epsilon".into(),
             ExprKind::Noise(Noise::Uniform) => "u".into(),
         }
