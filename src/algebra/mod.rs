@@ -10,6 +10,7 @@ mod frame;
 mod leaves;
 mod lost;
 mod lowering;
+mod outside;
 mod program;
 mod query;
 mod stable;
