@@ -12,6 +12,7 @@ mod leaves;
 mod lost;
 mod lowering;
 mod observations;
+mod outside;
 mod program;
 mod query;
 mod stable;

@@ -37,7 +37,8 @@ impl<'a> Checker<'a> {
     fn over_classes(&mut self, query: &Query, size: Size, ty: Type) -> Checked<Expr> {
         let span = query.span;
         let local = self.local("i", Type::scalar(Support::Int), span);
-        let body = Box::new(log_probability(query, self.read(local, span)));
+        let class = Expr { ty: Type::scalar(Support::Cat(size.clone())), ..self.read(local, span) };
+        let body = Box::new(log_probability(query, class));
         let indices = vec![Index { local, first: 0, count: size.known().unwrap_or(1) }];
         let logits = Expr::new(ExprKind::Array { indices, body }, Type::real([size.clone()]), span);
         let dist = self.by_logits("Categorical", Some(size), &ty, span)?;
