@@ -7,6 +7,7 @@ mod expectation;
 mod expr;
 mod fold;
 mod frame;
+mod gaussian;
 mod leaves;
 mod lost;
 mod lowering;

@@ -8,6 +8,8 @@ mod obstacle;
 mod product;
 mod relation;
 
+pub(in crate::algebra) use product::Obstacle;
+
 use super::lowering::Lowering;
 use super::value::{Array, Distribution, Value};
 use crate::base::diagnostic::Result;
