@@ -89,7 +89,7 @@ impl Lowering<'_> {
     }
 
     /// The sum of the elements of one cell.
-    pub(super) fn total(&mut self, x: &Array) -> Array {
+    pub(super) fn sum_of_elements(&mut self, x: &Array) -> Array {
         let rank = self.shape(x).len();
         let (lifted, axes) = self.lift(x, rank);
         self.sum_over(&lifted, &axes)
@@ -104,7 +104,7 @@ impl Lowering<'_> {
     pub(super) fn log_det_triangular(&mut self, l: &Array) -> Result<Array> {
         let diagonal = if self.count(l) == 1 { self.flattened(l, &[1]) } else { self.diagonal(l)? };
         let logs = self.unary(UnaryOp::Log, &diagonal);
-        Ok(self.total(&logs))
+        Ok(self.sum_of_elements(&logs))
     }
 
     /// L⁻¹ b or L⁻ᵀ b, of a vector or a matrix. Cells of `b` that share a matrix are its columns, so that L is not repeated.

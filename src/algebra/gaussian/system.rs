@@ -161,7 +161,7 @@ impl Lowering<'_> {
                 let loading = self.divide_rows(&loading, &std)?;
                 let residual = self.binary(BinaryOp::Div, &residual, &std)?;
                 let logs = self.unary(UnaryOp::Log, &std);
-                Ok((loading, residual, self.total(&logs)))
+                Ok((loading, residual, self.sum_of_elements(&logs)))
             }
             Covariance::Full(cov) => {
                 let u = self.cholesky_factor(cov);
