@@ -8,6 +8,7 @@ mod expectation;
 mod expr;
 mod fold;
 mod frame;
+mod gaussian;
 mod leaves;
 mod lost;
 mod lowering;

@@ -8,6 +8,8 @@ mod obstacle;
 mod product;
 mod relation;
 
+pub(in crate::algebra) use product::Obstacle;
+
 use self::relation::Question;
 use super::derivation::Step;
 use super::lowering::Lowering;
