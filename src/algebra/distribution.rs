@@ -172,7 +172,7 @@ impl Lowering<'_> {
 const MOST_ENUMERATED: usize = 1024;
 
 /// The values of one number of a finite support.
-fn finite_support(support: &Support) -> Option<Vec<f64>> {
+pub(super) fn finite_support(support: &Support) -> Option<Vec<f64>> {
     match support {
         Support::Bit | Support::Bool => Some(vec![0.0, 1.0]),
         Support::Spin => Some(vec![-1.0, 1.0]),

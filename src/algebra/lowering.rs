@@ -1,6 +1,7 @@
 //! The state of lowering: graphs under construction, plates, what each name stands for; and alignment of plates, which is all of
 //! vectorisation.
 
+use super::derivation::Step;
 use super::estimation::Record;
 use super::frame::Frames;
 use super::lost::FixedDraw;
@@ -92,6 +93,8 @@ pub struct Lowering<'m> {
     /// Draws of the training step through which no gradient flows
     pub(super) fixed_draws: Vec<FixedDraw>,
     pub notes: Vec<Note>,
+    /// Every rule that was applied, in order
+    pub derivation: Vec<Step>,
 }
 
 impl<'m> Lowering<'m> {
@@ -122,6 +125,7 @@ impl<'m> Lowering<'m> {
             differentiable: differentiable(model, None),
             fixed_draws: vec![],
             notes: vec![],
+            derivation: vec![],
         };
         if let Some(size) = rows {
             let plate = lowering.plates.push(Plate { size });

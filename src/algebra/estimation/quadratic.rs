@@ -138,6 +138,8 @@ impl<'m> Lowering<'m> {
         for (&id, &size) in group.iter().zip(&sizes) {
             let value = self.param(id)?;
             let shape = [&[count], &self.shape(&value)[..]].concat();
+            // The matrix does not depend on where it is computed: that is what `vanish` makes sure of.
+            let value = self.stop(&value);
             let copies = self.expanded(&value, &[plate]);
             let node = self.b().distinct(copies.node);
             variables.push((id, self.array(node, vec![plate])));
