@@ -95,6 +95,7 @@ impl<'m> Lowering<'m> {
         let mut weighted = vec![];
         for (record, weight) in records.into_iter().zip(weights) {
             let weight = self.array(weight, record.log.plates.clone());
+            let weight = self.spread_over_points(&record, &weight)?;
             let graph = self.frames.graph(0);
             let depends_on = |id: &&ParamId| record.distribution.params.iter().any(|p| depends(graph, p.node, self.raw_params[*id].node));
             let used: Vec<ParamId> = learned.iter().filter(depends_on).copied().collect();

@@ -29,7 +29,10 @@ impl<'m> Lowering<'m> {
     /// Weights that depend on the parameters are those of a latent variable.
     pub(super) fn refuse_latents(&self, factors: &[Weighted<'m>], learned: &[ParamId], span: Span) -> Result<()> {
         let graph = self.frames.graph(0);
-        let latent = |factor: &&Weighted<'m>| learned.iter().any(|id| depends(graph, factor.weight.node, self.raw_params[id].node));
+        let latent = |factor: &&Weighted<'m>| {
+            let moves = learned.iter().any(|id| depends(graph, factor.weight.node, self.raw_params[id].node));
+            moves || factor.record.points.is_some()
+        };
         match factors.iter().find(latent) {
             Some(factor) => {
                 let hidden = factor.record.factor.targets.iter().chain(&factor.record.factor.given);
@@ -37,7 +40,7 @@ impl<'m> Lowering<'m> {
                 let z = if hidden.is_empty() { "a latent variable".to_owned() } else { self.names(&hidden) };
                 Err(Diagnostic::new(Code::NoRule, format!("no exact maximum is known: {z} is not observed"))
                     .label(span, "summed over here")
-                    .label(self.span_of(factor), "its weight in this factor depends on the parameters")
+                    .label(self.span_of(factor), "what is known of it depends on the parameters")
                     .help("iterate: `maximize log p(x) by em`"))
             }
             None => Ok(()),

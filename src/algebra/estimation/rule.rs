@@ -105,7 +105,7 @@ impl<'m> Lowering<'m> {
         let mut seen: Vec<&Array> = vec![&value];
         let arrays: Vec<Array> = params.iter().map(|param| param.clone().array()).collect::<Result<_>>()?;
         seen.extend(&arrays);
-        let all = union(seen.iter().map(|array| &array.plates[..]).chain([&record.log.plates[..], &repeated]));
+        let all = union(seen.iter().map(|array| &array.plates[..]).chain([&weight.plates[..], &repeated]));
         let cells = self.cells(slot, weight, &all, if own_axes { &repeated } else { &[] })?;
         let args = std::iter::once(Value::Array(value)).chain(params).collect();
         let own = cells.own.clone();
