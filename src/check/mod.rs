@@ -1,6 +1,7 @@
 //! Tree -> checked program: names, kinds, types, sizes. One file per language feature.
 
 mod annotation;
+mod bijector;
 mod block;
 mod builtin;
 mod call;
@@ -26,6 +27,7 @@ mod optimiser;
 mod overrides;
 mod param;
 mod posterior;
+mod pushforward;
 mod rule;
 mod shape;
 mod sizes;
