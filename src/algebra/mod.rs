@@ -1,5 +1,6 @@
 //! Checked program -> graphs: plates, densities, expectations, divergences, derivatives, loops.
 
+mod bijection;
 mod control;
 pub mod derivation;
 mod derivative;

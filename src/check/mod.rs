@@ -1,6 +1,7 @@
 //! Tree -> checked program: names, kinds, types, sizes. One file per language feature.
 
 mod annotation;
+mod bijector;
 mod block;
 mod builtin;
 mod call;
@@ -27,6 +28,7 @@ mod overrides;
 mod param;
 mod point;
 mod posterior;
+mod pushforward;
 mod rule;
 mod shape;
 mod sizes;

@@ -19,6 +19,9 @@ pub struct Model {
     pub params: Arena<Param>,
     pub functions: Arena<Function>,
     pub dists: Arena<Dist>,
+    /// Uses of `bijector` declarations
+    pub bijectors: Arena<Bijector>,
+    pub pushforwards: Arena<Pushforward>,
     pub rules: Vec<Rule>,
     pub densities: Arena<Density>,
     pub optimisers: Arena<Optimiser>,
@@ -34,6 +37,8 @@ pub type VarId = Id<Var>;
 pub type ParamId = Id<Param>;
 pub type FunctionId = Id<Function>;
 pub type DistId = Id<Dist>;
+pub type BijectorId = Id<Bijector>;
+pub type PushforwardId = Id<Pushforward>;
 pub type DensityId = Id<Density>;
 pub type QuantityId = Id<Quantity>;
 pub type OptimiserId = Id<Optimiser>;
@@ -163,6 +168,31 @@ pub struct Dist {
     pub draw: Option<FunctionId>,
     /// `mean`, `var`, `std`, `mode`, `entropy`, …: take the parameters
     pub members: BTreeMap<String, FunctionId>,
+    pub span: Span,
+}
+
+/// One use of a `bijector`. All functions take what is mapped, then the other arguments; what the file does not give is derived.
+#[derive(Clone, Debug)]
+pub struct Bijector {
+    pub name: String,
+    /// From u to y. Forward or inverse is given
+    pub forward: Option<FunctionId>,
+    /// From y to u
+    pub inverse: Option<FunctionId>,
+    /// log |det ∂y/∂u|, of u
+    pub log_det: Option<FunctionId>,
+    pub span: Span,
+}
+
+/// `pushforward(f, base)`. Its `Dist` binds the parameters of the base and the further arguments of f as locals.
+#[derive(Clone, Debug)]
+pub struct Pushforward {
+    /// The base with these parameters
+    pub base: Expr,
+    /// A draw of it
+    pub input: LocalId,
+    /// f(input, further arguments)
+    pub image: Expr,
     pub span: Span,
 }
 
