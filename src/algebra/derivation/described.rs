@@ -38,8 +38,15 @@ impl Lowering<'_> {
 
     /// A distribution as written: of a family of the library, or of a declared factor. None of others.
     pub(in crate::algebra) fn described(&self, expr: &Expr, of: Option<(DensityId, VarId)>) -> Option<Described> {
+        let mut names = Names::new(self.model);
         let (dist, args) = match &expr.kind {
             ExprKind::Dist(dist, args) => (*dist, args),
+            // `Normal(enc(x))` binds the parts of a tuple first.
+            ExprKind::Block(stmts, tail) => {
+                let ExprKind::Dist(dist, args) = &tail.kind else { return None };
+                stmts.iter().for_each(|stmt| names.statement(stmt));
+                (*dist, args)
+            }
             ExprKind::Conditional(query) => {
                 let [(target, _)] = query.targets[..] else { return None };
                 let factor = self.model.densities[query.density].factor_of(target)?;
@@ -52,7 +59,7 @@ impl Lowering<'_> {
         let Type::Distribution(value) = &expr.ty else { return None };
         let family = &self.model.dists[dist];
         let repeated = tensor_type(value).ok()?.rank() - tensor_type(&family.event).ok()?.rank();
-        let formulas: Vec<Formula> = args.iter().map(|arg| self.formula(arg)).collect();
+        let formulas: Vec<Formula> = args.iter().map(|arg| names.expr(arg)).collect();
         let mut remarks = vec![];
         let symbols = self.symbols(dist, &formulas, of, &mut remarks);
         let names: Vec<&str> = family.params.iter().map(|&local| self.model.locals[local].name.as_str()).collect();
@@ -122,9 +129,17 @@ impl Lowering<'_> {
 
     /// Whether a factor has a parameter of this name that needs a symbol.
     fn needs(&self, factor: &Factor, param: &str) -> bool {
-        let ExprKind::Dist(dist, args) = &factor.dist.kind else { return false };
+        let (dist, args) = match &factor.dist.kind {
+            ExprKind::Dist(dist, args) => (dist, args),
+            ExprKind::Block(_, tail) => {
+                let ExprKind::Dist(dist, args) = &tail.kind else { return false };
+                (dist, args)
+            }
+            _ => return false,
+        };
         let locals = &self.model.dists[*dist].params;
-        locals.iter().zip(args).any(|(&local, arg)| self.model.locals[local].name == param && !is_symbol(&self.formula(arg)))
+        let unnamed = |arg: &Expr| matches!(arg.kind, ExprKind::Local(_)) || !is_symbol(&self.formula(arg));
+        locals.iter().zip(args).any(|(&local, arg)| self.model.locals[local].name == param && unnamed(arg))
     }
 
     /// The log-density of a described distribution at a variable, as the library defines it.

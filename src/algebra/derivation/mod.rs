@@ -15,12 +15,14 @@ mod described;
 mod formula;
 mod name;
 mod of_expr;
+mod query;
 
-pub(super) use bound::{Shown, Treatment};
+pub(super) use bound::Treatment;
 pub use described::Described;
 pub use formula::{Accent, Big, Formula, Relation};
 pub use name::greek;
 pub use of_expr::Names;
+pub use query::derivation_of;
 
 use super::lowering::Lowering;
 use crate::base::Span;

@@ -251,7 +251,7 @@ impl<'m> Names<'m> {
     }
 
     /// A `let` is written out where it is used; draws and loops keep their names.
-    fn statement(&mut self, stmt: &Stmt) {
+    pub(super) fn statement(&mut self, stmt: &Stmt) {
         match &stmt.kind {
             StmtKind::Let(Pattern::Local(local), value) => {
                 let value = self.expr(value);
