@@ -134,10 +134,12 @@ impl Lowering<'_> {
             }
             ExprKind::Expectation { draws, samples, estimator, body } => self.expectation(draws, *samples, *estimator, body)?,
             ExprKind::Kl(a, b) => {
+                self.derive_divergence(a, b, expr.span);
                 let (a, b) = (self.eval(a)?.distribution()?, self.eval(b)?.distribution()?);
                 self.divergence_of(&a, &b, expr.span)?
             }
             ExprKind::Entropy(a) => {
+                self.derive_entropy(a, expr.span);
                 let a = self.eval(a)?.distribution()?;
                 self.entropy(&a, expr.span)?
             }

@@ -174,6 +174,7 @@ impl<'m> Lowering<'m> {
         let distribution = self.factor_distribution(id, factor)?;
         let [target] = factor.targets[..] else { return Err(Diagnostic::internal("a factor of several variables")) };
         let value = self.variable(target)?;
+        self.derive_log_factor(id, factor);
         self.log_prob(&distribution, &value)
     }
 
