@@ -3,6 +3,7 @@
 
 use super::bijection::{Application, Drawn};
 use super::derivation::Step;
+use super::estimation::Record;
 use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::Observations;
@@ -82,6 +83,8 @@ pub struct Lowering<'m> {
     /// A derivative will be taken: estimators without one are an error
     pub(super) differentiated: bool,
     pub(super) touched_data: bool,
+    /// What the factors of a log-density leave, where an estimate is being made
+    pub(super) records: Option<Vec<Record<'m>>>,
     /// What `total` sums over, inside a rule about observations
     pub(super) observations: Option<Observations>,
     /// Inside a factor of a frozen density: parameters have derivative zero, variables keep theirs
@@ -121,6 +124,7 @@ impl<'m> Lowering<'m> {
             sites: 0,
             differentiated: false,
             touched_data: false,
+            records: None,
             observations: None,
             frozen: false,
             differentiable: differentiable(model, None),

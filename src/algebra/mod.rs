@@ -5,6 +5,7 @@ mod control;
 pub mod derivation;
 mod derivative;
 mod distribution;
+mod estimation;
 mod expectation;
 mod expr;
 mod fold;

@@ -63,6 +63,8 @@ codes! {
     NonFinite = "E0602", "a value became infinite or not a number";
     Checkpoint = "E0603", "a checkpoint does not belong to this model";
     Output = "E0604", "an output cannot be written";
+    Degenerate = "E0605", "an estimate does not exist";
+    Fell = "E0606", "an objective fell that cannot fall";
     NotSupportedYet = "E0901", "a construct is not supported yet";
     Internal = "E0999", "the compiler broke one of its own rules";
 }

@@ -20,6 +20,7 @@ mod expr;
 mod inference;
 pub mod library;
 mod message;
+mod method;
 pub mod model;
 mod names;
 mod operators;

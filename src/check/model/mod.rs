@@ -292,8 +292,22 @@ pub struct Optimise {
     pub value: Expr,
     /// All parameters on which the value depends, unless `over` named some
     pub over: Option<Vec<ParamId>>,
-    pub optimiser: OptimiserId,
+    pub method: Method,
     pub span: Span,
+}
+
+/// How the maximum is looked for.
+#[derive(Clone, Debug)]
+pub enum Method {
+    Gradient {
+        optimiser: OptimiserId,
+    },
+    /// In closed form, in one step
+    Exactly,
+    /// Expectation-maximisation; `otherwise` moves the parameters for which no rule knows the M-step
+    Em {
+        otherwise: OptimiserId,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -305,6 +319,8 @@ pub struct Settings {
     pub ema: Option<f64>,
     /// Bound on the Euclidean norm of the whole gradient
     pub clip: Option<f64>,
+    /// By EM: end when an iteration raises the objective by less
+    pub tolerance: Option<f64>,
     pub seed: Option<u64>,
 }
 
