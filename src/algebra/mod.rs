@@ -1,5 +1,6 @@
 //! Checked program -> graphs: plates, densities, expectations, divergences, derivatives, loops.
 
+mod chain;
 mod control;
 mod derivative;
 mod distribution;

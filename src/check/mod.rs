@@ -4,6 +4,7 @@ mod annotation;
 mod block;
 mod builtin;
 mod call;
+mod chain;
 mod checker;
 mod coerce;
 mod comprehension;
