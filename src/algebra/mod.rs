@@ -2,6 +2,7 @@
 
 mod chain;
 mod control;
+pub mod derivation;
 mod derivative;
 mod distribution;
 mod expectation;
@@ -11,6 +12,7 @@ mod frame;
 mod leaves;
 mod lost;
 mod lowering;
+mod observations;
 mod program;
 mod query;
 mod stable;
@@ -20,6 +22,7 @@ mod subscript;
 mod value;
 mod whole_array;
 
+pub use derivation::{Formula, Step};
 pub use leaves::tensor_type;
 pub use lowering::{InputRole, Lowering, Note, RowCounts};
 pub use program::{Evaluated, Program, lower_expression, lower_init, lower_sample, mentions_data};
