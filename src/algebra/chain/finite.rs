@@ -34,15 +34,6 @@ struct Forward {
 }
 
 impl Lowering<'_> {
-    /// Whether all latent members of a joint density are finite.
-    pub(super) fn is_finite_chain(&self, network: &Network<'_>, schedule: &Schedule) -> Result<bool> {
-        let finite = |var: &VarId| match network.model.vars[*var].member_type() {
-            Type::Array(array) => array.support.is_discrete() && array.support != crate::check::Support::Int,
-            Type::Tuple(_) | Type::Distribution(_) | Type::Error => false,
-        };
-        Ok(schedule.memory.keys().all(finite))
-    }
-
     /// log of the sum over all values of the latent members.
     pub(super) fn forward_algorithm(
         &mut self,

@@ -2,6 +2,7 @@
 //! the order of time. Finite chains by the forward algorithm, linear-Gaussian ones by the Kalman filter.
 
 mod finite;
+mod marginal;
 mod network;
 mod part;
 mod segment;
@@ -11,6 +12,7 @@ use super::value::Array;
 use crate::base::diagnostic::Result;
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Expr, ExprKind, MemberQuery, Query, VarId, Which};
+use crate::check::types::{Support, Type};
 use network::{Joint, Known, Network};
 use segment::Schedule;
 
@@ -26,7 +28,15 @@ impl<'m> Lowering<'m> {
 
     /// `log p(x)`, `log p(z, x)`, `log p(z[3] = 1 | x)` of a chain.
     pub(super) fn log_chain_density(&mut self, query: &Query) -> Result<Array> {
-        self.substituted(query, |this| this.log_chain_ratio(query))
+        self.substituted(query, |this| match this.one_member(query) {
+            Some((member, at)) if this.is_latent_and_finite(member.var) => this.log_member_marginal(query, member, at),
+            Some(_) | None => this.log_chain_ratio(query),
+        })
+    }
+
+    fn is_latent_and_finite(&self, var: VarId) -> bool {
+        let declared = &self.model.vars[var];
+        declared.observed.is_none() && is_finite(&declared.member_type())
     }
 
     fn log_chain_ratio(&mut self, query: &Query) -> Result<Array> {
@@ -54,7 +64,7 @@ impl<'m> Lowering<'m> {
     }
 
     fn summed(&mut self, network: &Network<'m>, schedule: &Schedule) -> Result<Vec<Array>> {
-        if self.is_finite_chain(network, schedule)? {
+        if schedule.memory.keys().all(|&var| is_finite(&network.model.vars[var].member_type())) {
             let names: Vec<VarId> = schedule.memory.keys().copied().collect();
             self.note(network.span, format!("forward algorithm: exact sum over all paths of {}", self.names(&names)));
             return self.forward_algorithm(network, schedule, None);
@@ -71,24 +81,31 @@ impl<'m> Lowering<'m> {
 
     /// The density's variables with what the query says about them.
     fn chain_network(&mut self, query: &Query) -> Result<Network<'m>> {
-        let mut known = vec![];
-        for (asked, target) in [(&query.targets, true), (&query.given, false)] {
-            for (var, _) in asked {
-                known.push(self.known_variable(*var, target)?);
-            }
+        let mut known = self.given_of(query)?;
+        for (var, _) in &query.targets {
+            known.push(self.known_variable(*var, true)?);
         }
-        for (asked, target) in [(&query.member_targets, true), (&query.member_given, false)] {
-            for members in asked {
-                known.push(self.known_members(members, target)?);
-            }
+        for members in &query.member_targets {
+            known.push(self.known_members(members, true)?);
         }
         Ok(Network::new(self.model, query.density, known, query.span))
+    }
+
+    fn given_of(&mut self, query: &Query) -> Result<Vec<Known>> {
+        let mut known = vec![];
+        for (var, _) in &query.given {
+            known.push(self.known_variable(*var, false)?);
+        }
+        for members in &query.member_given {
+            known.push(self.known_members(members, false)?);
+        }
+        Ok(known)
     }
 
     fn known_variable(&mut self, var: VarId, target: bool) -> Result<Known> {
         let value = self.variable(var)?;
         let (from, to) = self.model.vars[var].members().unwrap_or((0, 0));
-        Ok(Known { var, from, count: (to - from + 1) as usize, value, target })
+        Ok(Known { var, from, count: (to - from + 1) as usize, value: Some(value), target })
     }
 
     fn known_members(&mut self, asked: &MemberQuery, target: bool) -> Result<Known> {
@@ -105,11 +122,11 @@ impl<'m> Lowering<'m> {
                 let all = self.variable(asked.var)?;
                 let node = self.node(&all);
                 let node = self.b().slice_axis(node, all.plates.len(), (from - first) as usize, (to + 1 - first) as usize);
-                return Ok(Known { var: asked.var, from, count, value: self.array(node, all.plates), target });
+                return Ok(Known { var: asked.var, from, count, value: Some(self.array(node, all.plates)), target });
             }
         };
         let value = if matches!(asked.which, Which::One(_)) { self.with_member_axis(&value) } else { value };
-        Ok(Known { var: asked.var, from, count, value, target })
+        Ok(Known { var: asked.var, from, count, value: Some(value), target })
     }
 
     /// One member as a run of one.
@@ -118,6 +135,17 @@ impl<'m> Lowering<'m> {
         let node = self.node(member);
         let node = self.b().reshape(node, &shape);
         self.array(node, member.plates.clone())
+    }
+}
+
+/// Whether one member has finitely many values.
+fn is_finite(member: &Type) -> bool {
+    match member {
+        Type::Array(array) => match array.support {
+            Support::Bit | Support::Spin | Support::Bool | Support::Cat(_) => true,
+            Support::Real | Support::Positive | Support::Unit | Support::Int | Support::Simplex | Support::Cov | Support::Ordered => false,
+        },
+        Type::Tuple(_) | Type::Distribution(_) | Type::Error => false,
     }
 }
 

@@ -13,7 +13,8 @@ pub(super) struct Known {
     pub var: VarId,
     pub from: i64,
     pub count: usize,
-    pub value: Array,
+    /// None of members that are asked for without a value
+    pub value: Option<Array>,
     pub target: bool,
 }
 

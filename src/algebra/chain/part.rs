@@ -96,7 +96,7 @@ impl Lowering<'_> {
 
     /// The slice of known members that a segment meets, along its plate.
     fn known_value(&mut self, network: &Network<'_>, known: &Known, at: At, number: i64, steps: Steps) -> Result<Array> {
-        let value = &known.value;
+        let Some(value) = &known.value else { return Err(Diagnostic::internal("a member without a value")) };
         if network.model.vars[known.var].members().is_none() {
             return Ok(value.clone());
         }
