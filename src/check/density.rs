@@ -259,8 +259,8 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Checked<Query> {
         self.usable(density)?;
-        let (targets, member_targets) = self.query_vars(density, targets, log)?;
-        let (given, member_given) = self.query_vars(density, given.unwrap_or(&[]), true)?;
+        let (targets, member_targets) = self.query_vars(density, targets, true, log)?;
+        let (given, member_given) = self.query_vars(density, given.unwrap_or(&[]), false, true)?;
         if targets.is_empty() && member_targets.is_empty() {
             return Err(Diagnostic::new(Code::UnknownVariable, "a query names the variables it asks for")
                 .at(span)
@@ -276,11 +276,12 @@ impl<'a> Checker<'a> {
         &mut self,
         density: DensityId,
         args: &'a [ast::Arg],
+        target: bool,
         needs_value: bool,
     ) -> Checked<(Vec<(VarId, Option<Expr>)>, Vec<MemberQuery>)> {
         let (mut vars, mut members) = (vec![], vec![]);
         for arg in args {
-            match self.query_var(density, arg, needs_value)? {
+            match self.query_var(density, arg, target, needs_value)? {
                 Asked::Variable(var, value) => vars.push((var, value)),
                 Asked::Members(asked) => members.push(asked),
             }
@@ -302,7 +303,7 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    fn query_var(&mut self, density: DensityId, arg: &'a ast::Arg, needs_value: bool) -> Checked<Asked> {
+    fn query_var(&mut self, density: DensityId, arg: &'a ast::Arg, target: bool, needs_value: bool) -> Checked<Asked> {
         let (of, value) = match &arg.kind {
             ArgKind::Positional(of) => (of, None),
             ArgKind::Substituted(of, value) => (of, Some(value)),
@@ -329,11 +330,13 @@ impl<'a> Checker<'a> {
         let ty = self.model.vars[var].ty.clone();
         let why = Some((self.model.vars[var].span, format!("`{}` is declared {ty}", name.name)));
         if let Some(value) = value {
-            return Ok(Asked::Variable(var, Some(self.expect(value, &ty, why))));
+            let value = if target { self.point(value, &ty, why) } else { self.expect(value, &ty, why) };
+            return Ok(Asked::Variable(var, Some(value)));
         }
         // A local of the same name is what the reader means.
         if needs_value && self.scope.names.iter().any(|(n, _)| *n == name.name) {
-            return Ok(Asked::Variable(var, Some(self.expect(of, &ty, why))));
+            let value = if target { self.point(of, &ty, why) } else { self.expect(of, &ty, why) };
+            return Ok(Asked::Variable(var, Some(value)));
         }
         if needs_value {
             self.has_value(var, name.span)?;

@@ -28,10 +28,12 @@ impl<'m> Lowering<'m> {
 
     /// `log p(x)`, `log p(z, x)`, `log p(z[3] = 1 | x)` of a chain.
     pub(super) fn log_chain_density(&mut self, query: &Query) -> Result<Array> {
-        self.substituted(query, |this| match this.one_member(query) {
+        let mut outside = vec![];
+        let log = self.substituted(query, &mut outside, |this| match this.one_member(query) {
             Some((member, at)) if this.is_latent_and_finite(member.var) => this.log_member_marginal(query, member, at),
             Some(_) | None => this.log_chain_ratio(query),
-        })
+        })?;
+        self.impossible(log, outside)
     }
 
     fn is_latent_and_finite(&self, var: VarId) -> bool {
