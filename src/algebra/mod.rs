@@ -1,6 +1,7 @@
 //! Checked program -> graphs: plates, densities, expectations, divergences, derivatives, loops.
 
 mod bijection;
+mod chain;
 mod control;
 pub mod derivation;
 mod derivative;

@@ -5,6 +5,7 @@ mod bijector;
 mod block;
 mod builtin;
 mod call;
+mod chain;
 mod checker;
 mod coerce;
 mod comprehension;

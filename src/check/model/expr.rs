@@ -1,6 +1,6 @@
 //! Expressions and statements of a checked program.
 
-use super::{BijectorId, ConstId, DensityId, DistId, FunctionId, Index, LocalId, ParamId, PushforwardId, QuantityId, VarId};
+use super::{BijectorId, ConstId, DensityId, DistId, FunctionId, Index, LocalId, MemberQuery, ParamId, PushforwardId, QuantityId, VarId};
 use crate::base::Span;
 use crate::base::op::{BinaryOp, CompareOp, ReduceOp, UnaryOp};
 use crate::check::types::Type;
@@ -203,6 +203,10 @@ pub struct Query {
     pub density: DensityId,
     pub targets: Vec<(VarId, Option<Expr>)>,
     pub given: Vec<(VarId, Option<Expr>)>,
+    /// Members of chains among the targets: `p(z[t] | x)`
+    pub member_targets: Vec<MemberQuery>,
+    /// Members of chains among the given
+    pub member_given: Vec<MemberQuery>,
     pub span: Span,
 }
 

@@ -1,8 +1,10 @@
 //! The checked program: every name resolved, every expression typed, every generic function, layer and distribution instantiated
 //! for the sizes at which it is used. `algebra/` gives it a meaning as graphs and needs no type rule of its own.
 
+mod chain;
 mod expr;
 
+pub use chain::{At, GivenMember, MemberFactor, MemberQuery, Which};
 pub use expr::{Bound, Draw, Estimator, Expr, ExprKind, Fold, Noise, Pattern, Place, Primitive, Query, Stmt, StmtKind, Subscript};
 
 use super::types::Type;
@@ -106,12 +108,24 @@ pub struct Var {
     pub span: Span,
 }
 
-/// Whether a variable is one or an indexed family (chains and processes: "not supported yet" beyond declarations).
+/// Whether a variable is one or an indexed family (processes: "not supported yet").
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Family {
     Single,
-    Chain { from: i64, to: i64 },
-    Process { from: f64, to: f64 },
+    /// The leading axis of its type is that of members
+    Chain {
+        from: i64,
+        to: i64,
+    },
+    /// The only member of a chain that is data: `data x[0] = …`
+    Member {
+        of: VarId,
+        at: i64,
+    },
+    Process {
+        from: f64,
+        to: f64,
+    },
 }
 
 /// Something learned. `path` is unique: `theta`, `enc.dense1.W`.
@@ -225,6 +239,8 @@ pub struct Rule {
 pub struct Density {
     pub name: String,
     pub factors: Vec<Factor>,
+    /// Factors between members of chains
+    pub chain: Vec<MemberFactor>,
     /// `ref = frozen(pi)`: the factors are those of the other, with derivative zero
     pub frozen: bool,
     pub span: Span,
