@@ -93,6 +93,10 @@ impl Lowering<'_> {
                 let (x, lifted) = self.lift(&x, rank);
                 self.fold_plates(*fold, &x, None, &lifted)?
             }
+            ExprKind::Total(x) => {
+                let x = self.eval_array(x)?;
+                self.total(&x)?
+            }
             ExprKind::Primitive(primitive, args) => self.primitive(*primitive, args, &expr.ty)?,
 
             ExprKind::Block(stmts, result) => {

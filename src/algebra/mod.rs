@@ -1,6 +1,7 @@
 //! Checked program -> graphs: plates, densities, expectations, divergences, derivatives, loops.
 
 mod control;
+pub mod derivation;
 mod derivative;
 mod distribution;
 mod expectation;
@@ -10,6 +11,7 @@ mod frame;
 mod leaves;
 mod lost;
 mod lowering;
+mod observations;
 mod outside;
 mod program;
 mod query;
@@ -20,6 +22,7 @@ mod subscript;
 mod value;
 mod whole_array;
 
+pub use derivation::{Formula, Step};
 pub use leaves::tensor_type;
 pub use lowering::{InputRole, Lowering, Note, RowCounts};
 pub use program::{Evaluated, Program, lower_expression, lower_init, lower_sample, mentions_data};

@@ -18,6 +18,7 @@ mod dump;
 mod expr;
 mod inference;
 pub mod library;
+mod measure;
 mod message;
 pub mod model;
 mod names;
@@ -71,6 +72,9 @@ pub fn check(file: &ast::File, library: &[ast::File], options: &CheckOptions) ->
     checker.check_declarations(&file);
     let expression = options.expression.as_ref().map(|e| checker.top_level(|checker| checker.expr(e, None)));
     checker.rules();
+    if checker.problems.is_empty() {
+        measure::judge(&checker.model, expression.as_ref(), &mut checker.problems);
+    }
     if checker.problems.is_empty() { Ok(Checked { model: checker.model, expression }) } else { Err(checker.problems.sorted()) }
 }
 

@@ -8,6 +8,8 @@ mod obstacle;
 mod product;
 mod relation;
 
+use self::relation::Question;
+use super::derivation::Step;
 use super::lowering::Lowering;
 use super::value::{Array, Distribution, Value};
 use crate::base::diagnostic::Result;
@@ -67,13 +69,18 @@ impl Lowering<'_> {
 
     fn log_conditional(&mut self, id: DensityId, targets: &[VarId], given: &[VarId], span: Span) -> Result<Array> {
         let question = self.question(&self.model.densities[id], targets, given, span)?;
-        let both = [targets, &question.evidence].concat();
-        let joint = self.log_joint(id, &both, &question.latents, span)?;
-        if question.evidence.is_empty() {
-            return Ok(joint);
+        let Question { rest, evidence, .. } = &question;
+        if evidence.is_empty() {
+            return self.log_joint(id, targets, given, &question.latents, span);
         }
-        let evidence = self.log_joint(id, &question.evidence, &question.latents_of_evidence, span)?;
-        self.note(span, "Bayes' rule: joint over evidence, both exact");
-        self.sub(&joint, &evidence)
+        let both = [targets, evidence].concat();
+        self.deriving(|this| {
+            let joint = this.log_joint(id, &both, rest, &question.latents, span)?;
+            let log_evidence = this.log_joint(id, evidence, rest, &question.latents_of_evidence, span)?;
+            this.note(span, "Bayes' rule: joint over evidence, both exact");
+            let quotient = this.log_density_formula(id, &both, rest) - this.log_density_formula(id, evidence, rest);
+            let step = Step::new("Bayes' rule", this.log_density_formula(id, targets, given), quotient, span);
+            Ok((this.sub(&joint, &log_evidence)?, step))
+        })
     }
 }
