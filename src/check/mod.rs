@@ -20,6 +20,7 @@ mod dump;
 mod expr;
 mod inference;
 pub mod library;
+mod measure;
 mod message;
 mod method;
 pub mod model;
@@ -91,6 +92,9 @@ fn checked(file: &ast::File, library: &[ast::File], options: &CheckOptions, symb
         })
     });
     checker.rules();
+    if checker.problems.is_empty() {
+        measure::judge(&checker.model, expression.as_ref(), &mut checker.problems);
+    }
     if checker.problems.is_empty() { Ok(Checked { model: checker.model, expression }) } else { Err(checker.problems.sorted()) }
 }
 
