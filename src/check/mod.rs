@@ -7,6 +7,7 @@ mod call;
 mod checker;
 mod coerce;
 mod comprehension;
+mod covariance;
 mod data;
 mod declarations;
 mod definition;
