@@ -9,6 +9,7 @@ mod chain;
 mod checker;
 mod coerce;
 mod comprehension;
+mod covariance;
 mod data;
 mod declarations;
 mod definition;
