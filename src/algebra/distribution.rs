@@ -100,7 +100,7 @@ impl Lowering<'_> {
         let rule = self.model.rules.iter().find(|rule| rule.kind == kind && rule.dists == ids).map(|rule| rule.function);
         let member = || match kind {
             RuleKind::Entropy => self.model.dists[ids[0]].members.get("entropy").copied(),
-            RuleKind::Kl => None,
+            RuleKind::Kl | RuleKind::MaximumLikelihood => None,
         };
         let Some(function) = rule.or_else(member) else { return Ok(None) };
         if ds.iter().any(|d| d.shape != ds[0].shape) {
@@ -172,7 +172,7 @@ impl Lowering<'_> {
 const MOST_ENUMERATED: usize = 1024;
 
 /// The values of one number of a finite support.
-fn finite_support(support: &Support) -> Option<Vec<f64>> {
+pub(super) fn finite_support(support: &Support) -> Option<Vec<f64>> {
     match support {
         Support::Bit | Support::Bool => Some(vec![0.0, 1.0]),
         Support::Spin => Some(vec![-1.0, 1.0]),

@@ -1,8 +1,10 @@
 //! The state of lowering: graphs under construction, plates, what each name stands for; and alignment of plates, which is all of
 //! vectorisation.
 
+use super::derivation::Step;
 use super::frame::Frames;
 use super::lost::FixedDraw;
+use super::observations::Observations;
 use super::stable;
 use super::value::{Array, Plate, PlateId, Value};
 use crate::base::diagnostic::Result;
@@ -79,6 +81,8 @@ pub struct Lowering<'m> {
     /// A derivative will be taken: estimators without one are an error
     pub(super) differentiated: bool,
     pub(super) touched_data: bool,
+    /// What `total` sums over, inside a rule about observations
+    pub(super) observations: Option<Observations>,
     /// Inside a factor of a frozen density: parameters have derivative zero, variables keep theirs
     pub(super) frozen: bool,
     /// Names with respect to which the program differentiates: each binding is a node of its own
@@ -86,6 +90,8 @@ pub struct Lowering<'m> {
     /// Draws of the training step through which no gradient flows
     pub(super) fixed_draws: Vec<FixedDraw>,
     pub notes: Vec<Note>,
+    /// Every rule that was applied, in order
+    pub derivation: Vec<Step>,
 }
 
 impl<'m> Lowering<'m> {
@@ -110,10 +116,12 @@ impl<'m> Lowering<'m> {
             sites: 0,
             differentiated: false,
             touched_data: false,
+            observations: None,
             frozen: false,
             differentiable: differentiable(model, None),
             fixed_draws: vec![],
             notes: vec![],
+            derivation: vec![],
         };
         if let Some(size) = rows {
             let plate = lowering.plates.push(Plate { size });

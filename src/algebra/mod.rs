@@ -1,15 +1,19 @@
 //! Checked program -> graphs: plates, densities, expectations, divergences, derivatives, loops.
 
 mod control;
+pub mod derivation;
 mod derivative;
 mod distribution;
 mod expectation;
 mod expr;
 mod fold;
 mod frame;
+mod gaussian;
 mod leaves;
 mod lost;
 mod lowering;
+mod observations;
+mod outside;
 mod program;
 mod query;
 mod stable;
@@ -19,6 +23,7 @@ mod subscript;
 mod value;
 mod whole_array;
 
+pub use derivation::{Formula, Step};
 pub use leaves::tensor_type;
 pub use lowering::{InputRole, Lowering, Note, RowCounts};
 pub use program::{Evaluated, Program, lower_expression, lower_init, lower_sample, mentions_data};

@@ -71,6 +71,8 @@ pub struct Scope<'a> {
     pub constant: bool,
     /// In a declaration of the standard library
     pub library: bool,
+    /// In a rule about observations: `total` sums over them
+    pub observing: bool,
     /// `None` in pure functions
     pub instance: Option<Instance>,
     /// Random variables drawn by statements, with the number of loops around the draw

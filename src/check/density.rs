@@ -244,8 +244,8 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Checked<Query> {
         self.usable(density)?;
-        let targets = targets.iter().map(|arg| self.query_var(density, arg, log)).collect::<Checked<Vec<_>>>()?;
-        let given = given.unwrap_or(&[]).iter().map(|arg| self.query_var(density, arg, true)).collect::<Checked<Vec<_>>>()?;
+        let targets = targets.iter().map(|arg| self.query_var(density, arg, true, log)).collect::<Checked<Vec<_>>>()?;
+        let given = given.unwrap_or(&[]).iter().map(|arg| self.query_var(density, arg, false, true)).collect::<Checked<Vec<_>>>()?;
         if targets.is_empty() {
             return Err(Diagnostic::new(Code::UnknownVariable, "a query names the variables it asks for")
                 .at(span)
@@ -270,7 +270,7 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    fn query_var(&mut self, density: DensityId, arg: &'a ast::Arg, needs_value: bool) -> Checked<(VarId, Option<Expr>)> {
+    fn query_var(&mut self, density: DensityId, arg: &'a ast::Arg, target: bool, needs_value: bool) -> Checked<(VarId, Option<Expr>)> {
         let (of, value) = match &arg.kind {
             ArgKind::Positional(of) => (of, None),
             ArgKind::Substituted(of, value) => (of, Some(value)),
@@ -290,11 +290,13 @@ impl<'a> Checker<'a> {
         let ty = self.model.vars[var].ty.clone();
         let why = Some((self.model.vars[var].span, format!("`{}` is declared {ty}", name.name)));
         if let Some(value) = value {
-            return Ok((var, Some(self.expect(value, &ty, why))));
+            let value = if target { self.point(value, &ty, why) } else { self.expect(value, &ty, why) };
+            return Ok((var, Some(value)));
         }
         // A local of the same name is what the reader means.
         if needs_value && self.scope.names.iter().any(|(n, _)| *n == name.name) {
-            return Ok((var, Some(self.expect(of, &ty, why))));
+            let value = if target { self.point(of, &ty, why) } else { self.expect(of, &ty, why) };
+            return Ok((var, Some(value)));
         }
         if needs_value {
             self.has_value(var, name.span)?;

@@ -24,6 +24,7 @@ impl Expr {
             | ExprKind::Reshape(x)
             | ExprKind::Project(x, _)
             | ExprKind::FoldAll(_, x)
+            | ExprKind::Total(x)
             | ExprKind::DistMember(x, _)
             | ExprKind::Entropy(x)
             | ExprKind::Stop(x)

@@ -4,6 +4,8 @@
 //! the first rule that applies. What is left is a product of tables over the plates of the finite variables, which are summed out one
 //! by one (variable elimination; Koller, Friedman: Probabilistic graphical models, 2009, section 9.3).
 
+use super::super::derivation::{Big, Formula, Step};
+use super::super::distribution::finite_support;
 use super::super::leaves::tensor_type;
 use super::super::lowering::{Lowering, union};
 use super::super::value::{Array, Distribution, PlateId, Value};
@@ -44,8 +46,16 @@ struct Enumerated {
 }
 
 impl<'m> Lowering<'m> {
-    /// log of the product of the factors of all variables, integrated over the latents.
-    pub(in crate::algebra) fn log_joint(&mut self, id: DensityId, vars: &[VarId], latents: &[VarId], span: Span) -> Result<Array> {
+    /// log d(vars | given): the log of the product of the factors of all variables, integrated over the latents.
+    pub(in crate::algebra) fn log_joint(
+        &mut self,
+        id: DensityId,
+        vars: &[VarId],
+        given: &[VarId],
+        latents: &[VarId],
+        span: Span,
+    ) -> Result<Array> {
+        self.derive_joint(id, vars, given, latents, span)?;
         let mut enumerated = vec![];
         let result = (|| {
             let continuous = self.enumerate_latents(latents, &mut enumerated)?;
@@ -92,6 +102,10 @@ impl<'m> Lowering<'m> {
         Ok(continuous)
     }
 
+    fn is_finite(&self, var: VarId) -> bool {
+        matches!(&self.model.vars[var].ty, Type::Array(array) if finite_support(&array.support).is_some())
+    }
+
     fn values_of(&mut self, var: VarId) -> Result<Option<(Array, PlateId)>> {
         match &self.model.vars[var].ty {
             Type::Array(array) => self.all_values(&array.support, &tensor_type(&self.model.vars[var].ty)?.shape),
@@ -119,6 +133,40 @@ impl<'m> Lowering<'m> {
             terms.push(self.integrate(block)?);
         }
         Ok(terms)
+    }
+
+    /// The steps of a joint density: the sum or integral over latent variables, then the product of the declared factors.
+    fn derive_joint(&mut self, id: DensityId, vars: &[VarId], given: &[VarId], latents: &[VarId], span: Span) -> Result<()> {
+        let density = &self.model.densities[id];
+        let all = [latents, vars].concat();
+        let mut factors = vec![];
+        for &var in &all {
+            let factor = density.factor_of(var).ok_or_else(|| self.no_factor(density, var, span))?;
+            factors.push(self.density_formula(id, &[var], &factor.given));
+        }
+        if !latents.is_empty() {
+            let before = self.log_density_formula(id, vars, given);
+            let (finite, continuous): (Vec<VarId>, Vec<VarId>) = latents.iter().partition(|&&var| self.is_finite(var));
+            let mut body = self.density_formula(id, &[vars, latents].concat(), given);
+            for (operator, over) in [(Big::Integral, continuous), (Big::Sum, finite)] {
+                let below: Vec<Formula> = over.iter().map(|&var| self.var_formula(var)).collect();
+                if !below.is_empty() {
+                    body = Formula::Big { operator, below, above: None, body: Box::new(body) };
+                }
+            }
+            self.derive(Step::new("marginalisation", before, Formula::log(body), span));
+        }
+        if factors.len() > 1 {
+            let joint = self.density_formula(id, &[vars, latents].concat(), given);
+            self.derive(Step::new("chain rule", joint, Formula::product(factors), span));
+        }
+        for &var in &all {
+            if let Some(factor) = density.factor_of(var) {
+                let dist = self.formula(&factor.dist).at(self.var_formula(var));
+                self.derive(Step::new("declared factor", self.density_formula(id, &[var], &factor.given), dist, factor.span));
+            }
+        }
+        Ok(())
     }
 
     /// The log-density of a factor at the values of its variables.

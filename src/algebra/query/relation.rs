@@ -9,6 +9,8 @@ use crate::check::model::{Density, Factor, VarId};
 /// the rest. Without evidence it is a product of factors.
 pub(in crate::algebra) struct Question {
     pub targets: Vec<VarId>,
+    /// The given variables that are not evidence
+    pub rest: Vec<VarId>,
     /// Those of the given variables that depend on a target or on a latent variable
     pub evidence: Vec<VarId>,
     /// To be integrated out of the joint density of targets and evidence, parents first
@@ -36,7 +38,7 @@ impl Lowering<'_> {
             latents = self.latents(density, &both, &rest, span)?;
         }
         let latents_of_evidence = if evidence.is_empty() { vec![] } else { self.latents(density, &evidence, &rest, span)? };
-        Ok(Question { targets: targets.to_vec(), evidence, latents, latents_of_evidence, span })
+        Ok(Question { targets: targets.to_vec(), rest, evidence, latents, latents_of_evidence, span })
     }
 
     /// The variables over which a query of these targets must be integrated, parents first.

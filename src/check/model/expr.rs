@@ -64,6 +64,8 @@ pub enum ExprKind {
     },
     /// `sum(x)` over all axes of one example's value
     FoldAll(Fold, Box<Expr>),
+    /// `total(e)` in a rule about observations: the sum over all of them, each counted by its weight
+    Total(Box<Expr>),
     Primitive(Primitive, Vec<Expr>),
 
     Block(Vec<Stmt>, Box<Expr>),

@@ -172,13 +172,19 @@ pub enum RuleKind {
     Kl,
     /// `H(a)`
     Entropy,
+    /// `maximum_likelihood(x ~ a)`: takes a draw before the parameters, and yields the distribution with the parameters that make
+    /// the draws most likely. Sums over all draws are [`ExprKind::Total`]
+    MaximumLikelihood,
 }
 
-/// A closed form from a `rule` declaration, instantiated for distributions. Takes the parameters of all of them in order.
+/// A closed form from a `rule` declaration, instantiated for distributions. Takes the parameters of all of them in order; before
+/// those of a distribution from which the pattern draws, the draw.
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub kind: RuleKind,
     pub dists: Vec<DistId>,
+    /// Of a maximum of the likelihood: the positions of the parameters that are fitted; the others are known
+    pub fitted: Vec<usize>,
     pub function: FunctionId,
     /// The literature source
     pub source: Option<String>,
