@@ -7,9 +7,9 @@
 use super::super::lowering::Lowering;
 use super::super::value::{Array, PlateId};
 use super::invariant::Invariance;
+use crate::base::Span;
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, DType, ReduceOp, UnaryOp};
-use crate::base::Span;
 use crate::graph::{Graph, NodeId, Op};
 use crate::pass::{derivative, simplify};
 

@@ -61,11 +61,8 @@ impl Reduced {
         let sources = self.sources.iter().map(|source| Source { shape: source.shape.clone(), covariance: source.covariance.map(f) });
         let sources = sources.collect();
         let latents = self.latents.iter().map(|(var, form)| (*var, form.map(f))).collect();
-        let observations = self.observations.iter().map(|o| Observation {
-            form: o.form.map(f),
-            covariance: o.covariance.map(f),
-            value: f(&o.value),
-        });
+        let observations =
+            self.observations.iter().map(|o| Observation { form: o.form.map(f), covariance: o.covariance.map(f), value: f(&o.value) });
         Reduced { sources, latents, observations: observations.collect() }
     }
 }
@@ -128,11 +125,8 @@ impl<'m> Lowering<'m> {
 
     /// The mean of a factor with its parents replaced by their forms.
     fn substituted_form(&mut self, reduced: &Reduced, gaussian: &GaussianFactor) -> Result<Form> {
-        let mut form = Form {
-            shape: gaussian.shape.clone(),
-            offset: gaussian.mean.offset.clone(),
-            loadings: vec![None; reduced.sources.len()],
-        };
+        let mut form =
+            Form { shape: gaussian.shape.clone(), offset: gaussian.mean.offset.clone(), loadings: vec![None; reduced.sources.len()] };
         for (&parent, a) in gaussian.parents.iter().zip(&gaussian.mean.coefficients) {
             let (Some(a), Some(inner)) = (a, reduced.latent(parent)) else { continue };
             let moved = self.apply_coefficient(a, &inner.offset, &inner.shape, &form.shape)?;
