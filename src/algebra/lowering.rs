@@ -1,6 +1,7 @@
 //! The state of lowering: graphs under construction, plates, what each name stands for; and alignment of plates, which is all of
 //! vectorisation.
 
+use super::bijection::{Application, Drawn};
 use super::derivation::Step;
 use super::estimation::Record;
 use super::frame::Frames;
@@ -92,6 +93,10 @@ pub struct Lowering<'m> {
     pub(super) differentiable: HashSet<LocalId>,
     /// Draws of the training step through which no gradient flows
     pub(super) fixed_draws: Vec<FixedDraw>,
+    /// Uses of bijectors in the graphs under construction
+    pub(super) applications: Vec<Application>,
+    /// Draws of pushforwards so far
+    pub(super) drawn: Vec<Drawn>,
     pub notes: Vec<Note>,
     /// Every rule that was applied, in order
     pub derivation: Vec<Step>,
@@ -124,6 +129,8 @@ impl<'m> Lowering<'m> {
             frozen: false,
             differentiable: differentiable(model, None),
             fixed_draws: vec![],
+            applications: vec![],
+            drawn: vec![],
             notes: vec![],
             derivation: vec![],
         };

@@ -50,6 +50,9 @@ codes! {
     DuplicateFactor = "E0303", "a variable has two factors";
     NotADensity = "E0304", "this likelihood is not a density of this data";
     NoEstimator = "E0305", "this expectation cannot be estimated with a gradient";
+    MeasureMismatch = "E0306", "log-densities over different measures are subtracted or compared";
+    NotInvertible = "E0320", "a map cannot be inverted";
+    WrongBijector = "E0321", "what a bijector gives does not belong to its forward map";
     NoDerivative = "E0401", "an operation has no derivative";
     NotScalar = "E0402", "a scalar is needed";
     DataMissing = "E0501", "a data file cannot be read";
