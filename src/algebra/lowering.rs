@@ -92,6 +92,8 @@ pub struct Lowering<'m> {
     pub notes: Vec<Note>,
     /// Every rule that was applied, in order
     pub derivation: Vec<Step>,
+    /// Values that a `let` names, for the derivation of gradients
+    pub(super) named_nodes: Vec<(NodeId, String)>,
 }
 
 impl<'m> Lowering<'m> {
@@ -122,6 +124,7 @@ impl<'m> Lowering<'m> {
             fixed_draws: vec![],
             notes: vec![],
             derivation: vec![],
+            named_nodes: vec![],
         };
         if let Some(size) = rows {
             let plate = lowering.plates.push(Plate { size });
