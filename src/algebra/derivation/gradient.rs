@@ -28,6 +28,7 @@ pub fn gradient_derivation(model: &Model, wrt: &[Place], body: &Expr) -> Result<
         _ => "L".into(),
     };
     let (gradients, record) = derivative::gradient_with_record(lowering.b(), y, &sources)?;
+    lowering.shorten(y, &mut names);
     let lets = std::mem::take(&mut lowering.named_nodes);
     let before = std::mem::take(&mut lowering.derivation);
     let graph = lowering.b().graph().clone();
@@ -37,7 +38,7 @@ pub fn gradient_derivation(model: &Model, wrt: &[Place], body: &Expr) -> Result<
     Ok(steps)
 }
 
-impl Lowering<'_> {
+impl<'m> Lowering<'m> {
     /// Variables and parameters as inputs of the graph, each with its name; no rows.
     fn symbolic_leaves(&mut self) -> Result<HashMap<NodeId, Formula>> {
         let mut names = HashMap::new();
@@ -49,11 +50,34 @@ impl Lowering<'_> {
             names.insert(node, self.var_formula(id));
         }
         for (id, param) in self.model.params.iter() {
-            let value = self.param(id)?;
-            let node = self.node(&value);
+            // Its value itself: what it is computed from for an optimiser is no matter here.
+            let node = self.root_input(InputRole::Param(id), &param.path, tensor_type(&param.ty)?);
+            let value = self.root_array(node, vec![]);
+            self.bind(Place::Param(id), value);
             names.insert(node, Formula::parameter(&param.path));
         }
         Ok(names)
+    }
+
+    /// Parameters without the name of their net, where all that `y` depends on are of one net.
+    fn shorten(&mut self, y: NodeId, names: &mut HashMap<NodeId, Formula>) {
+        let graph = self.b().graph().clone();
+        let below = below(&graph, y);
+        let mut found: Vec<(NodeId, &'m str)> = vec![];
+        for (id, param) in self.model.params.iter() {
+            let Some(array) = self.params.get(&id) else { continue };
+            if below.contains(&array.node) {
+                found.push((array.node, param.path.as_str()));
+            }
+        }
+        let Some((_, first)) = found.first() else { return };
+        let layers = |path: &'m str| path.split('.').rev().skip(2).collect::<Vec<_>>().into_iter().rev();
+        let shared = |n: usize| found.iter().all(|(_, path)| layers(path).take(n).eq(layers(first).take(n)));
+        let common = (0..=layers(first).count()).rev().find(|&n| shared(n)).unwrap_or(0);
+        names.extend(found.iter().map(|(node, path)| {
+            let rest: Vec<&str> = path.split('.').skip(common).collect();
+            (*node, Formula::parameter(&rest.join(".")))
+        }));
     }
 
     /// The node by which to differentiate.
@@ -86,6 +110,18 @@ impl Formula {
     }
 }
 
+/// What a node is computed from.
+fn below(graph: &Graph, node: NodeId) -> HashSet<NodeId> {
+    let mut found = HashSet::new();
+    let mut open = vec![node];
+    while let Some(id) = open.pop() {
+        if found.insert(id) {
+            open.extend(&graph.node(id).args);
+        }
+    }
+    found
+}
+
 struct Backward<'g> {
     graph: &'g Graph,
     /// Results first
@@ -115,7 +151,8 @@ impl Backward<'_> {
         let mut named: Vec<NodeId> = vec![];
         for (node, name) in layers {
             let rule = format!("forward: {}", self.forward_rule(node, &of));
-            steps.push(Step::new(rule, name.clone(), of.definition(node), self.graph.node(node).span));
+            let (left, right) = of.equation(name.clone(), node);
+            steps.push(Step::new(rule, left, right, self.graph.node(node).span));
             of.names.insert(node, name);
             named.push(node);
         }
@@ -130,13 +167,15 @@ impl Backward<'_> {
             let Some(applied) = self.record.iter().find(|applied| applied.node == node) else { continue };
             let delta = Formula::from("delta").index([of.formula(node)]);
             let rule = format!("backward: {}", self.rules_above(node, &of));
-            let step = Step::new(rule, delta.clone(), of.formula(applied.cotangent), self.graph.node(node).span);
+            let (left, right) = of.equation(delta.clone(), applied.cotangent);
+            let step = Step::new(rule, left, right, self.graph.node(node).span);
             steps.push(step.with(delta.clone().equals(partial(&of.formula(node)))));
             of.names.entry(applied.cotangent).or_insert(delta);
         }
         for (&source, &gradient) in self.sources.iter().zip(self.gradients) {
             let rule = format!("gradient: {}", self.rules_above(source, &of));
-            steps.push(Step::new(rule, partial(&of.formula(source)), of.formula(gradient), span));
+            let (left, right) = of.equation(of.formula(source), gradient);
+            steps.push(Step::new(rule, partial(&left), right, span));
         }
         steps
     }
@@ -226,7 +265,11 @@ impl Backward<'_> {
 }
 
 fn listed(names: &[&str]) -> String {
-    if names.is_empty() { "sum of terms".into() } else { names.join(", ") }
+    match names {
+        [] => "addition".into(),
+        [first @ .., _] if first.len() >= 4 => format!("{}, …", names[..4].join(", ")),
+        names => names.join(", "),
+    }
 }
 
 /// How many signs and names a formula has.

@@ -44,38 +44,56 @@ impl OfGraph<'_> {
                 binary(*op, arg(0), arg(1), whole)
             }
             Op::Compare(op) => arg(0).related(comparison(*op), arg(1)),
-            Op::Select => Formula::cases(arg(0), arg(1), arg(2)),
+            Op::Select if self.is_shift(node) => Formula::Number(0.0),
+            Op::Select => match decided(&arg(0)) {
+                Some(true) => arg(1),
+                Some(false) => arg(2),
+                None => Formula::cases(arg(0), arg(1), arg(2)),
+            },
             Op::Cast(_) | Op::Stop => arg(0),
             Op::Broadcast { axes, .. } => {
                 let of: Option<Vec<Formula>> = indices.map(|indices| axes.iter().filter_map(|&axis| indices.get(axis).cloned()).collect());
                 self.at(node.args[0], of.as_deref())
             }
             Op::Reshape(_) => self.reshaped(node, indices),
-            Op::Fill { bits, .. } => Formula::Number(f64::from_bits(*bits)),
+            Op::Fill { bits, .. } => constant(f64::from_bits(*bits)),
             Op::Literal(literal) => match literal.values.first() {
-                Some(&first) if literal.values.iter().all(|v| *v == first) => Formula::Number(first),
+                Some(&first) if literal.values.iter().all(|v| *v == first) => constant(first),
                 Some(_) | None => indexed("c".into(), indices),
             },
             Op::Iota(_) => indices.and_then(|indices| indices.first().cloned()).unwrap_or_else(|| Formula::words("0, 1, …")),
             Op::Transpose(perm) => match indices {
-                Some(indices) => {
+                Some(indices) if indices.len() == perm.len() => {
                     let mut of = indices.to_vec();
                     perm.iter().zip(indices).for_each(|(&from, index)| of[from] = index.clone());
                     self.at(node.args[0], Some(&of))
                 }
-                None => self.at(node.args[0], None).transpose(),
+                indices => indexed(self.at(node.args[0], None).transpose(), indices),
             },
             Op::Reduce { op, axes } => self.reduced(node, *op, axes, indices),
             Op::Contract { a, b, out } => self.contracted(node, [a, b, out], indices),
             Op::Random { .. } => indexed("epsilon".into(), indices),
-            Op::Gather { .. } => {
-                let (of, at) = (self.at(node.args[0], None), self.at(node.args[1], None));
-                indexed(of.index([at]), indices)
+            Op::Gather { batch } => {
+                let indices = indices.unwrap_or_default();
+                let chosen = self.graph.ty(node.args[1]).rank().min(indices.len());
+                let (place, rest) = (&indices[..chosen], &indices[chosen..]);
+                let place = self.at(node.args[1], Some(place).filter(|place| !place.is_empty()));
+                self.at(node.args[0], Some(&[&indices[..*batch.min(&indices.len())], &[place], rest].concat()))
+            }
+            Op::ScatterAdd { batch: 0, .. } if self.graph.ty(node.args[1]).rank() == 0 => {
+                let unit = Formula::from("e").index([self.at(node.args[0], None)]);
+                binary(BinaryOp::Mul, self.at(node.args[1], None), indexed(unit, indices), false)
             }
             Op::TriangularSolve { transpose } => {
-                let l = self.at(node.args[0], None);
+                let (batch, of) = self.matrices(node, indices);
+                let l = self.at(node.args[0], batch);
                 let l = if *transpose { l.transpose() } else { l };
-                indexed(l.inverse() * self.at(node.args[1], None), indices)
+                let of = of.map(|of| if self.graph.ty(node.args[1]).shape.last() == Some(&1) { &of[..of.len().min(1)] } else { of });
+                indexed(l.inverse() * self.at(node.args[1], batch), of)
+            }
+            Op::Cholesky => {
+                let (batch, of) = self.matrices(node, indices);
+                indexed(Formula::apply("chol", [self.at(node.args[0], batch)]), of)
             }
             _ => indexed(self.called(node), indices),
         }
@@ -84,8 +102,71 @@ impl OfGraph<'_> {
     /// Operations that are written as functions of their operands.
     fn called(&self, node: &Node) -> Formula {
         let name: String = format!("{:?}", node.op).chars().take_while(|c| c.is_alphanumeric()).collect();
-        let name = if node.op == Op::Cholesky { "chol".to_owned() } else { name.to_lowercase() };
-        Formula::apply(Formula::name(name), node.args.iter().map(|&arg| self.at(arg, None)))
+        Formula::apply(Formula::name(name.to_lowercase()), node.args.iter().map(|&arg| self.at(arg, None)))
+    }
+
+    /// The indices that choose one of several matrices, and those inside it.
+    fn matrices<'i>(&self, node: &Node, indices: Option<&'i [Formula]>) -> (Option<&'i [Formula]>, Option<&'i [Formula]>) {
+        let Some(indices) = indices else { return (None, None) };
+        let (batch, inside) = indices.split_at((node.ty.rank() - 2).min(indices.len()));
+        (Some(batch), Some(inside))
+    }
+
+    /// What is taken off before an exponential and added after the logarithm, so that neither overflows: in mathematics it cancels.
+    fn is_shift(&self, node: &Node) -> bool {
+        let [condition, then, otherwise] = node.args[..] else { return false };
+        let finite = self.graph.node(self.through_stops(condition));
+        let maximum = self.through_stops(then);
+        let is_zero = |node: &Node| matches!(&node.op, Op::Fill { bits, .. } if f64::from_bits(*bits) == 0.0);
+        let is_maximum = |id| matches!(self.graph.node(id).op, Op::Reduce { op: ReduceOp::Max, .. });
+        let of_maximum = finite.op == Op::Unary(UnaryOp::IsFinite) && is_maximum(self.through_stops(finite.args[0]));
+        of_maximum && is_maximum(maximum) && is_zero(self.graph.node(otherwise))
+    }
+
+    fn through_stops(&self, id: NodeId) -> NodeId {
+        let node = self.graph.node(id);
+        if node.op == Op::Stop { self.through_stops(node.args[0]) } else { id }
+    }
+
+    /// Whether vectors and matrices are not enough to write a node down.
+    pub fn needs_indices(&self, id: NodeId) -> bool {
+        let node = self.graph.node(id);
+        let inside = || node.args.iter().any(|&arg| !self.names.contains_key(&arg) && self.needs_indices(arg));
+        match &node.op {
+            Op::Iota(_) => true,
+            Op::Select if self.is_shift(node) => false,
+            Op::Broadcast { shape, axes } => {
+                let long = |axis: &usize| shape[*axis] != 1;
+                let stretched = axes.iter().any(long) && (0..shape.len()).any(|axis| long(&axis) && !axes.contains(&axis));
+                stretched || inside()
+            }
+            Op::Reduce { axes, .. } => self.graph.ty(node.args[0]).rank() > axes.len() || inside(),
+            Op::Contract { .. } => self.formula(id).has_list() || inside(),
+            _ => inside(),
+        }
+    }
+
+    /// A name and what it stands for, with indices where these are needed.
+    pub fn equation(&self, name: Formula, id: NodeId) -> (Formula, Formula) {
+        if let Some(known) = self.names.get(&id).filter(|known| **known != name) {
+            return (name, known.clone());
+        }
+        if !self.needs_indices(id) {
+            return (name, self.definition(id));
+        }
+        let letters = self.letters(id);
+        let element = self.element(id, &letters);
+        (if letters.is_empty() { name } else { name.index(letters) }, element)
+    }
+
+    /// The letters of a node's axes.
+    pub fn letters(&self, id: NodeId) -> Vec<Formula> {
+        LETTERS.iter().take(self.graph.ty(id).rank()).map(|&letter| letter.into()).collect()
+    }
+
+    /// One element of a node written out.
+    pub fn element(&self, id: NodeId, indices: &[Formula]) -> Formula {
+        self.written(id, Some(indices))
     }
 
     fn is_array(&self, id: NodeId) -> bool {
@@ -152,7 +233,7 @@ impl OfGraph<'_> {
         let [la, lb, lo] = [a, b, out].map(|labels| labels.iter().filter(long).copied().collect::<Vec<u8>>());
         let (x, y) = (self.at(node.args[0], None), self.at(node.args[1], None));
         let product = match (&la[..], &lb[..], &lo[..]) {
-            (a, b, out) if a == b && b == out => Some(if a.is_empty() { x * y } else { x.elementwise(y) }),
+            (a, b, out) if a == b && b == out => Some(binary(BinaryOp::Mul, x, y, !a.is_empty())),
             (a, [], out) if a == out => Some(y * x),
             ([], b, out) if b == out => Some(x * y),
             ([i], [j], []) if i == j => Some(x.transpose() * y),
@@ -219,15 +300,58 @@ fn named(op: UnaryOp, x: Formula) -> Formula {
 }
 
 fn binary(op: BinaryOp, a: Formula, b: Formula, arrays: bool) -> Formula {
+    use Formula::{Div, Index, Name, Neg, Number};
+    match (op, a, b) {
+        (BinaryOp::Add, Number(a), Number(b)) => Number(a + b),
+        (BinaryOp::Sub, Number(a), Number(b)) => Number(a - b),
+        (BinaryOp::Add, a, b) if a == b => Number(2.0) * a,
+        // As one writes: W x + b, x − y.
+        (BinaryOp::Add, a @ (Name(_) | Index(..)), b @ Formula::Mul(_)) => b + a,
+        (BinaryOp::Add, Neg(a), b) if !matches!(b, Neg(_)) => b - *a,
+        (BinaryOp::Add, a, b) => a + b,
+        (BinaryOp::Sub, a, b) => a - b,
+        (BinaryOp::Mul, Number(zero), _) | (BinaryOp::Mul, _, Number(zero)) if zero == 0.0 => Number(0.0),
+        (BinaryOp::Mul, Neg(a), b) => -binary(op, *a, b, arrays),
+        (BinaryOp::Mul, a, Neg(b)) => -binary(op, a, *b, arrays),
+        (BinaryOp::Mul, a, b) if a == b => a.squared(),
+        // Numbers come first.
+        (BinaryOp::Mul, a @ Number(_), b) | (BinaryOp::Mul, b, a @ Number(_)) => a * b,
+        (BinaryOp::Mul, Div(one, below), above) if one.is_number(1.0) => quotient(above, *below),
+        (BinaryOp::Mul, a, b) if arrays => a.elementwise(b),
+        (BinaryOp::Mul, a, b) => a * b,
+        (BinaryOp::Div, a, b) => quotient(a, b),
+        (op, a, b) => other_binary(op, a, b),
+    }
+}
+
+/// a / b / c is a / (b c); a softmax is known by its form.
+fn quotient(a: Formula, b: Formula) -> Formula {
+    match (a, b) {
+        (Formula::Neg(a), b) => -quotient(*a, b),
+        (Formula::Div(above, below), b) if *below == b => *above / b.squared(),
+        (Formula::Div(above, below), b) => *above / (*below * b),
+        (Formula::Apply(exp, of), b) if is_total_of(&b, &Formula::Apply(exp.clone(), of.clone())) => Formula::apply("softmax", of),
+        (a, b) => a / b,
+    }
+}
+
+/// Whether a formula is Σᵢ exp(xᵢ) of exp(x).
+fn is_total_of(total: &Formula, exp: &Formula) -> bool {
+    let (Formula::Big { operator: Big::Sum, below, body, .. }, Formula::Apply(function, args)) = (total, exp) else { return false };
+    let (Formula::Apply(inner, parts), [of]) = (&**body, &args[..]) else { return false };
+    let whole = matches!(&parts[..], [Formula::Index(base, indices)] if indices.ends_with(below) && match of {
+        Formula::Index(of, outer) => of == base && indices[..indices.len() - below.len()] == outer[..],
+        of => **base == *of && indices == below,
+    });
+    let part = matches!((&parts[..], of), ([Formula::Index(base, inside)], Formula::Index(of, outside))
+        if base == of && inside.len() == outside.len());
+    function == inner && **function == Formula::Name("exp".into()) && (whole || part)
+}
+
+fn other_binary(op: BinaryOp, a: Formula, b: Formula) -> Formula {
     match op {
         BinaryOp::Add => a + b,
         BinaryOp::Sub => a - b,
-        BinaryOp::Mul if a == b => a.squared(),
-        BinaryOp::Mul if a.is_number(1.0) => b,
-        BinaryOp::Mul if b.is_number(1.0) => a,
-        BinaryOp::Mul if arrays && !matches!((&a, &b), (Formula::Number(_), _) | (_, Formula::Number(_))) => a.elementwise(b),
-        // Numbers come first.
-        BinaryOp::Mul if matches!(b, Formula::Number(_)) => b * a,
         BinaryOp::Mul => a * b,
         BinaryOp::Div => a / b,
         BinaryOp::Pow => a.pow(b),
@@ -237,5 +361,30 @@ fn binary(op: BinaryOp, a: Formula, b: Formula, arrays: bool) -> Formula {
         BinaryOp::Min => Formula::apply("min", [a, b]),
         BinaryOp::And => a.related(Relation::And, b),
         BinaryOp::Or => a.related(Relation::Or, b),
+    }
+}
+
+/// Numbers that are known by name.
+fn constant(value: f64) -> Formula {
+    let pi = std::f64::consts::PI;
+    match value {
+        _ if value == pi => "pi".into(),
+        _ if value == 2.0 * pi => Formula::Mul(vec![2.into(), "pi".into()]),
+        _ => Formula::Number(value),
+    }
+}
+
+/// A comparison of numbers.
+fn decided(condition: &Formula) -> Option<bool> {
+    let Formula::Relation(a, relation, b) = condition else { return None };
+    let (Formula::Number(a), Formula::Number(b)) = (&**a, &**b) else { return None };
+    match relation {
+        Relation::Equal => Some(a == b),
+        Relation::NotEqual => Some(a != b),
+        Relation::Less => Some(a < b),
+        Relation::LessEqual => Some(a <= b),
+        Relation::Greater => Some(a > b),
+        Relation::GreaterEqual => Some(a >= b),
+        _ => None,
     }
 }

@@ -14,6 +14,13 @@ impl Formula {
         self == part || self.parts().into_iter().any(|inner| inner.mentions(part))
     }
 
+    /// Whether an array is written by its elements.
+    pub(super) fn has_list(&self) -> bool {
+        let mut found = false;
+        self.each(&mut |part| found |= matches!(part, Formula::List(_)));
+        found
+    }
+
     fn parts(&self) -> Vec<&Formula> {
         match self {
             Formula::Number(_) | Formula::Name(_) | Formula::Words(_) => vec![],

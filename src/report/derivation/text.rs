@@ -47,7 +47,7 @@ fn unicode_step(out: &mut String, number: &str, step: &Step) {
     let indent = "  ".repeat(depth);
     let source = step.source.as_ref().map_or(String::new(), |source| format!("  [{source}]"));
     let _ = write!(out, "\n{indent}{number}. {}", step.rule);
-    if indent.len() + number.len() + 2 + step.rule.chars().count() + source.chars().count() > WIDTH {
+    if !source.is_empty() && indent.len() + number.len() + 2 + step.rule.chars().count() + source.chars().count() > WIDTH {
         let _ = write!(out, "\n{indent}     {}", source.trim_start());
     } else {
         out.push_str(&source);
