@@ -108,6 +108,16 @@ impl Lowering<'_> {
                 return self.call(*function, args);
             }
 
+            ExprKind::Apply(bijector, args) => {
+                let args = args.iter().map(|arg| self.eval(arg)).collect::<Result<_>>()?;
+                self.apply_bijector(*bijector, args)?
+            }
+            ExprKind::DrawPushforward(id) => self.draw_pushforward(*id)?,
+            ExprKind::LogPushforward(id, x) => {
+                let x = self.eval_array(x)?;
+                self.log_pushforward(*id, &x)?
+            }
+
             ExprKind::Dist(dist, args) => return self.distribution(*dist, args, &expr.ty).map(Value::Distribution),
             ExprKind::Conditional(query) => return self.conditional(query).map(Value::Distribution),
             ExprKind::LogDensity(query) => self.log_density(query)?,

@@ -1,9 +1,12 @@
 //! Checked program -> graphs: plates, densities, expectations, divergences, derivatives, loops.
 
+mod bijection;
+mod chain;
 mod control;
 pub mod derivation;
 mod derivative;
 mod distribution;
+mod estimation;
 mod expectation;
 mod expr;
 mod fold;

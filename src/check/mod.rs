@@ -1,12 +1,15 @@
 //! Tree -> checked program: names, kinds, types, sizes. One file per language feature.
 
 mod annotation;
+mod bijector;
 mod block;
 mod builtin;
 mod call;
+mod chain;
 mod checker;
 mod coerce;
 mod comprehension;
+mod covariance;
 mod data;
 mod declarations;
 mod definition;
@@ -18,7 +21,9 @@ mod dump;
 mod expr;
 mod inference;
 pub mod library;
+mod measure;
 mod message;
+mod method;
 pub mod model;
 mod names;
 mod operators;
@@ -27,6 +32,7 @@ mod overrides;
 mod param;
 mod point;
 mod posterior;
+mod pushforward;
 mod rule;
 mod shape;
 mod sizes;
@@ -87,6 +93,9 @@ fn checked(file: &ast::File, library: &[ast::File], options: &CheckOptions, symb
         })
     });
     checker.rules();
+    if checker.problems.is_empty() {
+        measure::judge(&checker.model, expression.as_ref(), &mut checker.problems);
+    }
     if checker.problems.is_empty() { Ok(Checked { model: checker.model, expression }) } else { Err(checker.problems.sorted()) }
 }
 

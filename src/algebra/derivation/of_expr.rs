@@ -77,11 +77,18 @@ impl<'m> Names<'m> {
                 self.expr(result)
             }
             ExprKind::Call(function, args) => self.call(*function, args),
+            ExprKind::Apply(bijector, args) => Formula::apply(self.model.bijectors[*bijector].name.as_str(), self.all(args)),
             ExprKind::Dist(dist, args) => {
                 let dist = &self.model.dists[*dist];
                 let params = self.all(args);
                 let named: Vec<&str> = dist.params.iter().map(|&local| self.model.locals[local].name.as_str()).collect();
                 Formula::family(&dist.name, &named, params)
+            }
+            ExprKind::DrawPushforward(pushforward) => self.expr(&self.model.pushforwards[*pushforward].image),
+            ExprKind::LogPushforward(pushforward, x) => {
+                let base = self.expr(&self.model.pushforwards[*pushforward].base);
+                let x = self.expr(x);
+                Formula::log(Formula::distribution("pushforward", [base]).at(x))
             }
             ExprKind::Conditional(query) => self.query(query),
             ExprKind::LogDensity(query) => Formula::log(self.query(query)),
