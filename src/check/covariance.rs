@@ -1,10 +1,10 @@
 //! Which expressions are covariances: symmetric positive definite by the way they are built, or by their numbers.
 
 use super::checker::{Checked, Checker};
+use super::coerce::Why;
 use super::model::{Expr, ExprKind};
 use super::support::Facts;
 use super::types::{ArrayType, Support, Type};
-use super::coerce::Why;
 use crate::base::eigen::smallest_eigenvalue;
 use crate::base::op::BinaryOp;
 use crate::base::{Code, Diagnostic};
@@ -25,6 +25,9 @@ impl<'a> Checker<'a> {
 
     fn sign(&self, e: &Expr) -> Option<Sign> {
         if let Type::Array(ArrayType { support: Support::Cov, .. }) = &e.ty {
+            return Some(Sign::Definite);
+        }
+        if let Some(Ok(())) = self.literal_covariance(e, &None) {
             return Some(Sign::Definite);
         }
         match &e.kind {

@@ -12,6 +12,7 @@
 //! | file | |
 //! | --- | --- |
 //! | [`affine`] | which function is affine in which variable, decided by symbolic derivatives; its coefficients |
+//! | [`dependence`] | whether and how a value depends on a variable |
 //! | [`invariant`] | coefficients lose the plates along which they do not vary, so that a matrix is factorised once and not for every row |
 //! | [`factor`] | a factor as a mean that is affine in latent variables, and a covariance |
 //! | [`convert`] | independent elements as a vector with a diagonal covariance |
@@ -21,6 +22,7 @@
 
 pub mod affine;
 mod convert;
+mod dependence;
 pub mod factor;
 mod invariant;
 mod matrix;
