@@ -26,7 +26,7 @@ impl Lowering<'_> {
     }
 
     /// Fresh plates for the axes over which a distribution is repeated, and its parameters over them.
-    fn lift_params(&mut self, d: &Distribution) -> Result<(Vec<Value>, Vec<PlateId>)> {
+    pub(super) fn lift_params(&mut self, d: &Distribution) -> Result<(Vec<Value>, Vec<PlateId>)> {
         let dist = &self.model.dists[d.dist];
         let lifted_axes = d.shape.len() - self.event_rank(dist)?;
         let plates: Vec<PlateId> = d.shape[..lifted_axes].iter().map(|&size| self.plate(size)).collect();

@@ -282,10 +282,13 @@ impl<'a> Checker<'a> {
 
     /// A distribution as that of a variable: its events must be values of the variable, as counting or as continuous measure.
     pub fn fit_event(&mut self, dist: Expr, var: VarId) -> Checked<Expr> {
-        let (name, ty, declared) = {
-            let var = &self.model.vars[var];
-            (var.name.clone(), var.ty.clone(), var.span)
-        };
+        let ty = self.model.vars[var].ty.clone();
+        self.fit_event_of(dist, var, ty)
+    }
+
+    /// Likewise of one member of a chain.
+    pub fn fit_event_of(&mut self, dist: Expr, var: VarId, ty: Type) -> Checked<Expr> {
+        let (name, declared) = (self.model.vars[var].name.clone(), self.model.vars[var].span);
         let why = Some((declared, format!("`{name}` is declared {ty}")));
         let wanted = Type::Distribution(Box::new(ty.clone()));
         let of = match &dist.ty {

@@ -15,6 +15,10 @@ impl<'m> Lowering<'m> {
         match self.reduced(block.density, &block.factors, &block.latents)? {
             Ok(reduced) => {
                 let log = self.gaussian_evidence(&reduced, &[])?;
+                let log = self.recorded_block(block.density, &block.factors, log, |this| match block.latents[..] {
+                    [latent] => Ok(Some((latent, this.moments_of(&reduced, latent)?))),
+                    _ => Ok(None),
+                })?;
                 let names = self.names(&block.latents);
                 self.note(block.span, format!("{names} integrated out: linear-Gaussian, exact"));
                 Ok(Attempt::Done(log))
