@@ -20,6 +20,7 @@ mod subscript;
 mod value;
 mod whole_array;
 
+pub use bijection::verify::{POINTS, Verification, lower_verification};
 pub use leaves::tensor_type;
 pub use lowering::{InputRole, Lowering, Note, RowCounts};
 pub use program::{Evaluated, Program, lower_expression, lower_init, lower_sample, mentions_data};

@@ -12,7 +12,7 @@ use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, CompareOp, DType, UnaryOp};
 use crate::graph::{NodeId, Op, TensorType};
 use crate::pass::derivative;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A node as a function of another, element by element, beside what earlier elements make known.
 struct Region {
@@ -78,30 +78,42 @@ impl Solver<'_, '_> {
     /// The elementwise part between u and y, if the elements of y can be put in an order.
     fn region(&self, y: NodeId, u: NodeId) -> Option<Region> {
         let mut dependence = Dependence::on(self.lowering, self.map, Some(u));
-        let rows = dependence.rows(y);
-        let others = |i: usize| (0..rows.len()).filter(move |&j| j != i);
+        let plates = self.map.axes(y);
+        let rows = dependence.rows(y, &plates);
         let levels = levels(rows.len(), |i, j| rows[i].depends_on(j))?;
         let mut region = Region { y, u, inside: vec![], earlier: vec![], levels };
-        let mut open = vec![y];
-        while let Some(id) = open.pop() {
-            if id == u || (id != y && self.is_known(id)) || region.inside.contains(&id) || region.earlier.contains(&id) {
+        // Users before their operands, with the elements that matter: those multiplied by a structural zero do not.
+        let mut open: BTreeMap<NodeId, Vec<bool>> = BTreeMap::from([(y, vec![true; rows.len()])]);
+        while let Some((id, matters)) = open.pop_last() {
+            if id == u || (id != y && self.is_known(id)) {
                 continue;
             }
-            let own = dependence.rows(id);
             let node = self.map.node(id);
-            if id != y && own.len() == rows.len() && (0..own.len()).all(|i| !own[i].depends_on(i)) {
+            let own = dependence.rows(id, &self.map.axes(id));
+            let elements = || (0..rows.len()).filter(|&i| matters[i]);
+            let is_earlier = id != y && own.len() == rows.len() && elements().all(|i| !own[i].depends_on(i));
+            if is_earlier {
                 // Elements may only wait for those on which y itself waits.
-                if (0..own.len()).any(|i| others(i).any(|j| own[i].depends_on(j) && !rows[i].depends_on(j))) {
+                if elements().any(|i| (0..rows.len()).any(|j| own[i].depends_on(j) && !rows[i].depends_on(j))) {
                     return None;
                 }
                 region.earlier.push(id);
-            } else if matches!(node.op, Op::Unary(_) | Op::Binary(_) | Op::Select)
-                || is_copy(&node.op, self.map.shape(node.args.first().copied()?), &node.ty.shape)
-            {
-                region.inside.push(id);
-                open.extend(&node.args);
-            } else {
+                continue;
+            }
+            if !is_elementwise(&node.op, self.map.shape(*node.args.first()?), &node.ty.shape) {
                 return None;
+            }
+            region.inside.push(id);
+            for (at, &arg) in node.args.iter().enumerate() {
+                let used = match &node.op {
+                    Op::Binary(BinaryOp::Mul) => {
+                        let other = dependence.rows(node.args[1 - at], &plates);
+                        elements().map(|i| (i, other[i].nonzero)).collect::<Vec<_>>()
+                    }
+                    _ => elements().map(|i| (i, true)).collect(),
+                };
+                let wanted = open.entry(arg).or_insert_with(|| vec![false; rows.len()]);
+                used.into_iter().for_each(|(i, used)| wanted[i] |= used);
             }
         }
         region.inside.sort_unstable();
@@ -350,9 +362,13 @@ fn invertible(op: UnaryOp) -> bool {
     matches!(op, Neg | Exp | Expm1 | Log | Log1p | Sqrt | Recip | Tanh | Sigmoid | Softplus | Erf | ErfInv)
 }
 
-/// An operation that hands on its operand as it is.
-fn is_copy(op: &Op, from: &[usize], to: &[usize]) -> bool {
-    matches!(op, Op::Reshape(_) | Op::Broadcast { .. }) && from == to
+/// An operation on elements at the same place, or one that hands its operand on as it is.
+fn is_elementwise(op: &Op, from: &[usize], to: &[usize]) -> bool {
+    match op {
+        Op::Unary(_) | Op::Binary(_) | Op::Select => true,
+        Op::Reshape(_) | Op::Broadcast { .. } => from == to,
+        _ => false,
+    }
 }
 
 /// For each element, the length of the longest way through the others on which it depends; `None` where these ways form a circle.

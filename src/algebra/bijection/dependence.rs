@@ -80,10 +80,10 @@ impl<'w, 'm> Dependence<'w, 'm> {
         move |i, j| zero[i * n + j]
     }
 
-    /// For each element of a node in the first cell of the plates, the elements of the seed on which it depends.
-    pub fn rows(&mut self, id: NodeId) -> Vec<Rc<Cell>> {
+    /// For each element of a node in the first cell of the plates, which are these axes, the elements of the seed on which it depends.
+    pub fn rows(&mut self, id: NodeId, plates: &[usize]) -> Vec<Rc<Cell>> {
         let shape = self.map.shape(id).to_vec();
-        within(&shape, &self.map.axes(id)).into_iter().map(|at| self.cell(Side::Map, id, at)).collect()
+        within(&shape, plates).into_iter().map(|at| self.cell(Side::Map, id, at)).collect()
     }
 
     fn graph(&self, side: Side) -> &'w Graph {
