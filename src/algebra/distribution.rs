@@ -26,7 +26,7 @@ impl Lowering<'_> {
     }
 
     /// Fresh plates for the axes over which a distribution is repeated, and its parameters over them.
-    fn lift_params(&mut self, d: &Distribution) -> Result<(Vec<Value>, Vec<PlateId>)> {
+    pub(super) fn lift_params(&mut self, d: &Distribution) -> Result<(Vec<Value>, Vec<PlateId>)> {
         let dist = &self.model.dists[d.dist];
         let lifted_axes = d.shape.len() - self.event_rank(dist)?;
         let plates: Vec<PlateId> = d.shape[..lifted_axes].iter().map(|&size| self.plate(size)).collect();
@@ -90,7 +90,10 @@ impl Lowering<'_> {
                 let param = params[i].clone().array()?;
                 Ok(self.lower_plates(&param, &plates))
             }
-            None => Err(Diagnostic::new(Code::UnknownArgument, format!("{} has no `{member}`", dist.name))),
+            None => match self.with_full_covariance(d)? {
+                Some(full) if member == "cov" => Ok(full.params[1].clone()),
+                _ => Err(Diagnostic::new(Code::UnknownArgument, format!("{} has no `{member}`", dist.name))),
+            },
         }
     }
 
@@ -100,7 +103,7 @@ impl Lowering<'_> {
         let rule = self.model.rules.iter().find(|rule| rule.kind == kind && rule.dists == ids).map(|rule| rule.function);
         let member = || match kind {
             RuleKind::Entropy => self.model.dists[ids[0]].members.get("entropy").copied(),
-            RuleKind::Kl => None,
+            RuleKind::Kl | RuleKind::MaximumLikelihood => None,
         };
         let Some(function) = rule.or_else(member) else { return Ok(None) };
         if ds.iter().any(|d| d.shape != ds[0].shape) {
@@ -119,6 +122,7 @@ impl Lowering<'_> {
     /// at one draw.
     pub(super) fn divergence_of(&mut self, a: &Distribution, b: &Distribution, span: Span) -> Result<Array> {
         let names = format!("KL({} || {})", self.model.dists[a.dist].name, self.model.dists[b.dist].name);
+        let (a, b) = &self.of_one_family(a, b)?;
         if let Some(closed) = self.closed_form(RuleKind::Kl, &[a, b])? {
             self.note(span, format!("{names}: closed form"));
             return Ok(closed);
@@ -143,21 +147,27 @@ impl Lowering<'_> {
 
     /// All values of a distribution over a small finite support, along a fresh plate.
     pub(super) fn enumerate(&mut self, d: &Distribution) -> Result<Option<(Array, PlateId)>> {
-        let dist = &self.model.dists[d.dist];
-        let Some(values) = finite_support(&dist.event) else { return Ok(None) };
-        let sites: usize = d.shape.iter().product();
+        match &self.model.dists[d.dist].event {
+            Type::Array(event) if event.shape.is_empty() => self.all_values(&event.support, &d.shape),
+            Type::Array(_) | Type::Tuple(_) | Type::Distribution(_) | Type::Error => Ok(None),
+        }
+    }
+
+    /// All arrays of a shape over a small finite support, along a fresh plate.
+    pub(super) fn all_values(&mut self, support: &Support, shape: &[usize]) -> Result<Option<(Array, PlateId)>> {
+        let Some(values) = finite_support(support) else { return Ok(None) };
+        let sites: usize = shape.iter().product();
         let count = (values.len() as f64).powi(sites as i32);
         if count > MOST_ENUMERATED as f64 {
             return Ok(None);
         }
         let count = count as usize;
-        let dtype = tensor_type(&dist.event)?.dtype;
+        let dtype = tensor_type(&Type::scalar(support.clone()))?.dtype;
         let digit = |row: usize, site: usize| values[row / values.len().pow((sites - 1 - site) as u32) % values.len()];
         let table: Vec<f64> = (0..count).flat_map(|row| (0..sites).map(move |site| (row, site))).map(|(r, s)| digit(r, s)).collect();
         let plate = self.plate(count);
-        let shape = [&[count], &d.shape[..]].concat();
-        let counts_up = dtype == DType::Int && d.shape.is_empty();
-        let node = if counts_up { self.b().iota(count) } else { self.b().literal(dtype, &shape, &table) };
+        let counts_up = dtype == DType::Int && shape.is_empty();
+        let node = if counts_up { self.b().iota(count) } else { self.b().literal(dtype, &[&[count], shape].concat(), &table) };
         Ok(Some((self.array(node, vec![plate]), plate)))
     }
 }
@@ -165,11 +175,9 @@ impl Lowering<'_> {
 /// Supports of more values than this are sampled, not enumerated.
 const MOST_ENUMERATED: usize = 1024;
 
-/// The values of a scalar of a finite type.
-pub(super) fn finite_support(ty: &Type) -> Option<Vec<f64>> {
-    let Type::Array(array) = ty else { return None };
-    match &array.support {
-        _ if !array.shape.is_empty() => None,
+/// The values of one number of a finite support.
+pub(super) fn finite_support(support: &Support) -> Option<Vec<f64>> {
+    match support {
         Support::Bit | Support::Bool => Some(vec![0.0, 1.0]),
         Support::Spin => Some(vec![-1.0, 1.0]),
         Support::Cat(k) => k.known().map(|k| (0..k).map(|v| v as f64).collect()),

@@ -6,6 +6,7 @@ use super::value::{Array, Value};
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::base::op::DType;
+use crate::check::Type;
 use crate::check::model::{Expr, ExprKind, FunctionId};
 
 impl Lowering<'_> {
@@ -92,6 +93,10 @@ impl Lowering<'_> {
                 let (x, lifted) = self.lift(&x, rank);
                 self.fold_plates(*fold, &x, None, &lifted)?
             }
+            ExprKind::Total(x) => {
+                let x = self.eval_array(x)?;
+                self.total(&x)?
+            }
             ExprKind::Primitive(primitive, args) => self.primitive(*primitive, args, &expr.ty)?,
 
             ExprKind::Block(stmts, result) => {
@@ -121,15 +126,20 @@ impl Lowering<'_> {
                 self.dist_member(&dist, member)?
             }
             ExprKind::LogProb(dist, x) => {
-                let (dist, x) = (self.eval(dist)?.distribution()?, self.eval_array(x)?);
-                self.log_prob(&dist, &x)?
+                let Type::Distribution(event) = &dist.ty else { return Err(Diagnostic::internal("a log-density of no distribution")) };
+                let (dist, value) = (self.eval(dist)?.distribution()?, self.eval_array(x)?);
+                let (value, outside) = self.confine(value, &x.ty, event)?;
+                let log = self.log_prob(&dist, &value)?;
+                self.impossible(log, outside)?
             }
             ExprKind::Expectation { draws, samples, estimator, body } => self.expectation(draws, *samples, *estimator, body)?,
             ExprKind::Kl(a, b) => {
+                self.derive_divergence(a, b, expr.span);
                 let (a, b) = (self.eval(a)?.distribution()?, self.eval(b)?.distribution()?);
                 self.divergence_of(&a, &b, expr.span)?
             }
             ExprKind::Entropy(a) => {
+                self.derive_entropy(a, expr.span);
                 let a = self.eval(a)?.distribution()?;
                 self.entropy(&a, expr.span)?
             }

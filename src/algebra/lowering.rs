@@ -2,8 +2,11 @@
 //! vectorisation.
 
 use super::bijection::{Application, Drawn};
+use super::derivation::Step;
+use super::estimation::Record;
 use super::frame::Frames;
 use super::lost::FixedDraw;
+use super::observations::Observations;
 use super::stable;
 use super::value::{Array, Plate, PlateId, Value};
 use crate::base::diagnostic::Result;
@@ -80,6 +83,10 @@ pub struct Lowering<'m> {
     /// A derivative will be taken: estimators without one are an error
     pub(super) differentiated: bool,
     pub(super) touched_data: bool,
+    /// What the factors of a log-density leave, where an estimate is being made
+    pub(super) records: Option<Vec<Record<'m>>>,
+    /// What `total` sums over, inside a rule about observations
+    pub(super) observations: Option<Observations>,
     /// Inside a factor of a frozen density: parameters have derivative zero, variables keep theirs
     pub(super) frozen: bool,
     /// Names with respect to which the program differentiates: each binding is a node of its own
@@ -93,6 +100,8 @@ pub struct Lowering<'m> {
     /// Nodes that a graph inside another took over, with axes for plates
     plated: HashSet<NodeId>,
     pub notes: Vec<Note>,
+    /// Every rule that was applied, in order
+    pub derivation: Vec<Step>,
 }
 
 impl<'m> Lowering<'m> {
@@ -117,6 +126,8 @@ impl<'m> Lowering<'m> {
             sites: 0,
             differentiated: false,
             touched_data: false,
+            records: None,
+            observations: None,
             frozen: false,
             differentiable: differentiable(model, None),
             fixed_draws: vec![],
@@ -124,6 +135,7 @@ impl<'m> Lowering<'m> {
             drawn: vec![],
             plated: HashSet::new(),
             notes: vec![],
+            derivation: vec![],
         };
         if let Some(size) = rows {
             let plate = lowering.plates.push(Plate { size });

@@ -1,5 +1,6 @@
 //! Whole programs as graphs: an expression for each row, draws of a `sample` block, the starting values of parameters.
 
+use super::derivation::Step;
 use super::leaves::tensor_type;
 use super::lowering::{InputRole, Lowering, Note, RowCounts, differentiable, union};
 use super::value::{Array, PlateId, Value};
@@ -16,6 +17,7 @@ pub struct Program {
     pub graph: Graph,
     pub inputs: Vec<InputRole>,
     pub notes: Vec<Note>,
+    pub derivation: Vec<Step>,
 }
 
 /// An expression over rows: its value for each row, or one value where it does not depend on rows.
@@ -125,6 +127,6 @@ impl Lowering<'_> {
 
     pub(super) fn close(mut self, outputs: &[NodeId]) -> Result<Program> {
         let closed = self.frames.leave(outputs)?;
-        Ok(Program { graph: closed.graph, inputs: self.inputs, notes: self.notes })
+        Ok(Program { graph: closed.graph, inputs: self.inputs, notes: self.notes, derivation: self.derivation })
     }
 }

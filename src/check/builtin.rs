@@ -51,7 +51,7 @@ const PRIMITIVES: &[(&str, Primitive)] = &[
 const NOISE: &[(&str, Noise)] = &[("noise", Noise::Normal), ("uniform", Noise::Uniform)];
 
 const FORMS: &[&str] =
-    &["stop", "int", "identity", "zeros", "ones", "grad", "jac", "div", "hess", "E", "pushforward", "KL", "H", "ELBO", "IWAE"];
+    &["stop", "int", "total", "identity", "zeros", "ones", "grad", "jac", "div", "hess", "E", "pushforward", "KL", "H", "ELBO", "IWAE"];
 
 /// Named in the language, and not supported so far.
 pub const UNSUPPORTED: &[&str] = &[
@@ -130,6 +130,7 @@ impl<'a> Checker<'a> {
             "grad" | "jac" | "div" | "hess" => return self.derivative(name, brackets, args, span),
             "zeros" | "ones" => return self.filled(if name == "ones" { 1.0 } else { 0.0 }, brackets, want, span),
             "identity" => return self.identity_of(brackets, want, span),
+            "total" => return self.total(args, span),
             "log"
                 if args.len() == 1
                     && let ArgKind::Positional(e) = &args[0].kind =>
@@ -154,6 +155,19 @@ impl<'a> Checker<'a> {
         };
         let values = self.positional(name, args, arity, span)?;
         self.apply_builtin(name, values, span)
+    }
+
+    /// `total(e)`: the sum over all observations of a rule.
+    fn total(&mut self, args: &'a [ast::Arg], span: Span) -> Checked<Expr> {
+        if !self.scope.observing {
+            let problem = Diagnostic::new(Code::WrongKind, "`total` sums over the observations of a rule, and here are none").at(span);
+            return Err(problem.help("for the elements of an array write `sum(…)`").into());
+        }
+        let of = self.positional("total", args, 1, span)?.into_iter().next().map(to_real).unwrap_or(Expr::error(span));
+        self.not_boolean(&of)?;
+        let array = self.array(&of)?;
+        let support = if self.facts(&of).positive { Support::Positive } else { Support::Real };
+        Ok(Expr::new(ExprKind::Total(Box::new(of)), Type::array(support, array.shape), span))
     }
 
     /// A function of values only, also where it was given as an argument.

@@ -70,7 +70,7 @@ impl<'a> Checker<'a> {
                 let [ast::Arg { kind: ArgKind::Positional(value), .. }] = args else {
                     return Err(Diagnostic::new(Code::ArgumentCount, "`.log_prob` takes one value").at(span).into());
                 };
-                let value = self.expect(value, &event, Some((of.span, format!("the events are {event}"))));
+                let value = self.point(value, &event, Some((of.span, format!("the events are {event}"))));
                 Ok(Expr::new(ExprKind::LogProb(Box::new(of), Box::new(value)), Type::real([]), span))
             }
             ast::ExprKind::Member { .. } => Err(Diagnostic::unsupported("a member with arguments").at(span).into()),
@@ -108,6 +108,9 @@ impl<'a> Checker<'a> {
     /// `x[i]`, `zeros[n]`, `noise[n]`
     pub fn bracket(&mut self, base: &'a ast::Expr, args: &'a [ast::Arg], want: Option<&Type>, span: Span) -> Checked<Expr> {
         if let ast::ExprKind::Name(name) = &base.kind {
+            if let Some(member) = self.member_value(name, args, span) {
+                return member;
+            }
             match self.name(name)? {
                 Named::Callable(Callable::Builtin(name)) => return self.builtin(&name, args, &[], want, span),
                 Named::Callable(_) => {

@@ -185,10 +185,8 @@ impl<'a> Declarations<'a> {
     fn add_vars(&mut self, vars: &'a [ast::VarDecl], problems: &mut Diagnostics) {
         for var in vars.iter().filter(|var| var.ty.is_some()) {
             let global = match var.family {
-                ast::VarFamily::Single => Global::Var,
-                ast::VarFamily::Chain { .. } | ast::VarFamily::Process { .. } | ast::VarFamily::AtIndex(_) | ast::VarFamily::AtTime(_) => {
-                    Global::Unsupported
-                }
+                ast::VarFamily::Single | ast::VarFamily::Chain { .. } => Global::Var,
+                ast::VarFamily::Process { .. } | ast::VarFamily::AtIndex(_) | ast::VarFamily::AtTime(_) => Global::Unsupported,
             };
             self.insert(&var.name, global, false, problems);
         }

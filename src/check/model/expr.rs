@@ -1,6 +1,6 @@
 //! Expressions and statements of a checked program.
 
-use super::{BijectorId, ConstId, DensityId, DistId, FunctionId, Index, LocalId, ParamId, PushforwardId, QuantityId, VarId};
+use super::{BijectorId, ConstId, DensityId, DistId, FunctionId, Index, LocalId, MemberQuery, ParamId, PushforwardId, QuantityId, VarId};
 use crate::base::Span;
 use crate::base::op::{BinaryOp, CompareOp, ReduceOp, UnaryOp};
 use crate::check::types::Type;
@@ -64,6 +64,8 @@ pub enum ExprKind {
     },
     /// `sum(x)` over all axes of one example's value
     FoldAll(Fold, Box<Expr>),
+    /// `total(e)` in a rule about observations: the sum over all of them, each counted by its weight
+    Total(Box<Expr>),
     Primitive(Primitive, Vec<Expr>),
 
     Block(Vec<Stmt>, Box<Expr>),
@@ -201,6 +203,10 @@ pub struct Query {
     pub density: DensityId,
     pub targets: Vec<(VarId, Option<Expr>)>,
     pub given: Vec<(VarId, Option<Expr>)>,
+    /// Members of chains among the targets: `p(z[t] | x)`
+    pub member_targets: Vec<MemberQuery>,
+    /// Members of chains among the given
+    pub member_given: Vec<MemberQuery>,
     pub span: Span,
 }
 

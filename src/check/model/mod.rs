@@ -1,8 +1,10 @@
 //! The checked program: every name resolved, every expression typed, every generic function, layer and distribution instantiated
 //! for the sizes at which it is used. `algebra/` gives it a meaning as graphs and needs no type rule of its own.
 
+mod chain;
 mod expr;
 
+pub use chain::{At, GivenMember, MemberFactor, MemberQuery, Which};
 pub use expr::{Bound, Draw, Estimator, Expr, ExprKind, Fold, Noise, Pattern, Place, Primitive, Query, Stmt, StmtKind, Subscript};
 
 use super::types::Type;
@@ -106,12 +108,24 @@ pub struct Var {
     pub span: Span,
 }
 
-/// Whether a variable is one or an indexed family (chains and processes: "not supported yet" beyond declarations).
+/// Whether a variable is one or an indexed family (processes: "not supported yet").
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Family {
     Single,
-    Chain { from: i64, to: i64 },
-    Process { from: f64, to: f64 },
+    /// The leading axis of its type is that of members
+    Chain {
+        from: i64,
+        to: i64,
+    },
+    /// The only member of a chain that is data: `data x[0] = …`
+    Member {
+        of: VarId,
+        at: i64,
+    },
+    Process {
+        from: f64,
+        to: f64,
+    },
 }
 
 /// Something learned. `path` is unique: `theta`, `enc.dense1.W`.
@@ -202,13 +216,19 @@ pub enum RuleKind {
     Kl,
     /// `H(a)`
     Entropy,
+    /// `maximum_likelihood(x ~ a)`: takes a draw before the parameters, and yields the distribution with the parameters that make
+    /// the draws most likely. Sums over all draws are [`ExprKind::Total`]
+    MaximumLikelihood,
 }
 
-/// A closed form from a `rule` declaration, instantiated for distributions. Takes the parameters of all of them in order.
+/// A closed form from a `rule` declaration, instantiated for distributions. Takes the parameters of all of them in order; before
+/// those of a distribution from which the pattern draws, the draw.
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub kind: RuleKind,
     pub dists: Vec<DistId>,
+    /// Of a maximum of the likelihood: the positions of the parameters that are fitted; the others are known
+    pub fitted: Vec<usize>,
     pub function: FunctionId,
     /// The literature source
     pub source: Option<String>,
@@ -219,6 +239,8 @@ pub struct Rule {
 pub struct Density {
     pub name: String,
     pub factors: Vec<Factor>,
+    /// Factors between members of chains
+    pub chain: Vec<MemberFactor>,
     /// `ref = frozen(pi)`: the factors are those of the other, with derivative zero
     pub frozen: bool,
     pub span: Span,
@@ -286,8 +308,22 @@ pub struct Optimise {
     pub value: Expr,
     /// All parameters on which the value depends, unless `over` named some
     pub over: Option<Vec<ParamId>>,
-    pub optimiser: OptimiserId,
+    pub method: Method,
     pub span: Span,
+}
+
+/// How the maximum is looked for.
+#[derive(Clone, Debug)]
+pub enum Method {
+    Gradient {
+        optimiser: OptimiserId,
+    },
+    /// In closed form, in one step
+    Exactly,
+    /// Expectation-maximisation; `otherwise` moves the parameters for which no rule knows the M-step
+    Em {
+        otherwise: OptimiserId,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -299,6 +335,8 @@ pub struct Settings {
     pub ema: Option<f64>,
     /// Bound on the Euclidean norm of the whole gradient
     pub clip: Option<f64>,
+    /// By EM: end when an iteration raises the objective by less
+    pub tolerance: Option<f64>,
     pub seed: Option<u64>,
 }
 
