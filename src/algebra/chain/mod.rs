@@ -2,9 +2,13 @@
 //! the order of time. Finite chains by the forward algorithm, linear-Gaussian ones by the Kalman filter.
 
 mod finite;
+mod kalman;
+mod linear;
 mod marginal;
+mod moments;
 mod network;
 mod part;
+mod scan;
 mod segment;
 
 use super::lowering::Lowering;
@@ -70,6 +74,12 @@ impl<'m> Lowering<'m> {
             let names: Vec<VarId> = schedule.memory.keys().copied().collect();
             self.note(network.span, format!("forward algorithm: exact sum over all paths of {}", self.names(&names)));
             return self.forward_algorithm(network, schedule, None);
+        }
+        if schedule.memory.keys().all(|&var| is_continuous(&network.model.vars[var].member_type())) {
+            let (terms, _) = self.kalman_filter(network, schedule, None)?;
+            let names: Vec<VarId> = schedule.memory.keys().copied().collect();
+            self.note(network.span, format!("Kalman filter: {} integrated out, linear-Gaussian, exact", self.names(&names)));
+            return Ok(terms);
         }
         Err(self.no_chain_rule(network, schedule))
     }
@@ -149,6 +159,11 @@ fn is_finite(member: &Type) -> bool {
         },
         Type::Tuple(_) | Type::Distribution(_) | Type::Error => false,
     }
+}
+
+/// Whether one member is an array of real numbers.
+fn is_continuous(member: &Type) -> bool {
+    matches!(member, Type::Array(array) if array.support.is_real()) && !is_finite(member)
 }
 
 fn member_number(at: &Expr) -> Result<i64> {

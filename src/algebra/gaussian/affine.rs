@@ -182,7 +182,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// Whether z takes part in y in any way.
-    pub(super) fn leads_to(&mut self, z: &Array, y: &Array) -> bool {
+    pub(in crate::algebra) fn leads_to(&mut self, z: &Array, y: &Array) -> bool {
         let (z, y) = (self.node(z), self.node(y));
         path(self.b().graph(), z, y)[y.index()]
     }

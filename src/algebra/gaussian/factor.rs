@@ -92,7 +92,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// The mean of a Gaussian over the shape of one value.
-    fn full_mean(&mut self, d: &Distribution) -> Array {
+    pub(in crate::algebra) fn full_mean(&mut self, d: &Distribution) -> Array {
         let mean = d.params[0].clone();
         let node = self.expand(&mean, &mean.plates, &d.shape);
         self.array(node, mean.plates)
@@ -102,7 +102,7 @@ impl<'m> Lowering<'m> {
         matches!(&self.model.vars[var].ty, Type::Array(array) if array.support.is_real())
     }
 
-    fn covariance(&mut self, d: &Distribution, family: &Family) -> Result<Covariance> {
+    pub(in crate::algebra) fn covariance(&mut self, d: &Distribution, family: &Family) -> Result<Covariance> {
         let lean = self.lean(&d.params[1], &[]);
         Ok(match family {
             Family::Normal => Covariance::Diagonal(self.one_if_uniform(&lean)),
@@ -155,7 +155,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// The smallest function whose body holds an expression.
-    fn function_around(&self, span: Span) -> Option<&str> {
+    pub(in crate::algebra) fn function_around(&self, span: Span) -> Option<&str> {
         let around = |outer: Span| outer.file == span.file && outer.start <= span.start && span.end <= outer.end;
         let functions = self.model.functions.values().filter(|function| around(function.body.span));
         functions.min_by_key(|function| function.body.span.end - function.body.span.start).map(|function| function.name.as_str())
