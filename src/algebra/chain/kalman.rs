@@ -45,7 +45,12 @@ struct Filter {
 
 impl<'m> Lowering<'m> {
     /// log of the integral over all latent members: terms whose sum it is, and how elements were represented.
-    pub(super) fn kalman_filter(&mut self, network: &Network<'m>, schedule: &Schedule, tilts: Option<&Tilts>) -> Result<(Vec<Array>, Elements)> {
+    pub(super) fn kalman_filter(
+        &mut self,
+        network: &Network<'m>,
+        schedule: &Schedule,
+        tilts: Option<&Tilts>,
+    ) -> Result<(Vec<Array>, Elements)> {
         let mut segments = vec![];
         for segment in &schedule.steps {
             let steps = self.steps(segment);
@@ -177,7 +182,14 @@ impl<'m> Lowering<'m> {
     }
 
     /// The tilt of the member of each step of a segment, where its variable is latent there.
-    fn tilts_of(&mut self, segment: &Segment, steps: Steps, elements: &Elements, tilts: &Tilts, parts: &[LinearPart]) -> Option<(Entry, Tilt)> {
+    fn tilts_of(
+        &mut self,
+        segment: &Segment,
+        steps: Steps,
+        elements: &Elements,
+        tilts: &Tilts,
+        parts: &[LinearPart],
+    ) -> Option<(Entry, Tilt)> {
         let entry = (tilts.var, 0);
         if !parts.iter().any(|part| part.target == entry && part.value.is_none()) {
             return None;

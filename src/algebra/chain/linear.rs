@@ -189,7 +189,8 @@ impl<'m> Lowering<'m> {
 
     fn not_gaussian_member(&self, network: &Network<'m>, part: &Part, d: &Distribution) -> Diagnostic {
         let (head, family) = (self.member_head(network, part), &self.model.dists[d.dist].name);
-        let problem = Diagnostic::new(Code::NoRule, format!("no rule sums or integrates this chain: {head} is not Gaussian, it is {family}"));
+        let problem =
+            Diagnostic::new(Code::NoRule, format!("no rule sums or integrates this chain: {head} is not Gaussian, it is {family}"));
         self.in_the_way(network, part, format!("{head} is {family}"), problem)
     }
 

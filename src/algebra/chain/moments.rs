@@ -6,9 +6,9 @@
 use super::super::lowering::Lowering;
 use super::super::value::Array;
 use super::linear::{Entry, LinearPart};
+use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, DType};
-use crate::base::Diagnostic;
 use std::collections::BTreeMap;
 use std::f64::consts::PI;
 
@@ -54,10 +54,7 @@ impl Moments {
 
     /// The same entries with other arrays, in the order of [`Moments::arrays`].
     pub fn with(&self, mut arrays: impl Iterator<Item = Array>) -> Moments {
-        Moments {
-            means: self.means.keys().copied().zip(arrays.by_ref()).collect(),
-            covs: self.covs.keys().copied().zip(arrays).collect(),
-        }
+        Moments { means: self.means.keys().copied().zip(arrays.by_ref()).collect(), covs: self.covs.keys().copied().zip(arrays).collect() }
     }
 }
 

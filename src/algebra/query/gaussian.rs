@@ -63,7 +63,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// The library's distribution that answers: `Normal` of independent elements, otherwise `MvNormal` of a vector.
-    fn answering_family(&self, shape: &[usize], independent: bool) -> Option<DistId> {
+    pub(in crate::algebra) fn answering_family(&self, shape: &[usize], independent: bool) -> Option<DistId> {
         let event: &[usize] = if independent || shape.is_empty() { &[] } else { shape };
         let fits = |(id, dist): &(DistId, &crate::check::model::Dist)| {
             let Type::Array(of) = &dist.event else { return false };
