@@ -142,8 +142,8 @@ impl Lowering<'_> {
         let others: Vec<PlateId> = touched.into_iter().filter(|p| *p != steps.plate && !in_window.contains(p)).collect();
         let alive: Vec<PlateId> = segment.alive.iter().filter_map(|&(var, lag)| window.get(&(var, lag - 1)).map(|w| w.0)).collect();
         let start = self.expanded(&message, &union([&others[..], &alive]));
-        let done = self.over_steps(steps, &[start], &terms, |this, carries, terms| {
-            let (message, scale) = this.forward_step(schedule, window, carries.first(), terms)?;
+        let done = self.over_steps(steps, &[start], &terms, |this, inside| {
+            let (message, scale) = this.forward_step(schedule, window, inside.carries.first(), inside.inputs)?;
             Ok(Turn { carries: vec![message], kept: vec![this.expanded(&scale, &others)] })
         })?;
         forward.total.extend(done.kept.iter().map(|scales| self.sum_over(scales, &[steps.plate])));

@@ -167,12 +167,12 @@ impl<'m> Lowering<'m> {
         };
         parts.iter().for_each(|part| drop(part.map(&mut noted)));
         tilt.iter().for_each(|(_, tilt)| drop(tilt.map(&mut noted)));
-        let done = self.over_steps(steps, &carries, &inputs, |this, carries, inputs| {
-            let mut inputs = inputs.into_iter();
+        let done = self.over_steps(steps, &carries, &inputs, |this, inside| {
+            let mut inputs = inside.inputs.into_iter();
             let mut next = |x: &Array| inputs.next().unwrap_or_else(|| x.clone());
             let parts: Vec<LinearPart> = parts.iter().map(|part| part.map(&mut next)).collect();
             let tilt = tilt.as_ref().map(|(entry, tilt)| (*entry, tilt.map(&mut next)));
-            let mut now = state.with(carries.into_iter());
+            let mut now = state.with(inside.carries.into_iter());
             let log = this.filter_step(schedule, elements, &mut now, &parts, tilt.as_ref())?;
             Ok(Turn { carries: now.arrays(), kept: vec![log] })
         })?;

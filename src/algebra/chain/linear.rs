@@ -9,7 +9,7 @@ use super::super::leaves::tensor_type;
 use super::super::lowering::Lowering;
 use super::super::value::{Array, Distribution, PlateId};
 use super::network::{Network, State};
-use super::part::Steps;
+use super::part::{Position, Steps};
 use super::segment::{Part, Segment};
 use crate::base::diagnostic::Result;
 use crate::base::{Code, Diagnostic};
@@ -111,13 +111,13 @@ impl<'m> Lowering<'m> {
             return Err(self.spread_varies_member(network, part, parents[at]));
         }
         let covariance = self.covariance(&d, &family)?;
-        let value = if latent { None } else { Some(self.part_target(network, part, steps, &|_, _| None)?) };
+        let value = if latent { None } else { Some(self.part_target(network, part, &Position::All(steps), &|_, _| None)?) };
         Ok(LinearFactor { target, value, shape: d.shape, parents, parent_shapes, mean, covariance })
     }
 
     fn part_at(&mut self, network: &Network<'m>, part: &Part, steps: Steps, parents: &[Entry], values: &[Array]) -> Result<Distribution> {
         let latent = |var: VarId, lag: i64| parents.iter().position(|entry| *entry == (var, lag)).map(|at| values[at].clone());
-        self.part_distribution(network, part, steps, &latent)
+        self.part_distribution(network, part, &Position::All(steps), &latent)
     }
 
     /// Numbers over plates of elements.

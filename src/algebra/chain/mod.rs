@@ -1,6 +1,7 @@
 //! Queries of chains: joint densities over members as products of factors, out of which latent members are summed or integrated in
 //! the order of time. Finite chains by the forward algorithm, linear-Gaussian ones by the Kalman filter.
 
+mod draw;
 mod finite;
 mod kalman;
 mod linear;
@@ -19,6 +20,7 @@ use crate::base::{Code, Diagnostic};
 use crate::check::model::{Expr, ExprKind, MemberQuery, Query, VarId, Which};
 use crate::check::types::{Support, Type};
 use network::{Joint, Known, Network};
+use part::Position;
 use segment::Schedule;
 
 impl<'m> Lowering<'m> {
@@ -68,7 +70,7 @@ impl<'m> Lowering<'m> {
             return Ok(None);
         }
         let steps = self.steps(segment);
-        let d = self.part_distribution(&network, &segment.parts[0], steps, &|_, _| None)?;
+        let d = self.part_distribution(&network, &segment.parts[0], &Position::All(steps), &|_, _| None)?;
         let params =
             d.params.iter().map(|param| if param.varies_over(steps.plate) { self.sum_over(param, &[steps.plate]) } else { param.clone() });
         Ok(Some(Distribution { params: params.collect(), ..d }))

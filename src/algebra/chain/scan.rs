@@ -6,6 +6,14 @@ use super::part::Steps;
 use crate::base::diagnostic::Result;
 use crate::graph::{NodeId, TensorType};
 
+/// What the body of a loop sees.
+pub(super) struct Inside {
+    /// 0, 1, …
+    pub number: Array,
+    pub carries: Vec<Array>,
+    pub inputs: Vec<Array>,
+}
+
 /// What one turn makes: the new carries, and what is kept of every step.
 pub(super) struct Turn {
     pub carries: Vec<Array>,
@@ -13,14 +21,14 @@ pub(super) struct Turn {
 }
 
 impl Lowering<'_> {
-    /// Runs `body` over all steps. It takes the carries and the inputs of one step; inputs that do not vary over the steps are constants
+    /// Runs `body` over all steps. It sees the carries and the inputs of one step; inputs that do not vary over the steps are constants
     /// of the loop. Carries keep their plates and shapes. What is kept varies over the steps in the result.
     pub(super) fn over_steps(
         &mut self,
         steps: Steps,
         carries: &[Array],
         inputs: &[Array],
-        body: impl FnOnce(&mut Self, Vec<Array>, Vec<Array>) -> Result<Turn>,
+        body: impl FnOnce(&mut Self, Inside) -> Result<Turn>,
     ) -> Result<Turn> {
         let length = self.sizes(&[steps.plate])[0];
         let start: Vec<NodeId> = carries.iter().map(|carry| self.node(carry)).collect();
@@ -30,7 +38,8 @@ impl Lowering<'_> {
         let elements: Vec<Option<TensorType>> = sequences.iter().map(|node| node.map(|node| self.element_type(node))).collect();
 
         self.frames.enter();
-        self.b().input("turn", TensorType::int([]));
+        let number = self.b().input("turn", TensorType::int([]));
+        let outer = self.turn.clone();
         let mut inside = vec![];
         for (carry, ty) in carries.iter().zip(types) {
             let node = self.b().input("carry", ty);
@@ -46,7 +55,11 @@ impl Lowering<'_> {
                 None => input.clone(),
             });
         }
-        let turn = body(self, inside, here)?;
+        self.enter_turn(number);
+        let number = self.array(number, vec![]);
+        let turn = body(self, Inside { number, carries: inside, inputs: here });
+        self.turn = outer;
+        let turn = turn?;
         let mut outputs = vec![];
         for (new, old) in turn.carries.iter().zip(carries) {
             let shape = self.shape(old);
