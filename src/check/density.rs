@@ -28,7 +28,7 @@ pub enum Asked {
 
 #[derive(Clone)]
 pub struct FactorHead<'a> {
-    pub decl: &'a ast::Factor,
+    pub value: &'a ast::Expr,
     pub targets: Vec<VarId>,
     pub given: Vec<VarId>,
     pub dist: Option<Expr>,
@@ -71,7 +71,7 @@ impl<'a> Checker<'a> {
             self.report(problem);
             return;
         }
-        head.factors.push(FactorHead { decl: factor, targets, given, dist: None, span });
+        head.factors.push(FactorHead { value: &factor.value, targets, given, dist: None, span });
     }
 
     /// `ref = frozen(pi)`; other densities made from densities are not supported.
@@ -95,6 +95,11 @@ impl<'a> Checker<'a> {
                 }
             }
             return;
+        }
+        if let ast::ExprKind::Call { callee, args, given: None } = &value.kind
+            && matches!(&callee.kind, ast::ExprKind::Name(name) if name.name == "pushforward")
+        {
+            return self.density_of_pushforward(name, args, value, span);
         }
         let made = match &value.kind {
             ast::ExprKind::Call { callee, .. } => match &callee.kind {
@@ -161,7 +166,7 @@ impl<'a> Checker<'a> {
         let want = Type::Distribution(Box::new(self.model.vars[target].ty.clone()));
         let scope = Scope { bound: head.given.clone(), only_bound: true, instance: Some(Default::default()), ..Scope::default() };
         let dist = self.in_scope(scope, None, |this| {
-            let dist = this.expr(&head.decl.value, Some(&want));
+            let dist = this.expr(head.value, Some(&want));
             if dist.is_error() { Err(Fault::Reported) } else { this.fit_event(dist, target) }
         });
         let dist = self.settle(dist);

@@ -228,6 +228,7 @@ impl<'a> Checker<'a> {
             None if name.name == "entropy" => return Ok(Expr::new(ExprKind::Entropy(Box::new(of)), Type::real([]), span)),
             None => match name.name.as_str() {
                 "mean" | "var" | "std" | "mode" => Type::real(event.shape),
+                "cov" if event.shape.len() == 1 => Type::array(Support::Cov, [&event.shape[..], &event.shape].concat()),
                 _ => {
                     return Err(
                         unknown_argument(&name.name, "member", ["mean", "var", "std", "mode", "entropy"].into_iter(), name.span).into()

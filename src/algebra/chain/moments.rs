@@ -80,7 +80,7 @@ impl Lowering<'_> {
     }
 
     /// Mean and covariances of A s + b + noise.
-    fn image(&mut self, state: &Moments, part: &LinearPart) -> Result<Image> {
+    fn affine_image(&mut self, state: &Moments, part: &LinearPart) -> Result<Image> {
         let mut image = Image { mean: part.offset.clone(), cross: BTreeMap::new(), cov: part.noise.clone() };
         for (entry, a) in part.parents.iter().zip(&part.coefficients) {
             let mean = state.means.get(entry).cloned().ok_or_else(|| Diagnostic::internal("a latent member without moments"))?;
@@ -106,7 +106,7 @@ impl Lowering<'_> {
 
     /// Prediction: the state with one more latent member.
     pub(super) fn predict(&mut self, state: &mut Moments, part: &LinearPart) -> Result<()> {
-        let image = self.image(state, part)?;
+        let image = self.affine_image(state, part)?;
         for entry in state.entries() {
             let cov = match image.cross.get(&entry) {
                 Some(cov) => cov.clone(),
@@ -129,7 +129,7 @@ impl Lowering<'_> {
     /// Update by an observed member; returns its log-density given the past, −½ (log |2π S| + rᵀ S⁻¹ r).
     pub(super) fn update(&mut self, state: &mut Moments, part: &LinearPart) -> Result<Array> {
         let Some(value) = &part.value else { return Err(Diagnostic::internal("an observed member without a value")) };
-        let image = self.image(state, part)?;
+        let image = self.affine_image(state, part)?;
         let residual = self.sub(value, &image.mean)?;
         let factor = self.cholesky_factor(&image.cov);
         let entries = state.entries();

@@ -44,7 +44,7 @@ impl<'m> Lowering<'m> {
         let shape = tensor_type(&declared.member_type())?.shape;
         let moments = self.member_moments(&network, &schedule, member.var, &shape)?;
         self.note(query.span, format!("{}: linear-Gaussian chain, exact", self.names(&[member.var])));
-        let Some(family) = self.answering_family(&shape, moments.independent) else {
+        let Some(family) = self.gaussian_instance(if moments.independent || shape.is_empty() { &[] } else { &shape }) else {
             return Err(Diagnostic::unsupported("a distribution of members with correlated elements that are not vectors").at(query.span));
         };
         let mean = self.member_of(&moments.mean, at, from)?;

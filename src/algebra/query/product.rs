@@ -170,11 +170,13 @@ impl<'m> Lowering<'m> {
     }
 
     /// The log-density of a factor at the values of its variables.
-    pub(in crate::algebra) fn log_factor(&mut self, id: DensityId, factor: &Factor) -> Result<Array> {
+    pub(in crate::algebra) fn log_factor(&mut self, id: DensityId, factor: &'m Factor) -> Result<Array> {
         let distribution = self.factor_distribution(id, factor)?;
         let [target] = factor.targets[..] else { return Err(Diagnostic::internal("a factor of several variables")) };
         let value = self.variable(target)?;
-        self.log_prob(&distribution, &value)
+        self.derive_log_factor(id, factor);
+        let log = self.log_prob(&distribution, &value)?;
+        Ok(self.recorded(id, factor, &distribution, &value, log))
     }
 
     /// log ∫ of the product of a block's factors over its latent variables.
