@@ -1,6 +1,7 @@
 //! Tree -> checked program: names, kinds, types, sizes. One file per language feature.
 
 mod annotation;
+mod bits;
 mod block;
 mod builtin;
 mod call;

@@ -41,6 +41,7 @@ impl Dataset {
                 return Err(Diagnostic::internal("data of another type than an array"));
             };
             let ty = tensor_type(&model.vars[var].ty)?;
+            let array = array.flattened(&ty.shape);
             data::conform(&array, declared).at(model.vars[var].span)?;
             self.counts.entry(id).or_insert(array.rows());
             if self.counts[&id] != array.rows() {
