@@ -26,7 +26,7 @@ impl Lowering<'_> {
     }
 
     /// Fresh plates for the axes over which a distribution is repeated, and its parameters over them.
-    fn lift_params(&mut self, d: &Distribution) -> Result<(Vec<Value>, Vec<PlateId>)> {
+    pub(super) fn lift_params(&mut self, d: &Distribution) -> Result<(Vec<Value>, Vec<PlateId>)> {
         let dist = &self.model.dists[d.dist];
         let lifted_axes = d.shape.len() - self.event_rank(dist)?;
         let plates: Vec<PlateId> = d.shape[..lifted_axes].iter().map(|&size| self.plate(size)).collect();
@@ -90,7 +90,10 @@ impl Lowering<'_> {
                 let param = params[i].clone().array()?;
                 Ok(self.lower_plates(&param, &plates))
             }
-            None => Err(Diagnostic::new(Code::UnknownArgument, format!("{} has no `{member}`", dist.name))),
+            None => match self.with_full_covariance(d)? {
+                Some(full) if member == "cov" => Ok(full.params[1].clone()),
+                _ => Err(Diagnostic::new(Code::UnknownArgument, format!("{} has no `{member}`", dist.name))),
+            },
         }
     }
 
@@ -119,6 +122,7 @@ impl Lowering<'_> {
     /// at one draw.
     pub(super) fn divergence_of(&mut self, a: &Distribution, b: &Distribution, span: Span) -> Result<Array> {
         let names = format!("KL({} || {})", self.model.dists[a.dist].name, self.model.dists[b.dist].name);
+        let (a, b) = &self.of_one_family(a, b)?;
         if let Some(closed) = self.closed_form(RuleKind::Kl, &[a, b])? {
             self.note(span, format!("{names}: closed form"));
             return Ok(closed);

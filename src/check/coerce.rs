@@ -42,6 +42,14 @@ impl<'a> Checker<'a> {
                 _ => Err(message::mismatch(&self.model, &e, &ty, why).into()),
             };
         }
+        if wanted.support == Support::Cov && found != Support::Cov {
+            if let Some(judged) = self.literal_covariance(&e, &why) {
+                return judged.map(|()| Expr { ty, ..to_real(e) });
+            }
+            if self.is_covariance(&e) {
+                return Ok(Expr { ty, ..e });
+            }
+        }
         let both_real = found.is_real() && wanted.support.is_real();
         match support::fit(&found, &wanted.support) {
             Fit::AsIs => Ok(Expr { ty, ..e }),

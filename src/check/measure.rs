@@ -150,7 +150,13 @@ impl<'m> Judge<'m> {
                 };
                 self.fold(*fold, x, count)
             }
-            ExprKind::MatMul(..) | ExprKind::Join(..) | ExprKind::Primitive(..) => self.parts_of(e).lost(),
+            ExprKind::MatMul(..) | ExprKind::Join(..) | ExprKind::Primitive(..) | ExprKind::Apply(..) => self.parts_of(e).lost(),
+            // Only in the members of a pushforward's distribution
+            ExprKind::DrawPushforward(_) => Measure::Free,
+            ExprKind::LogPushforward(_, x) => {
+                self.of(x);
+                Measure::Unknown
+            }
             ExprKind::Block(stmts, result) => {
                 stmts.iter().for_each(|stmt| self.statement(stmt));
                 self.of(result)

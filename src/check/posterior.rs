@@ -2,7 +2,7 @@
 //! each of which the density algebra answers by sums and Bayes' rule.
 
 use super::checker::{Checked, Checker};
-use super::model::{DistId, Expr, ExprKind, Index, Query};
+use super::model::{DistId, Expr, ExprKind, Index, MemberQuery, Query};
 use super::types::{ArrayType, Support, Type};
 use crate::base::op::BinaryOp;
 use crate::base::size::Size;
@@ -18,14 +18,49 @@ impl<'a> Checker<'a> {
             Some(_) if self.declared_factor(&query).is_some() => Ok(Expr::new(ExprKind::Conditional(query), ty, span)),
             Some(Support::Cat(size)) => self.over_classes(&query, size, ty),
             Some(_) => self.over_bits(&query, ty),
-            None => Ok(Expr::new(ExprKind::Conditional(query), ty, span)),
+            None => {
+                if self.declared_factor(&query).is_none() {
+                    self.gaussian_answers(&ty, span)?;
+                }
+                Ok(Expr::new(ExprKind::Conditional(query), ty, span))
+            }
         }
+    }
+
+    /// Instances of the distributions with which linear-Gaussian algebra may answer a query of this type.
+    fn gaussian_answers(&mut self, ty: &Type, span: Span) -> Checked<()> {
+        let Type::Distribution(of) = ty else { return Ok(()) };
+        let Type::Array(ArrayType { support, shape }) = &**of else { return Ok(()) };
+        if support.is_real() {
+            self.library_dist("Normal", &["mean", "std"], vec![], span)?;
+            if let [size] = &shape[..] {
+                self.library_dist("MvNormal", &["mean", "cov"], vec![size.clone()], span)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The library's distribution over real arrays with that name and these parameters.
+    fn library_dist(&mut self, name: &str, params: &[&str], sizes: Vec<Size>, span: Span) -> Checked<DistId> {
+        let fits = |given: &[crate::syntax::ast::FnParam]| given.iter().map(|param| param.name.name.as_str()).eq(params.iter().copied());
+        let mut dists = self.declarations.dists.iter();
+        let Some(id) = dists.position(|dist| dist.library && dist.decl.name.name == name && fits(&dist.decl.params)) else {
+            return Err(Diagnostic::internal(format!("the library has no {name}")).at(span).into());
+        };
+        let event = ArrayType { support: Support::Real, shape: sizes.clone() };
+        let names = self.declarations.dists[id].decl.sizes.iter().map(|size| size.name.name.clone());
+        let sizes: Vec<(String, Size)> = names.zip(sizes).collect();
+        self.dist_instance(id, &sizes, &event, (span, "this distribution is needed here".into()))
     }
 
     /// The support of the only target, where it is one class or one bit.
     fn finite_target(&self, query: &Query) -> Option<Support> {
-        let [(var, None)] = query.targets[..] else { return None };
-        match &self.model.vars[var].ty {
+        let ty = match (&query.targets[..], &query.member_targets[..]) {
+            ([(var, None)], []) => self.model.vars[*var].ty.clone(),
+            ([], [MemberQuery { var, which, value: None, .. }]) => self.members_type(*var, which)?,
+            _ => return None,
+        };
+        match &ty {
             Type::Array(ArrayType { support: support @ (Support::Cat(_) | Support::Bit), shape }) if shape.is_empty() => {
                 Some(support.clone())
             }
@@ -74,6 +109,7 @@ impl<'a> Checker<'a> {
 /// `log p(k = value | x)`
 fn log_probability(query: &Query, value: Expr) -> Expr {
     let targets = query.targets.iter().map(|(var, _)| (*var, Some(value.clone()))).collect();
-    let asked = Query { targets, ..query.clone() };
+    let members = query.member_targets.iter().map(|member| MemberQuery { value: Some(value.clone()), ..member.clone() });
+    let asked = Query { targets, member_targets: members.collect(), ..query.clone() };
     Expr::new(ExprKind::LogDensity(asked), Type::real([]), query.span)
 }

@@ -2,10 +2,12 @@
 //! 130 interrupted.
 
 mod check;
+mod derive;
 mod emit;
 mod eval;
 mod explain;
 mod fmt;
+mod parts;
 mod run_folder;
 mod sample;
 mod summary;
@@ -14,7 +16,7 @@ mod watcher;
 
 use crate::backend::Precision;
 use crate::base::{Code, Diagnostic, Diagnostics, Sources};
-use crate::driver::{self, Compiled, Request};
+use crate::driver::{self, Compiled, Rejected, Request};
 use crate::report::console;
 use crate::report::render::{self, Style};
 use crate::runtime::engine::{Device, Engine};
@@ -34,6 +36,8 @@ pub enum Command {
     Sample(sample::Arguments),
     /// The value of an expression in the scope of a file
     Eval(eval::Arguments),
+    /// Derive what a file asks for, or a query, as numbered steps
+    Derive(derive::Arguments),
     /// Show a file at one stage of compilation
     Emit(emit::Arguments),
     /// Format files in place
@@ -124,6 +128,7 @@ pub fn execute(command: Command, launched: Instant) -> u8 {
         Command::Train(arguments) => train::execute(&arguments, false, &mut context),
         Command::Sample(arguments) => sample::execute(&arguments, &mut context),
         Command::Eval(arguments) => eval::execute(&arguments, &mut context),
+        Command::Derive(arguments) => derive::execute(&arguments, &mut context),
         Command::Emit(arguments) => emit::execute(&arguments, &mut context),
         Command::Fmt(arguments) => fmt::execute(&arguments, &mut context),
         Command::Explain(arguments) => explain::execute(&arguments),
@@ -145,9 +150,23 @@ pub struct Context {
 impl Context {
     /// Compiles the file of a command; its texts stay in the context for reports.
     pub fn compile(&mut self, file: &FileArguments, expression: Option<&str>) -> Result<Compiled, Failure> {
+        self.compile_by(driver::compile, file, expression)
+    }
+
+    /// With an expression whose random variables need no values.
+    pub fn compile_symbolic(&mut self, file: &FileArguments, expression: Option<&str>) -> Result<Compiled, Failure> {
+        self.compile_by(driver::compile_symbolic, file, expression)
+    }
+
+    fn compile_by(
+        &mut self,
+        compile: fn(&Request) -> Result<Compiled, Rejected>,
+        file: &FileArguments,
+        expression: Option<&str>,
+    ) -> Result<Compiled, Failure> {
         self.json = file.json;
         let request = Request { path: file.file.clone(), overrides: file.overrides.clone(), expression: expression.map(str::to_owned) };
-        match driver::compile(&request) {
+        match compile(&request) {
             Ok(compiled) => {
                 self.sources = compiled.sources.clone();
                 Ok(compiled)

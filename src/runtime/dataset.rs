@@ -36,11 +36,15 @@ impl Dataset {
                 .help("one source may give several variables: `data (x : A, y : B) = …`"));
         }
         let arrays = read(model, declaration, folder, seed)?;
-        for (&var, array) in declaration.vars.iter().zip(arrays) {
+        for (&var, mut array) in declaration.vars.iter().zip(arrays) {
             let Type::Array(declared) = &model.vars[var].ty else {
                 return Err(Diagnostic::internal("data of another type than an array"));
             };
             let ty = tensor_type(&model.vars[var].ty)?;
+            // One series of a chain is one row.
+            if model.vars[var].members().is_some() && array.shape.len() == declared.shape.len() {
+                array.shape.insert(0, 1);
+            }
             let array = array.flattened(&ty.shape);
             data::conform(&array, declared).at(model.vars[var].span)?;
             self.counts.entry(id).or_insert(array.rows());
