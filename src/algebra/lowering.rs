@@ -100,6 +100,8 @@ pub struct Lowering<'m> {
     pub notes: Vec<Note>,
     /// Every rule that was applied, in order
     pub derivation: Vec<Step>,
+    /// Values that a `let` names, for the derivation of gradients
+    pub(super) named_nodes: Vec<(NodeId, String)>,
 }
 
 impl<'m> Lowering<'m> {
@@ -133,6 +135,7 @@ impl<'m> Lowering<'m> {
             drawn: vec![],
             notes: vec![],
             derivation: vec![],
+            named_nodes: vec![],
         };
         if let Some(size) = rows {
             let plate = lowering.plates.push(Plate { size });

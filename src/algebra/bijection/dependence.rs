@@ -171,7 +171,8 @@ fn of_operation(op: &Op, shape: &[usize], args: &[Rc<Vec<Cell>>], shapes: &[Vec<
             let lower = index[index.len() - 2] >= index[index.len() - 1];
             if lower { everything(args, true, words) } else { Cell::zero(words) }
         }),
-        Op::Sort { .. }
+        Op::SymmetricEigen
+        | Op::Sort { .. }
         | Op::ArgSort { .. }
         | Op::ArgMax { .. }
         | Op::Gather { .. }
