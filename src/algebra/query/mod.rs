@@ -8,7 +8,7 @@ mod obstacle;
 mod product;
 mod relation;
 
-pub(in crate::algebra) use product::Obstacle;
+pub(in crate::algebra) use product::{Block, Obstacle};
 
 use self::relation::Question;
 use super::derivation::Step;
