@@ -46,7 +46,7 @@ impl Lowering<'_> {
         self.opaque(&full)
     }
 
-    fn gradient_of_sum(&mut self, y: &Array, x: &Array) -> Result<Array> {
+    pub(super) fn gradient_of_sum(&mut self, y: &Array, x: &Array) -> Result<Array> {
         let plates = union([&x.plates[..], &y.plates[..]]);
         let y = self.expanded(y, &plates);
         let (node, wrt) = (self.node(&y), self.node(x));

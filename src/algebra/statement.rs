@@ -40,6 +40,10 @@ impl Lowering<'_> {
     fn bind_pattern(&mut self, pattern: &Pattern, value: Value) -> Result<()> {
         match (pattern, value) {
             (Pattern::Local(local), value) => {
+                let name = &self.model.locals[*local].name;
+                if let (Value::Array(array), 0, false) = (&value, self.frames.current(), name.starts_with('_')) {
+                    self.named_nodes.push((array.node, name.clone()));
+                }
                 self.bind_local(*local, value);
                 Ok(())
             }

@@ -13,6 +13,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "distributions/continuous.tilde"
     "distributions/discrete.tilde"
     "distributions/multivariate.tilde"
+    "flows.tilde"
     "layers.tilde"
     "math.tilde"
     "optimizers.tilde"

@@ -101,7 +101,14 @@ fn is_linear(graph: &Graph, id: NodeId, moving: &[bool]) -> bool {
         Op::Broadcast { .. } | Op::Reshape(_) | Op::Transpose(_) | Op::Slice { .. } | Op::Pad { .. } | Op::Join { .. } => true,
         Op::Reverse { .. } | Op::CumSum { .. } | Op::ScatterAdd { .. } | Op::Project(_) => true,
         Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) | Op::Random { .. } => true,
-        Op::Compare(_) | Op::Cast(_) | Op::Sort { .. } | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Cholesky | Op::Stop => false,
+        Op::Compare(_)
+        | Op::Cast(_)
+        | Op::Sort { .. }
+        | Op::ArgSort { .. }
+        | Op::ArgMax { .. }
+        | Op::Cholesky
+        | Op::SymmetricEigen
+        | Op::Stop => false,
         Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } => false,
     }
 }

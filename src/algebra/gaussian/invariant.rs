@@ -90,7 +90,7 @@ impl Invariance {
                 }
                 Some(b.contract(sides[0].0, sides[1].0, &sides[0].1, &sides[1].1, &without(out, axis)))
             }
-            Op::Cholesky | Op::TriangularSolve { .. } if axis + 2 < node.ty.rank() => {
+            Op::Cholesky | Op::SymmetricEigen | Op::TriangularSolve { .. } if axis + 2 < node.ty.rank() => {
                 let args = node.args.iter().map(|&arg| self.without(b, arg, axis)).collect::<Option<Vec<_>>>()?;
                 Some(b.push(node.op.clone(), &args))
             }
