@@ -9,7 +9,7 @@ use crate::pass::simplify;
 
 impl Lowering<'_> {
     /// Whether z takes part in y in any way.
-    pub(super) fn leads_to(&mut self, z: &Array, y: &Array) -> bool {
+    pub(in crate::algebra) fn leads_to(&mut self, z: &Array, y: &Array) -> bool {
         let (z, y) = (self.node(z), self.node(y));
         path(self.b().graph(), z, y)[y.index()]
     }

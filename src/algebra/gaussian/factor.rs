@@ -92,7 +92,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// The mean of a Gaussian over the shape of one value.
-    fn full_mean(&mut self, d: &Distribution) -> Array {
+    pub(in crate::algebra) fn full_mean(&mut self, d: &Distribution) -> Array {
         let own = self.shape(&d.params[0]).len();
         let axes: Vec<usize> = (d.shape.len() - own..d.shape.len()).collect();
         self.placed(&d.params[0], &d.shape, &axes)
@@ -102,7 +102,7 @@ impl<'m> Lowering<'m> {
         matches!(&self.model.vars[var].ty, Type::Array(array) if array.support.is_real())
     }
 
-    fn covariance(&mut self, d: &Distribution, family: &Family) -> Result<Covariance> {
+    pub(in crate::algebra) fn covariance(&mut self, d: &Distribution, family: &Family) -> Result<Covariance> {
         let lean = self.lean(&d.params[1], &[]);
         Ok(match family {
             Family::Normal => Covariance::Diagonal(self.one_if_uniform(&lean)),
@@ -173,5 +173,12 @@ impl<'m> Lowering<'m> {
         let body = &self.model.functions[function].body;
         let inside = body.span.file == place.file && body.span.start <= place.start && place.end <= body.span.end;
         inside || self.call_around(body, place).is_some()
+    }
+
+    /// The smallest function whose body holds an expression.
+    pub(in crate::algebra) fn function_around(&self, span: Span) -> Option<&str> {
+        let around = |outer: Span| outer.file == span.file && outer.start <= span.start && span.end <= outer.end;
+        let functions = self.model.functions.values().filter(|function| around(function.body.span));
+        functions.min_by_key(|function| function.body.span.end - function.body.span.start).map(|function| function.name.as_str())
     }
 }
