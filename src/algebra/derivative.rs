@@ -27,7 +27,7 @@ impl Lowering<'_> {
             return self.gradient_of_sum(&y, &x);
         }
         let plates = union([&x.plates[..], &self.scope]);
-        let fresh = self.expanded(&x, &plates);
+        let fresh = self.copied(&x, &plates);
         let y = self.with_place(wrt, &fresh, |this| this.eval_array(body))?;
         self.refuse_hidden_dependence(&y, &x, &fresh)?;
         self.gradient_of_sum(&y, &fresh)
@@ -36,9 +36,14 @@ impl Lowering<'_> {
     /// The same value as a node of its own. Otherwise the stable form of log x, where x = sigmoid(u), would depend on u and not on x.
     fn opaque(&mut self, x: &Array) -> Array {
         let node = self.node(x);
-        let zero = self.b().fill_like(0.0, node);
-        let node = self.b().add(node, zero);
+        let node = self.b().distinct(node);
         self.array(node, x.plates.clone())
+    }
+
+    /// A copy in every cell of more plates, as a node of its own.
+    fn copied(&mut self, x: &Array, plates: &[PlateId]) -> Array {
+        let full = self.expanded(x, plates);
+        self.opaque(&full)
     }
 
     pub(super) fn gradient_of_sum(&mut self, y: &Array, x: &Array) -> Result<Array> {
@@ -65,7 +70,7 @@ impl Lowering<'_> {
         };
         let plate = self.plate(count);
         let plates = union([&x.plates[..], &self.scope, &[plate]]);
-        let fresh = self.expanded(&x, &plates);
+        let fresh = self.copied(&x, &plates);
         let y = self.with_place(wrt, &fresh, |this| this.eval_array(body))?;
         self.refuse_hidden_dependence(&y, &x, &fresh)?;
         let chosen = self.diagonal_over(&y, plate)?;
@@ -86,7 +91,7 @@ impl Lowering<'_> {
         };
         let plate = self.plate(count);
         let plates = union([&x.plates[..], &self.scope, &[plate]]);
-        let fresh = self.expanded(&x, &plates);
+        let fresh = self.copied(&x, &plates);
         let y = self.with_place(wrt, &fresh, |this| this.eval_array(body))?;
         self.refuse_hidden_dependence(&y, &x, &fresh)?;
         let gradient = self.gradient_of_sum(&y, &fresh)?;
@@ -154,7 +159,7 @@ impl Lowering<'_> {
     }
 
     /// Whether `from` depends on `to` other than through `except`.
-    fn reaches(&mut self, from: NodeId, to: NodeId, except: NodeId) -> bool {
+    pub(super) fn reaches(&mut self, from: NodeId, to: NodeId, except: NodeId) -> bool {
         let graph = self.frames.builder().graph();
         let mut seen = vec![false; graph.nodes.len()];
         let mut open = vec![from];

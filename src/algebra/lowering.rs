@@ -102,6 +102,8 @@ pub struct Lowering<'m> {
     pub notes: Vec<Note>,
     /// Every rule that was applied, in order
     pub derivation: Vec<Step>,
+    /// Values that a `let` names, for the derivation of gradients
+    pub(super) named_nodes: Vec<(NodeId, String)>,
 }
 
 impl<'m> Lowering<'m> {
@@ -136,6 +138,7 @@ impl<'m> Lowering<'m> {
             plated: HashSet::new(),
             notes: vec![],
             derivation: vec![],
+            named_nodes: vec![],
         };
         if let Some(size) = rows {
             let plate = lowering.plates.push(Plate { size });

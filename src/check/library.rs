@@ -12,6 +12,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "constraints.tilde"
     "distributions/continuous.tilde"
     "distributions/discrete.tilde"
+    "distributions/discretised.tilde"
     "distributions/multivariate.tilde"
     "flows.tilde"
     "layers.tilde"

@@ -161,7 +161,7 @@ impl<'w, 'm> Dependence<'w, 'm> {
                 if upper { Cell::zero(self.words) } else { self.everything(side, &node.args) }
             }
             Op::Project(_) => self.everything(side, &graph.node(node.args[0]).args),
-            Op::Sort { .. } | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Gather { .. } | Op::ScatterAdd { .. } => {
+            Op::SymmetricEigen | Op::Sort { .. } | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Gather { .. } | Op::ScatterAdd { .. } => {
                 self.everything(side, &node.args)
             }
             Op::TriangularSolve { .. } => self.everything(side, &node.args),

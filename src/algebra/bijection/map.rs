@@ -121,7 +121,9 @@ fn carried(graph: &Graph, node: &Node, at: usize, axes: &[usize]) -> Option<Vec<
     match &node.op {
         Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select | Op::Cast(_) | Op::Stop => Some(axes.to_vec()),
         Op::Slice { .. } | Op::Pad { .. } | Op::Join { .. } | Op::Reverse { .. } => Some(axes.to_vec()),
-        Op::CumSum { .. } | Op::Sort { .. } | Op::ArgSort { .. } | Op::Cholesky | Op::TriangularSolve { .. } => Some(axes.to_vec()),
+        Op::CumSum { .. } | Op::Sort { .. } | Op::ArgSort { .. } | Op::Cholesky | Op::SymmetricEigen | Op::TriangularSolve { .. } => {
+            Some(axes.to_vec())
+        }
         Op::Broadcast { axes: to, .. } => each(&|axis| to.get(axis).copied()),
         Op::Transpose(perm) => each(&|axis| perm.iter().position(|&from| from == axis)),
         Op::Reshape(shape) => reshaped(operand, shape, axes),

@@ -219,6 +219,8 @@ pub enum RuleKind {
     Kl,
     /// `H(a)`
     Entropy,
+    /// `cross_entropy(a || b)`: minus the expectation under a of the log-density of b
+    CrossEntropy,
     /// `maximum_likelihood(x ~ a)`: takes a draw before the parameters, and yields the distribution with the parameters that make
     /// the draws most likely. Sums over all draws are [`ExprKind::Total`]
     MaximumLikelihood,
