@@ -27,6 +27,9 @@ impl<'a> Checker<'a> {
         if let Type::Array(ArrayType { support: Support::Cov, .. }) = &e.ty {
             return Some(Sign::Definite);
         }
+        if let Some(Ok(())) = self.literal_covariance(e, &None) {
+            return Some(Sign::Definite);
+        }
         match &e.kind {
             ExprKind::Binary(BinaryOp::Add, a, b) => match (self.sign(a)?, self.sign(b)?) {
                 (Sign::Semidefinite, Sign::Semidefinite) => Some(Sign::Semidefinite),

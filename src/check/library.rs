@@ -14,6 +14,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "distributions/discrete.tilde"
     "distributions/discretised.tilde"
     "distributions/multivariate.tilde"
+    "flows.tilde"
     "layers.tilde"
     "math.tilde"
     "optimizers.tilde"
