@@ -21,19 +21,19 @@ impl Lowering<'_> {
         Ok(Distribution { dist, params, shape: tensor_type(of)?.shape })
     }
 
-    fn event_rank(&self, dist: &Dist) -> Result<usize> {
+    pub(super) fn event_rank(&self, dist: &Dist) -> Result<usize> {
         Ok(tensor_type(&dist.event)?.rank())
     }
 
     /// Fresh plates for the axes over which a distribution is repeated, and its parameters over them.
-    fn lift_params(&mut self, d: &Distribution) -> Result<(Vec<Value>, Vec<PlateId>)> {
+    pub(super) fn lift_params(&mut self, d: &Distribution) -> Result<(Vec<Value>, Vec<PlateId>)> {
         let dist = &self.model.dists[d.dist];
         let lifted_axes = d.shape.len() - self.event_rank(dist)?;
         let plates: Vec<PlateId> = d.shape[..lifted_axes].iter().map(|&size| self.plate(size)).collect();
         Ok((self.lift_params_onto(d, &plates)?, plates))
     }
 
-    fn lift_params_onto(&mut self, d: &Distribution, plates: &[PlateId]) -> Result<Vec<Value>> {
+    pub(super) fn lift_params_onto(&mut self, d: &Distribution, plates: &[PlateId]) -> Result<Vec<Value>> {
         let locals = &self.model.dists[d.dist].params;
         let lift = |(param, &local): (&Array, _)| {
             let own = tensor_type(&self.model.locals[local].ty)?.rank();

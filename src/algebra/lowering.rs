@@ -5,6 +5,7 @@ use super::derivation::Step;
 use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::Observations;
+use super::observed::ObservedData;
 use super::stable;
 use super::value::{Array, Plate, PlateId, Value};
 use crate::base::diagnostic::Result;
@@ -21,6 +22,8 @@ pub enum InputRole {
     Data(VarId),
     /// The numbers of the rows that this run sees
     Rows,
+    /// The numbers of all rows to train on, of a source that holds others out
+    TrainingRows(Id<Data>),
     Seed,
     /// The number of the step, from 1
     Step,
@@ -32,8 +35,15 @@ pub enum InputRole {
     State(usize, ParamId, usize),
 }
 
-/// How many rows each observed data source has.
-pub type RowCounts = HashMap<Id<Data>, usize>;
+/// How many rows each data source has; one that is a single object is not among them.
+pub type RowCounts = HashMap<Id<Data>, RowCount>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowCount {
+    pub all: usize,
+    /// Not held out
+    pub train: usize,
+}
 
 /// One remark for `tilde check`: how an expectation or a divergence was computed.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +76,10 @@ pub struct Lowering<'m> {
     pub(super) scope: Vec<PlateId>,
     pub(super) locals: HashMap<LocalId, Value>,
     pub(super) indices: HashMap<LocalId, IndexPlate>,
+    /// What random variables are bound to
     pub(super) vars: HashMap<VarId, Array>,
+    /// What data variables stand for where they are not bound
+    pub(super) data: ObservedData,
     /// Unconstrained numbers, as nodes of the root
     pub(super) raw_params: HashMap<ParamId, Array>,
     pub(super) params: HashMap<ParamId, Array>,
@@ -105,6 +118,7 @@ impl<'m> Lowering<'m> {
             locals: HashMap::new(),
             indices: HashMap::new(),
             vars: HashMap::new(),
+            data: ObservedData::default(),
             raw_params: HashMap::new(),
             params: HashMap::new(),
             consts: HashMap::new(),
@@ -155,10 +169,13 @@ impl<'m> Lowering<'m> {
     /// The node that holds the row numbers of this run, if there is a plate of rows.
     pub(super) fn rows_node(&mut self) -> Option<NodeId> {
         let at = self.inputs.iter().position(|role| *role == InputRole::Rows)?;
-        self.frames.root().graph().ids().find(|&id| {
-            let graph = self.frames.root().graph();
-            graph.node(id).op == Op::Input(at)
-        })
+        self.input_node(at)
+    }
+
+    /// The node of an input of the root graph.
+    pub(super) fn input_node(&mut self, at: usize) -> Option<NodeId> {
+        let graph = self.frames.root().graph();
+        graph.ids().find(|&id| graph.node(id).op == Op::Input(at))
     }
 
     pub(super) fn root_array(&self, node: NodeId, plates: Vec<PlateId>) -> Array {

@@ -12,6 +12,7 @@ mod leaves;
 mod lost;
 mod lowering;
 mod observations;
+mod observed;
 mod program;
 mod query;
 mod stable;
@@ -23,7 +24,7 @@ mod whole_array;
 
 pub use derivation::{Formula, Step};
 pub use leaves::tensor_type;
-pub use lowering::{InputRole, Lowering, Note, RowCounts};
+pub use lowering::{InputRole, Lowering, Note, RowCount, RowCounts};
 pub use program::{Evaluated, Program, lower_expression, lower_init, lower_sample, mentions_data};
 pub use step::{StepProgram, lower_step};
 pub use value::{Array, Value};

@@ -36,9 +36,8 @@ pub fn lower_expression(model: &Model, expr: &Expr, row_counts: &RowCounts, rows
 }
 
 /// Whether an expression's value depends on the rows of the data.
-pub fn mentions_data(model: &Model, expr: &Expr) -> bool {
-    let none = RowCounts::new();
-    let mut lowering = Lowering::new(model, &none, None);
+pub fn mentions_data(model: &Model, expr: &Expr, row_counts: &RowCounts) -> bool {
+    let mut lowering = Lowering::new(model, row_counts, None);
     // Without rows, the first use of data is an error that leaves its mark.
     let _ = lowering.eval(expr);
     lowering.touched_data

@@ -9,6 +9,7 @@ macro_rules! files {
 /// Name and text of every file.
 pub const FILES: &[(&str, &str)] = files! {
     "activations.tilde"
+    "conjugacy.tilde"
     "constraints.tilde"
     "distributions/continuous.tilde"
     "distributions/discrete.tilde"

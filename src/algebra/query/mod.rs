@@ -4,12 +4,15 @@
 
 mod conjugate;
 mod gaussian;
+mod global;
 mod obstacle;
+mod pair;
 mod product;
 mod relation;
 
 use self::relation::Question;
 use super::derivation::Step;
+use super::leaves::tensor_type;
 use super::lowering::Lowering;
 use super::value::{Array, Distribution, Value};
 use crate::base::diagnostic::Result;
@@ -36,7 +39,7 @@ impl Lowering<'_> {
         if question.evidence.is_empty() && question.latents.is_empty() {
             return self.substituted(query, |this| this.factor_distribution(query.density, factor));
         }
-        self.substituted(query, |this| this.posterior(query.density, target, &question))
+        self.substituted(query, |this| this.over_rows(query.density, &question, |this| this.posterior(query.density, target, &question)))
     }
 
     /// With the substitutions `p(x = y | z = w)` in force.
@@ -61,11 +64,18 @@ impl Lowering<'_> {
 
     fn log_conditional(&mut self, id: DensityId, targets: &[VarId], given: &[VarId], span: Span) -> Result<Array> {
         let question = self.question(&self.model.densities[id], targets, given, span)?;
-        let Question { rest, evidence, .. } = &question;
+        self.over_rows(id, &question, |this| this.answer(id, &question, given, span))
+    }
+
+    fn answer(&mut self, id: DensityId, question: &Question, given: &[VarId], span: Span) -> Result<Array> {
+        let Question { targets, rest, evidence, .. } = question;
         if evidence.is_empty() {
             return self.log_joint(id, targets, given, &question.latents, span);
         }
-        let both = [targets, evidence].concat();
+        if let Some(log) = self.log_conjugate(id, question)? {
+            return Ok(log);
+        }
+        let both = [&targets[..], evidence].concat();
         self.deriving(|this| {
             let joint = this.log_joint(id, &both, rest, &question.latents, span)?;
             let log_evidence = this.log_joint(id, evidence, rest, &question.latents_of_evidence, span)?;

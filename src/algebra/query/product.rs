@@ -59,8 +59,18 @@ impl<'m> Lowering<'m> {
         let mut enumerated = vec![];
         let result = (|| {
             let continuous = self.enumerate_latents(latents, &mut enumerated)?;
-            let mut terms = self.integrated(id, vars, latents, &continuous, span)?;
-            self.eliminate(&mut terms, &enumerated, span)
+            let mut terms = self.integrated(id, vars, latents, &continuous, &enumerated, span)?;
+            // Each row has its own values of a local variable; a global one has the same in all rows.
+            let (global, local): (Vec<&Enumerated>, Vec<&Enumerated>) = enumerated.iter().partition(|e| self.model.vars[e.var].global);
+            self.eliminate(&mut terms, local, span)?;
+            let rows = self.whole_plates();
+            let summed = terms.iter().map(|term| {
+                let own: Vec<PlateId> = rows.iter().copied().filter(|&plate| term.varies_over(plate)).collect();
+                self.sum_over(term, &own)
+            });
+            let mut terms = summed.collect();
+            self.eliminate(&mut terms, global, span)?;
+            self.product(&terms)
         })();
         enumerated.into_iter().rev().for_each(|e| self.restore(Place::Var(e.var), e.old));
         result
@@ -69,14 +79,7 @@ impl<'m> Lowering<'m> {
     /// The distribution of one continuous variable given all the evidence: its density is proportional to the joint density with the
     /// other latent variables integrated out.
     pub(in crate::algebra) fn posterior(&mut self, id: DensityId, target: VarId, question: &Question) -> Result<Distribution> {
-        let density = &self.model.densities[id];
-        let mut unknown = vec![target];
-        unknown.extend(question.latents.iter().filter(|&&v| v != target));
-        let unknown = density.parents_first(unknown);
-        let known = question.evidence.iter().copied();
-        let order = density.parents_first(unknown.iter().copied().chain(known).collect());
-        let factors = order.iter().filter_map(|&var| density.factor_of(var)).collect();
-        let block = Block { density: id, latents: unknown, factors, span: question.span };
+        let block = self.posterior_block(id, target, question);
         let mut obstacles = vec![];
         for rule in [Self::conjugate_distribution, Self::gaussian_distribution] {
             match rule(self, target, &block)? {
@@ -85,6 +88,18 @@ impl<'m> Lowering<'m> {
             }
         }
         Err(self.no_distribution(id, target, question, &obstacles))
+    }
+
+    /// The target and the latent variables of a question, with all factors that relate them to what is known.
+    pub(super) fn posterior_block(&self, id: DensityId, target: VarId, question: &Question) -> Block<'m> {
+        let density = &self.model.densities[id];
+        let mut unknown = vec![target];
+        unknown.extend(question.latents.iter().filter(|&&v| v != target));
+        let unknown = density.parents_first(unknown);
+        let known = question.evidence.iter().copied();
+        let order = density.parents_first(unknown.iter().copied().chain(known).collect());
+        let factors = order.iter().filter_map(|&var| density.factor_of(var)).collect();
+        Block { density: id, latents: unknown, factors, span: question.span }
     }
 
     /// Binds the finite latent variables to their values; the others are returned.
@@ -114,7 +129,15 @@ impl<'m> Lowering<'m> {
     }
 
     /// The log-factors of the variables, with the continuous latent variables integrated out.
-    fn integrated(&mut self, id: DensityId, vars: &[VarId], latents: &[VarId], continuous: &[VarId], span: Span) -> Result<Vec<Array>> {
+    fn integrated(
+        &mut self,
+        id: DensityId,
+        vars: &[VarId],
+        latents: &[VarId],
+        continuous: &[VarId],
+        enumerated: &[Enumerated],
+        span: Span,
+    ) -> Result<Vec<Array>> {
         let density = &self.model.densities[id];
         let order = density.parents_first(latents.iter().chain(vars).copied().collect());
         let mut factors = vec![];
@@ -130,6 +153,8 @@ impl<'m> Lowering<'m> {
             terms.push(self.log_factor(id, factor)?);
         }
         for block in &blocks {
+            let summed: Vec<VarId> = enumerated.iter().map(|e| e.var).collect();
+            self.refuse_mixed(block, &summed)?;
             terms.push(self.integrate(block)?);
         }
         Ok(terms)
@@ -190,8 +215,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// Sums the plates out of a product of tables, the one next whose product of tables is smallest.
-    fn eliminate(&mut self, terms: &mut Vec<Array>, enumerated: &[Enumerated], span: Span) -> Result<Array> {
-        let mut left: Vec<&Enumerated> = enumerated.iter().collect();
+    fn eliminate(&mut self, terms: &mut Vec<Array>, mut left: Vec<&Enumerated>, span: Span) -> Result<()> {
         while !left.is_empty() {
             let cost = |e: &Enumerated| -> usize {
                 let touched = union(terms.iter().filter(|t| t.varies_over(e.plate)).map(|t| &t.plates[..]));
@@ -206,8 +230,7 @@ impl<'m> Lowering<'m> {
             let (values, name) = (self.sizes(&[e.plate])[0], self.names(&[e.var]));
             self.note(span, format!("exact sum over {values} values of {name}"));
         }
-        let all = std::mem::take(terms);
-        self.product(&all)
+        Ok(())
     }
 
     /// The sum of log-factors.

@@ -1,8 +1,10 @@
 //! The checked program: every name resolved, every expression typed, every generic function, layer and distribution instantiated
 //! for the sizes at which it is used. `algebra/` gives it a meaning as graphs and needs no type rule of its own.
 
+mod conjugate;
 mod expr;
 
+pub use conjugate::{Argument as ConjugateArgument, Conjugate, ConjugateKind};
 pub use expr::{Bound, Draw, Estimator, Expr, ExprKind, Fold, Noise, Pattern, Place, Primitive, Query, Stmt, StmtKind, Subscript};
 
 use super::types::Type;
@@ -20,6 +22,7 @@ pub struct Model {
     pub functions: Arena<Function>,
     pub dists: Arena<Dist>,
     pub rules: Vec<Rule>,
+    pub conjugates: Vec<Conjugate>,
     pub densities: Arena<Density>,
     pub optimisers: Arena<Optimiser>,
     /// `objective` and `metric` declarations, in order
@@ -69,6 +72,8 @@ pub struct Index {
 pub struct Data {
     pub vars: Vec<VarId>,
     pub source: Source,
+    /// The source is one value of the type: there are no rows
+    pub object: bool,
     /// The fraction of rows held out for metrics
     pub split: f64,
     pub span: Span,
@@ -97,6 +102,8 @@ pub struct Var {
     pub ty: Type,
     /// The `data` declaration that observes it
     pub observed: Option<Id<Data>>,
+    /// One value for all rows of the data
+    pub global: bool,
     pub family: Family,
     pub span: Span,
 }

@@ -5,7 +5,7 @@ use crate::graph::{Builder, Graph, NodeId, Op};
 use std::cell::RefCell;
 
 /// For each node up to the last of `targets`, whether it depends on one of `wrt` and leads to one of `targets`.
-pub(super) fn between(b: &RefCell<Builder>, wrt: &[NodeId], targets: &[NodeId]) -> Vec<bool> {
+pub(in crate::pass) fn between(b: &RefCell<Builder>, wrt: &[NodeId], targets: &[NodeId]) -> Vec<bool> {
     let Some(&last) = targets.iter().max() else { return vec![] };
     let b = b.borrow();
     leads(b.graph(), targets, &depends(b.graph(), wrt, last))

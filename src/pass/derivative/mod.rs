@@ -9,7 +9,7 @@ use crate::base::op::DType;
 use crate::base::{Code, Diagnostic};
 use crate::graph::{Builder, NodeId};
 
-mod activity;
+pub(super) mod activity;
 mod control;
 mod elementwise;
 mod forward;

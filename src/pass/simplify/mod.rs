@@ -40,6 +40,15 @@ pub fn simplify(mut graph: Graph) -> Result<Graph, Diagnostic> {
     Ok(graph)
 }
 
+/// What depends on the nodes `wrt`, rewritten in place: the simpler forms of the targets.
+pub fn simplified(b: &mut Builder, wrt: &[NodeId], targets: &[NodeId]) -> Vec<NodeId> {
+    let cell = RefCell::new(std::mem::take(b));
+    let active = super::derivative::activity::between(&cell, wrt, targets);
+    let simple = simplify_between(&cell, wrt, &active, targets);
+    *b = cell.into_inner();
+    simple
+}
+
 /// Every live node, rewritten once, operands first.
 fn round(graph: &Graph) -> Result<Graph, Diagnostic> {
     let live = live::Live::of(graph);

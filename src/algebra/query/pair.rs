@@ -1,0 +1,214 @@
+//! One conjugate pair: whether a rule fits a prior and a likelihood, and what it says.
+//!
+//! The latent variables are bound to a node of their own, and the likelihood is lowered. A fresh name of the pattern stands for any
+//! parameter that does not depend on this node; an expression of the latent variables must give the very node that the user's
+//! parameter is, both simplified. So what counts is what the program computes, not how it is written.
+
+use super::super::lowering::Lowering;
+use super::super::observations::Observations;
+use super::super::value::{Array, Distribution, PlateId};
+use super::conjugate::Family;
+use super::product::{Attempt, Obstacle};
+use crate::base::Diagnostic;
+use crate::base::diagnostic::Result;
+use crate::check::model::{Conjugate, ConjugateArgument, ConjugateKind, DistId, Factor, LocalId, VarId};
+use crate::graph::NodeId;
+use crate::pass;
+
+/// A distribution of latent variables, with a plate for each axis over which it is repeated.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub dist: DistId,
+    pub params: Vec<Array>,
+    pub plates: Vec<PlateId>,
+    /// Of one event
+    pub event: Vec<usize>,
+}
+
+/// A likelihood at the stand-ins of the latent variables.
+struct Likelihood {
+    dist: DistId,
+    params: Vec<Array>,
+    observed: Array,
+    /// Those over which it is repeated
+    plates: Vec<PlateId>,
+}
+
+impl<'m> Lowering<'m> {
+    pub(super) fn known(&mut self, d: &Distribution) -> Result<Known> {
+        let (params, plates) = self.lift_params(d)?;
+        let params = params.into_iter().map(|param| param.array()).collect::<Result<_>>()?;
+        Ok(Known { dist: d.dist, params, event: d.shape[plates.len()..].to_vec(), plates })
+    }
+
+    /// The repeated axes as axes again.
+    pub(super) fn lowered(&mut self, known: &Known) -> Distribution {
+        let params = known.params.iter().map(|param| self.lower_plates(param, &known.plates)).collect();
+        Distribution { dist: known.dist, params, shape: [&self.sizes(&known.plates)[..], &known.event].concat() }
+    }
+
+    /// A value inside the support, for each latent variable: the member `centre` where the distribution has one, else its mean.
+    pub(super) fn centre(&mut self, known: &Known) -> Result<Vec<Array>> {
+        let one = Distribution { dist: known.dist, params: known.params.clone(), shape: known.event.clone() };
+        let member = if self.model.dists[known.dist].members.contains_key("centre") { "centre" } else { "mean" };
+        Ok(vec![self.dist_member(&one, member)?])
+    }
+
+    /// The log-density, summed over the repeated axes.
+    pub(super) fn log_prob_of(&mut self, known: &Known, at: &[Array]) -> Result<Array> {
+        let one = Distribution { dist: known.dist, params: known.params.clone(), shape: known.event.clone() };
+        let [value] = at else { return Err(Diagnostic::internal("a tuple of latent variables")) };
+        let log = self.log_prob(&one, value)?;
+        Ok(self.sum_over(&log, &known.plates))
+    }
+
+    /// What a rule of this kind says of a factor, given a distribution of its latent variables.
+    pub(super) fn paired(&mut self, kind: ConjugateKind, family: &Family<'m>, known: &Known, child: &'m Factor) -> Result<Attempt<Known>> {
+        let stand_ins: Vec<Array> = self.centre(known)?.iter().map(|value| self.stand_in(value, &known.plates)).collect();
+        let old = self.bind_all(&family.prior.targets, stand_ins.clone());
+        let likelihood = self.likelihood(kind, family, known, child);
+        self.restore_all(old);
+        let likelihood = match likelihood? {
+            Attempt::Done(likelihood) => likelihood,
+            Attempt::Obstacle(obstacle) => return Ok(Attempt::Obstacle(obstacle)),
+        };
+        let stand_ins: Vec<Array> = stand_ins.iter().map(|value| self.lift_onto(value, &known.plates)).collect();
+        let rules: Vec<&'m Conjugate> = self.model.conjugates.iter().filter(|rule| rule.kind == kind && rule.prior == known.dist).collect();
+        let mut tried = false;
+        for rule in rules.into_iter().filter(|rule| rule.likelihood == likelihood.dist) {
+            tried = true;
+            if self.fits(rule, known, &stand_ins, &likelihood)? {
+                return self.conclude(rule, family, known, &likelihood).map(Attempt::Done);
+            }
+        }
+        Ok(Attempt::Obstacle(self.unfit(family, known, child, &likelihood, tried)))
+    }
+
+    /// The value as a node of its own, its plates lowered.
+    fn stand_in(&mut self, value: &Array, plates: &[PlateId]) -> Array {
+        let value = self.lower_plates(value, plates);
+        let node = self.node(&value);
+        let node = self.b().distinct(node);
+        self.array(node, value.plates)
+    }
+
+    fn likelihood(&mut self, kind: ConjugateKind, family: &Family<'m>, known: &Known, child: &'m Factor) -> Result<Attempt<Likelihood>> {
+        let d = self.factor_distribution(family.density, child)?;
+        let [target] = child.targets[..] else {
+            return Ok(Attempt::Obstacle(Obstacle { span: child.span, reason: "several variables share this factor".into() }));
+        };
+        let rank = d.shape.len() - self.event_rank(&self.model.dists[d.dist])?;
+        let elementwise = d.shape[..rank] == self.sizes(&known.plates)[..];
+        let plates: Vec<PlateId> = match (&known.plates[..], kind) {
+            ([], ConjugateKind::Posterior) => d.shape[..rank].iter().map(|&size| self.plate(size)).collect(),
+            (repeated, ConjugateKind::Posterior | ConjugateKind::Predictive) if elementwise => repeated.to_vec(),
+            (_, ConjugateKind::Posterior | ConjugateKind::Predictive) => {
+                let names = [&family.prior.targets[..], &[target]].map(|vars| self.names(vars));
+                let reason = format!("each element of {} would have to go with one element of {}", names[1], names[0]);
+                return Ok(Attempt::Obstacle(Obstacle { span: child.span, reason }));
+            }
+        };
+        let params = self.lift_params_onto(&d, &plates)?.into_iter().map(|param| param.array()).collect::<Result<Vec<_>>>()?;
+        let observed = match kind {
+            ConjugateKind::Posterior => self.observation(&d, target, &plates)?,
+            ConjugateKind::Predictive => self.real(0.0),
+        };
+        Ok(Attempt::Done(Likelihood { dist: d.dist, params, observed, plates }))
+    }
+
+    /// The value of a variable as the likelihood takes it.
+    fn observation(&mut self, d: &Distribution, target: VarId, plates: &[PlateId]) -> Result<Array> {
+        let dtype = super::tensor_type(&self.model.dists[d.dist].event)?.dtype;
+        let x = self.variable(target)?;
+        let x = self.cast(&x, dtype);
+        Ok(if self.shape(&x).len() + plates.len() > d.shape.len() || !plates.is_empty() { self.lift_onto(&x, plates) } else { x })
+    }
+
+    /// Whether the parameters of the likelihood are what the pattern says. Its names are bound on the way.
+    fn fits(&mut self, rule: &'m Conjugate, known: &Known, stand_ins: &[Array], likelihood: &Likelihood) -> Result<bool> {
+        self.name_all(&rule.parameters, &known.params);
+        self.name_all(&rule.latents, stand_ins);
+        let pairs = || rule.arguments.iter().zip(&likelihood.params);
+        for (argument, param) in pairs() {
+            if let ConjugateArgument::Known(local) = argument {
+                if stand_ins.iter().any(|latent| self.depends(param, latent)) {
+                    return Ok(false);
+                }
+                self.locals.insert(*local, param.clone().into());
+            }
+        }
+        for (argument, param) in pairs() {
+            let fits = match argument {
+                ConjugateArgument::Known(_) => true,
+                ConjugateArgument::Latent(pattern) => {
+                    let pattern = self.eval_array(pattern)?;
+                    self.same(&pattern, param, stand_ins)?
+                }
+                ConjugateArgument::Scaled(..) => false,
+            };
+            if !fits {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn name_all(&mut self, names: &[LocalId], values: &[Array]) {
+        for (&local, value) in names.iter().zip(values) {
+            self.locals.insert(local, value.clone().into());
+        }
+    }
+
+    /// What the rule says, its names being bound.
+    fn conclude(&mut self, rule: &'m Conjugate, family: &Family<'m>, known: &Known, likelihood: &Likelihood) -> Result<Known> {
+        self.locals.insert(rule.observed, likelihood.observed.clone().into());
+        let global = family.prior.targets.iter().any(|&var| self.model.vars[var].global);
+        let rows = if global { self.whole_plates() } else { vec![] };
+        let varies = |plate: &PlateId| likelihood.observed.varies_over(*plate) || likelihood.params.iter().any(|p| p.varies_over(*plate));
+        let repeated = if known.plates.is_empty() { &likelihood.plates[..] } else { &[] };
+        let plates = rows.into_iter().filter(varies).chain(repeated.iter().copied()).collect();
+        let outer = self.observations.replace(Observations { plates, weight: None });
+        let result = self.eval(&rule.result);
+        self.observations = outer;
+        let result = result?.distribution()?;
+        Ok(Known { dist: result.dist, params: result.params, plates: known.plates.clone(), event: result.shape })
+    }
+
+    /// Whether one value is computed from another.
+    fn depends(&mut self, x: &Array, on: &Array) -> bool {
+        let (x, on) = (self.node(x), self.node(on));
+        let graph = self.frames.builder().graph();
+        let mut seen = vec![false; graph.nodes.len()];
+        let mut open = vec![x];
+        while let Some(id) = open.pop() {
+            if id == on {
+                return true;
+            }
+            if !std::mem::replace(&mut seen[id.index()], true) {
+                open.extend(&graph.node(id).args);
+            }
+        }
+        false
+    }
+
+    /// Whether two values are the same function of the latent variables.
+    fn same(&mut self, a: &Array, b: &Array, latents: &[Array]) -> Result<bool> {
+        let (nodes, _) = self.align(&[a, b])?;
+        if nodes[0] == nodes[1] {
+            return Ok(true);
+        }
+        let latents: Vec<NodeId> = latents.iter().map(|latent| self.node(latent)).collect();
+        let simple = pass::simplify::simplified(self.b(), &latents, &nodes);
+        Ok(simple[0] == simple[1])
+    }
+
+    fn unfit(&self, family: &Family<'m>, known: &Known, child: &Factor, likelihood: &Likelihood, tried: bool) -> Obstacle {
+        let [prior, of_child] = [known.dist, likelihood.dist].map(|dist| &self.model.dists[dist].name);
+        let (latents, child_names) = (self.names(&family.prior.targets), self.names(&child.targets));
+        let reason = match tried {
+            false => format!("no rule makes {prior} and {of_child} a conjugate pair"),
+            true => format!("the parameters of {of_child} of {child_names} are not those that make {prior} of {latents} conjugate"),
+        };
+        Obstacle { span: child.span, reason }
+    }
+}
