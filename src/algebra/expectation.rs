@@ -100,7 +100,7 @@ impl Lowering<'_> {
             drawn.old.push((target, self.bind(target, values)));
             return Ok(());
         }
-        let x = self.draw(d)?;
+        let x = self.draw_for(target, d)?;
         let (site, x) = self.estimated(d, x, estimator).map_err(|e| e.at(span))?;
         let how = match site {
             Site::Score(_) => ", score-function gradient",
@@ -221,6 +221,7 @@ impl Lowering<'_> {
 
     /// IWAE = E[log (1/n) Σ p(x, z_i) / q(z_i | x)] (Burda, Grosse, Salakhutdinov: Importance weighted autoencoders, 2016, equation 8).
     pub(super) fn iwae(&mut self, bound: &Bound, span: Span) -> Result<Array> {
+        self.refuse_weighted_globals(bound, span)?;
         let samples = bound.samples.unwrap_or(1);
         let plate = self.plate(samples);
         self.scope.push(plate);
@@ -252,6 +253,7 @@ impl Lowering<'_> {
                     let name = &self.model.vars[z].name;
                     self.note(span, format!("KL({}({name} | …) || {}({name} | …)): closed form", q.name, p.name));
                     let term = self.unary(UnaryOp::Neg, &kl);
+                    let term = self.shared_by_rows(bound.p, z, term)?;
                     total = Some(self.plus(total, term)?);
                     done.push(z);
                 }
@@ -265,6 +267,7 @@ impl Lowering<'_> {
                 let value = self.variable(z)?;
                 let log = self.log_prob(&posterior, &value)?;
                 let term = self.unary(UnaryOp::Neg, &log);
+                let term = self.shared_by_rows(bound.p, z, term)?;
                 total = Some(self.plus(total, term)?);
             }
         }
@@ -273,6 +276,7 @@ impl Lowering<'_> {
                 let distribution = self.factor_distribution(bound.p, factor)?;
                 let value = self.bound_variable(var, bound.p, &order, span)?;
                 let term = self.log_prob(&distribution, &value)?;
+                let term = self.shared_by_rows(bound.p, var, term)?;
                 total = Some(self.plus(total, term)?);
             }
         }

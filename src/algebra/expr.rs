@@ -6,6 +6,7 @@ use super::value::{Array, Value};
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::base::op::DType;
+use crate::check::Type;
 use crate::check::model::{Expr, ExprKind, FunctionId};
 
 impl Lowering<'_> {
@@ -115,8 +116,11 @@ impl Lowering<'_> {
                 self.dist_member(&dist, member)?
             }
             ExprKind::LogProb(dist, x) => {
-                let (dist, x) = (self.eval(dist)?.distribution()?, self.eval_array(x)?);
-                self.log_prob(&dist, &x)?
+                let Type::Distribution(event) = &dist.ty else { return Err(Diagnostic::internal("a log-density of no distribution")) };
+                let (dist, value) = (self.eval(dist)?.distribution()?, self.eval_array(x)?);
+                let (value, outside) = self.confine(value, &x.ty, event)?;
+                let log = self.log_prob(&dist, &value)?;
+                self.impossible(log, outside)?
             }
             ExprKind::Expectation { draws, samples, estimator, body } => self.expectation(draws, *samples, *estimator, body)?,
             ExprKind::Kl(a, b) => {

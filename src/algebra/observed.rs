@@ -14,6 +14,8 @@ use std::collections::HashMap;
 pub(super) struct ObservedData {
     /// In a query about a global variable: data means all rows to train on
     pub whole: bool,
+    /// The rows of this run are independent draws, not rows of the data
+    pub draws: bool,
     /// The plate of all rows to train on, of each source that was asked for them
     plates: HashMap<Id<Data>, PlateId>,
     tables: HashMap<VarId, NodeId>,

@@ -46,6 +46,7 @@ pub fn mentions_data(model: &Model, expr: &Expr, row_counts: &RowCounts) -> bool
 /// Independent draws of a `sample` block: every one is a row, of the data where the block speaks of data.
 pub fn lower_sample(model: &Model, expr: &Expr, row_counts: &RowCounts, draws: usize) -> Result<Evaluated> {
     let mut lowering = Lowering::new(model, row_counts, Some(draws));
+    lowering.data.draws = true;
     let value = lowering.eval(expr)?;
     let rows: Vec<PlateId> = lowering.rows.into_iter().collect();
     let value = value.map(&mut |array| {

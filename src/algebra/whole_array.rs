@@ -125,14 +125,14 @@ impl Lowering<'_> {
         }
     }
 
-    fn apply(&mut self, op: Op, x: &Array) -> Array {
+    pub(super) fn apply(&mut self, op: Op, x: &Array) -> Array {
         let node = self.node(x);
         let node = self.b().push(op, &[node]);
         self.array(node, x.plates.clone())
     }
 
     /// L y = b or Lᵀ y = b.
-    fn solve(&mut self, l: &Array, b: &Array, transpose: bool) -> Result<Array> {
+    pub(super) fn solve(&mut self, l: &Array, b: &Array, transpose: bool) -> Result<Array> {
         let plates = union([&l.plates[..], &b.plates[..]]);
         let (shape_l, shape_b) = (self.shape(l), self.shape(b));
         let (l, y) = (self.expand(l, &plates, &shape_l), self.expand(b, &plates, &shape_b));
@@ -144,7 +144,7 @@ impl Lowering<'_> {
         Ok(self.array(node, plates))
     }
 
-    fn diagonal(&mut self, x: &Array) -> Result<Array> {
+    pub(super) fn diagonal(&mut self, x: &Array) -> Result<Array> {
         let shape = self.shape(x);
         let [n, m] = shape[..] else { return Err(Diagnostic::internal("diagonal of what is not a matrix")) };
         let values: Vec<f64> = (0..n * m).map(|i| f64::from(u8::from(i / m == i % m))).collect();

@@ -50,6 +50,7 @@ codes! {
     DuplicateFactor = "E0303", "a variable has two factors";
     NotADensity = "E0304", "this likelihood is not a density of this data";
     NoEstimator = "E0305", "this expectation cannot be estimated with a gradient";
+    GlobalByRow = "E0306", "a value that all rows share depends on one row";
     NoDerivative = "E0401", "an operation has no derivative";
     NotScalar = "E0402", "a scalar is needed";
     DataMissing = "E0501", "a data file cannot be read";

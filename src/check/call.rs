@@ -70,7 +70,7 @@ impl<'a> Checker<'a> {
                 let [ast::Arg { kind: ArgKind::Positional(value), .. }] = args else {
                     return Err(Diagnostic::new(Code::ArgumentCount, "`.log_prob` takes one value").at(span).into());
                 };
-                let value = self.expect(value, &event, Some((of.span, format!("the events are {event}"))));
+                let value = self.point(value, &event, Some((of.span, format!("the events are {event}"))));
                 Ok(Expr::new(ExprKind::LogProb(Box::new(of), Box::new(value)), Type::real([]), span))
             }
             ast::ExprKind::Member { .. } => Err(Diagnostic::unsupported("a member with arguments").at(span).into()),

@@ -3,7 +3,7 @@
 use super::checker::{Callable, Checked, Checker, Fault, Scope, State, circle};
 use super::declarations::Global;
 use super::message;
-use super::model::{Density, DensityId, Expr, Factor, Query, VarId};
+use super::model::{Density, DensityId, Expr, Factor, Query, Var, VarId};
 use super::names::Named;
 use super::types::Type;
 use crate::base::{Code, Diagnostic, Span, nearest};
@@ -50,6 +50,7 @@ impl<'a> Checker<'a> {
             self.made.poisoned.insert(id);
             return;
         }
+        self.global_given(&targets, &given, span);
         let head = &mut self.heads[id.index()];
         if let Some(first) = head.factors.iter().find(|other| other.targets == targets) {
             let name = &self.model.vars[targets[0]].name;
@@ -61,6 +62,20 @@ impl<'a> Checker<'a> {
             return;
         }
         head.factors.push(FactorHead { decl: factor, targets, given, dist: None, span });
+    }
+
+    /// One value for all rows cannot depend on what each row has its own of.
+    fn global_given(&mut self, targets: &[VarId], given: &[VarId], span: Span) {
+        let vars = &self.model.vars;
+        let by_row = |var: &Var| !var.global && var.observed.is_none_or(|data| !self.model.data[data].object);
+        let Some(global) = targets.iter().map(|&var| &vars[var]).find(|var| var.global) else { return };
+        let Some(local) = given.iter().map(|&var| &vars[var]).find(|var| by_row(var)) else { return };
+        let problem =
+            Diagnostic::new(Code::GlobalByRow, format!("`{}` is one value for all rows, `{}` has one for each", global.name, local.name))
+                .label(span, format!("`{}` would differ from row to row", global.name))
+                .label(local.span, format!("`{}` is declared here", local.name))
+                .help(format!("leave `{}` out, or declare `{}` without `global`", local.name, global.name));
+        self.report(problem);
     }
 
     /// `ref = frozen(pi)`; other densities made from densities are not supported.
@@ -244,8 +259,8 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Checked<Query> {
         self.usable(density)?;
-        let targets = targets.iter().map(|arg| self.query_var(density, arg, log)).collect::<Checked<Vec<_>>>()?;
-        let given = given.unwrap_or(&[]).iter().map(|arg| self.query_var(density, arg, true)).collect::<Checked<Vec<_>>>()?;
+        let targets = targets.iter().map(|arg| self.query_var(density, arg, true, log)).collect::<Checked<Vec<_>>>()?;
+        let given = given.unwrap_or(&[]).iter().map(|arg| self.query_var(density, arg, false, true)).collect::<Checked<Vec<_>>>()?;
         if targets.is_empty() {
             return Err(Diagnostic::new(Code::UnknownVariable, "a query names the variables it asks for")
                 .at(span)
@@ -270,7 +285,7 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    fn query_var(&mut self, density: DensityId, arg: &'a ast::Arg, needs_value: bool) -> Checked<(VarId, Option<Expr>)> {
+    fn query_var(&mut self, density: DensityId, arg: &'a ast::Arg, target: bool, needs_value: bool) -> Checked<(VarId, Option<Expr>)> {
         let (of, value) = match &arg.kind {
             ArgKind::Positional(of) => (of, None),
             ArgKind::Substituted(of, value) => (of, Some(value)),
@@ -290,11 +305,13 @@ impl<'a> Checker<'a> {
         let ty = self.model.vars[var].ty.clone();
         let why = Some((self.model.vars[var].span, format!("`{}` is declared {ty}", name.name)));
         if let Some(value) = value {
-            return Ok((var, Some(self.expect(value, &ty, why))));
+            let value = if target { self.point(value, &ty, why) } else { self.expect(value, &ty, why) };
+            return Ok((var, Some(value)));
         }
         // A local of the same name is what the reader means.
         if needs_value && self.scope.names.iter().any(|(n, _)| *n == name.name) {
-            return Ok((var, Some(self.expect(of, &ty, why))));
+            let value = if target { self.point(of, &ty, why) } else { self.expect(of, &ty, why) };
+            return Ok((var, Some(value)));
         }
         if needs_value {
             self.has_value(var, name.span)?;

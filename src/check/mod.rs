@@ -26,6 +26,7 @@ mod operators;
 mod optimiser;
 mod overrides;
 mod param;
+mod point;
 mod posterior;
 mod rule;
 mod shape;
@@ -36,6 +37,7 @@ pub mod types;
 pub mod visit;
 
 pub use model::Model;
+pub use support::may_leave;
 pub use types::{Support, Type};
 
 use crate::base::size::Size;

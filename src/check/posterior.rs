@@ -18,8 +18,39 @@ impl<'a> Checker<'a> {
             Some(_) if self.declared_factor(&query).is_some() => Ok(Expr::new(ExprKind::Conditional(query), ty, span)),
             Some(Support::Cat(size)) => self.over_classes(&query, size, ty),
             Some(_) => self.over_bits(&query, ty),
-            None => Ok(Expr::new(ExprKind::Conditional(query), ty, span)),
+            None => {
+                if self.declared_factor(&query).is_none() {
+                    self.gaussian_answers(&ty, span)?;
+                }
+                Ok(Expr::new(ExprKind::Conditional(query), ty, span))
+            }
         }
+    }
+
+    /// Instances of the distributions with which linear-Gaussian algebra may answer a query of this type.
+    fn gaussian_answers(&mut self, ty: &Type, span: Span) -> Checked<()> {
+        let Type::Distribution(of) = ty else { return Ok(()) };
+        let Type::Array(ArrayType { support, shape }) = &**of else { return Ok(()) };
+        if support.is_real() {
+            self.library_dist("Normal", &["mean", "std"], vec![], span)?;
+            if let [size] = &shape[..] {
+                self.library_dist("MvNormal", &["mean", "cov"], vec![size.clone()], span)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The library's distribution over real arrays with that name and these parameters.
+    fn library_dist(&mut self, name: &str, params: &[&str], sizes: Vec<Size>, span: Span) -> Checked<DistId> {
+        let fits = |given: &[crate::syntax::ast::FnParam]| given.iter().map(|param| param.name.name.as_str()).eq(params.iter().copied());
+        let mut dists = self.declarations.dists.iter();
+        let Some(id) = dists.position(|dist| dist.library && dist.decl.name.name == name && fits(&dist.decl.params)) else {
+            return Err(Diagnostic::internal(format!("the library has no {name}")).at(span).into());
+        };
+        let event = ArrayType { support: Support::Real, shape: sizes.clone() };
+        let names = self.declarations.dists[id].decl.sizes.iter().map(|size| size.name.name.clone());
+        let sizes: Vec<(String, Size)> = names.zip(sizes).collect();
+        self.dist_instance(id, &sizes, &event, (span, "this distribution is needed here".into()))
     }
 
     /// The support of the only target, where it is one class or one bit.
@@ -37,7 +68,8 @@ impl<'a> Checker<'a> {
     fn over_classes(&mut self, query: &Query, size: Size, ty: Type) -> Checked<Expr> {
         let span = query.span;
         let local = self.local("i", Type::scalar(Support::Int), span);
-        let body = Box::new(log_probability(query, self.read(local, span)));
+        let class = Expr { ty: Type::scalar(Support::Cat(size.clone())), ..self.read(local, span) };
+        let body = Box::new(log_probability(query, class));
         let indices = vec![Index { local, first: 0, count: size.known().unwrap_or(1) }];
         let logits = Expr::new(ExprKind::Array { indices, body }, Type::real([size.clone()]), span);
         let dist = self.by_logits("Categorical", Some(size), &ty, span)?;

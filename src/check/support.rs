@@ -105,6 +105,18 @@ pub fn fit(found: &Support, wanted: &Support) -> Fit {
     }
 }
 
+/// Whether a number that is known to lie in one support may lie outside another, of which it can still be asked whether it does.
+pub fn may_leave(found: &Support, wanted: &Support) -> bool {
+    use Support::*;
+    match (found, wanted) {
+        _ if found == wanted => false,
+        (Bool, _) | (_, Real | Bool | Simplex | Cov | Ordered) => false,
+        // An `Int` may stand for a class, but need not be one.
+        (Int | Cat(_), Cat(_)) => true,
+        (_, Positive | Unit | Bit | Spin | Int | Cat(_)) => fit(found, wanted) == Fit::No,
+    }
+}
+
 /// Whether a constant lies in a support. `None`: the support is not one of single numbers.
 pub fn contains(support: &Support, value: f64) -> Option<bool> {
     match support {

@@ -1,11 +1,12 @@
 //! `tilde check FILE`: all problems of a file; for each objective, what is exact and what is sampled.
 
+use super::parts::{self, Part};
 use super::{Context, Failure, FileArguments};
 use crate::algebra::{self, Note};
 use crate::backend::Precision;
 use crate::base::diagnostic::At;
 use crate::base::{Diagnostic, Diagnostics, Sources};
-use crate::check::model::{Model, TrainStmt};
+use crate::check::model::Model;
 use crate::driver::Compiled;
 use crate::report::console;
 use crate::runtime::dataset::Dataset;
@@ -16,12 +17,6 @@ use clap::Args;
 pub struct Arguments {
     #[command(flatten)]
     pub file: FileArguments,
-}
-
-/// One part of a file and the remarks about it.
-struct Part {
-    name: String,
-    notes: Vec<Note>,
 }
 
 pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failure> {
@@ -36,7 +31,7 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
 
 fn list(parts: &[Part], sources: &Sources) -> Result<(), Diagnostic> {
     for part in parts {
-        console::answer(&part.name)?;
+        console::answer(&part.title)?;
         for note in &part.notes {
             let (line, _) = sources.line_column(note.span);
             console::answer(format_args!("  line {line}: {}", note.text))?;
@@ -45,47 +40,38 @@ fn list(parts: &[Part], sources: &Sources) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// Lowers every part of the file, so that what the algebra refuses is told too.
+/// Lowers every part of the file; the sizes of batches fit the data.
 fn lower_all(compiled: &Compiled, dataset: &Dataset) -> Result<Vec<Part>, Diagnostics> {
-    let model = &compiled.model;
-    let rows = (!dataset.counts.is_empty()).then_some(2);
-    let mut parts = vec![];
     let mut problems = Diagnostics::default();
-    let mut keep = |name: String, result: Result<Vec<Note>, Diagnostic>, problems: &mut Diagnostics| match result {
-        Ok(notes) => parts.push(Part { name, notes }),
-        Err(problem) => problems.push(problem),
-    };
-    for train in &model.trains {
-        let optimised = train.body.iter().any(|stmt| matches!(stmt, TrainStmt::Optimise(_) | TrainStmt::Repeat { .. }));
-        if optimised {
-            let rows = rows.or(train.settings.batch);
-            if let (Some(batch), false) = (train.settings.batch, dataset.counts.is_empty()) {
-                let batches = Batches::new(dataset.split.train.clone(), batch, 0, 0).at(train.span);
-                batches.err().into_iter().for_each(|problem| problems.push(problem));
-            }
-            let name = train.name.as_ref().map_or("train".to_owned(), |name| format!("train {name}"));
-            keep(name, algebra::lower_step(model, train, &dataset.counts, rows).map(|step| step.program.notes), &mut problems);
+    for train in &compiled.model.trains {
+        if let (Some(batch), false) = (train.settings.batch, dataset.counts.is_empty()) {
+            let batches = Batches::new(dataset.split.train.clone(), batch, 0, 0).at(train.span);
+            batches.err().into_iter().for_each(|problem| problems.push(problem));
         }
     }
-    for quantity in model.quantities.values() {
-        let kind = if quantity.metric { "metric" } else { "objective" };
-        let lowered = algebra::lower_expression(model, &quantity.value, &dataset.counts, rows);
-        keep(format!("{kind} {}", quantity.name), lowered.map(|evaluated| evaluated.program.notes), &mut problems);
+    match parts::lower_all(&compiled.model, &dataset.counts) {
+        Ok(parts) if problems.is_empty() => Ok(parts),
+        Ok(_) => Err(problems.sorted()),
+        Err(more) => {
+            more.0.into_iter().for_each(|problem| problems.push(problem));
+            Err(problems.sorted())
+        }
     }
-    for sample in &model.samples {
-        let lowered = algebra::lower_sample(model, &sample.value, &dataset.counts, 2);
-        keep(format!("sample {}", sample.name), lowered.map(|evaluated| evaluated.program.notes), &mut problems);
-    }
-    if problems.is_empty() { Ok(parts) } else { Err(problems.sorted()) }
 }
 
 fn summarise(model: &Model, dataset: &Dataset) -> Result<(), Diagnostic> {
     let numbers: usize = model.params.values().filter_map(|param| algebra::tensor_type(&param.ty).ok()).map(|ty| ty.len()).sum();
     console::answer(format_args!("fine: {} with {}", counted(model.params.len(), "parameter"), counted(numbers, "number")))?;
-    for data in model.data.values() {
+    for (id, data) in model.data.iter() {
         let names: Vec<&str> = data.vars.iter().map(|&var| model.vars[var].name.as_str()).collect();
-        let (train, held_out) = (dataset.split.train.len(), dataset.split.held_out.len());
-        console::answer(format_args!("data {}: {} to train, {held_out} held out", names.join(", "), counted(train, "row")))?;
+        let names = names.join(", ");
+        match dataset.counts.get(&id) {
+            Some(rows) => {
+                let held_out = rows.all - rows.train;
+                console::answer(format_args!("data {names}: {} to train, {held_out} held out", counted(rows.train, "row")))?;
+            }
+            None => console::answer(format_args!("data {names}: one object"))?,
+        }
     }
     Ok(())
 }
@@ -99,7 +85,7 @@ fn json(parts: &[Part], sources: &Sources) -> serde_json::Value {
     let note = |note: &Note| serde_json::json!({ "line": sources.line_column(note.span).0, "text": note.text });
     let parts: Vec<_> = parts
         .iter()
-        .map(|part| serde_json::json!({ "name": part.name, "notes": part.notes.iter().map(note).collect::<Vec<_>>() }))
+        .map(|part| serde_json::json!({ "name": part.title, "notes": part.notes.iter().map(note).collect::<Vec<_>>() }))
         .collect();
     serde_json::json!({ "problems": [], "parts": parts })
 }

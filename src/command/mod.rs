@@ -2,10 +2,12 @@
 //! 130 interrupted.
 
 mod check;
+mod derive;
 mod emit;
 mod eval;
 mod explain;
 mod fmt;
+mod parts;
 mod run_folder;
 mod sample;
 mod summary;
@@ -34,6 +36,8 @@ pub enum Command {
     Sample(sample::Arguments),
     /// The value of an expression in the scope of a file
     Eval(eval::Arguments),
+    /// Derive what a file asks for, or a query, as numbered steps
+    Derive(derive::Arguments),
     /// Show a file at one stage of compilation
     Emit(emit::Arguments),
     /// Format files in place
@@ -124,6 +128,7 @@ pub fn execute(command: Command, launched: Instant) -> u8 {
         Command::Train(arguments) => train::execute(&arguments, false, &mut context),
         Command::Sample(arguments) => sample::execute(&arguments, &mut context),
         Command::Eval(arguments) => eval::execute(&arguments, &mut context),
+        Command::Derive(arguments) => derive::execute(&arguments, &mut context),
         Command::Emit(arguments) => emit::execute(&arguments, &mut context),
         Command::Fmt(arguments) => fmt::execute(&arguments, &mut context),
         Command::Explain(arguments) => explain::execute(&arguments),

@@ -1,6 +1,8 @@
 //! What people see: diagnostics, progress, pictures.
 
 pub mod console;
+pub mod derivation;
 pub mod picture;
 pub mod progress;
+
 pub mod render;

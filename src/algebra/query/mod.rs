@@ -10,6 +10,8 @@ mod pair;
 mod product;
 mod relation;
 
+pub(in crate::algebra) use product::Obstacle;
+
 use self::relation::Question;
 use super::derivation::Step;
 use super::leaves::tensor_type;
@@ -24,7 +26,9 @@ impl Lowering<'_> {
     pub(super) fn log_density(&mut self, query: &Query) -> Result<Array> {
         let targets: Vec<VarId> = query.targets.iter().map(|(var, _)| *var).collect();
         let given: Vec<VarId> = query.given.iter().map(|(var, _)| *var).collect();
-        self.substituted(query, |this| this.log_conditional(query.density, &targets, &given, query.span))
+        let mut outside = vec![];
+        let log = self.substituted(query, &mut outside, |this| this.log_conditional(query.density, &targets, &given, query.span))?;
+        self.impossible(log, outside)
     }
 
     /// `p(x | z)` as a value: a declared factor, or the answer of a rule.
@@ -37,17 +41,25 @@ impl Lowering<'_> {
         let factor = density.factor_of(target).ok_or_else(|| self.no_factor(density, target, query.span))?;
         let question = self.question(density, &[target], &given, query.span)?;
         if question.evidence.is_empty() && question.latents.is_empty() {
-            return self.substituted(query, |this| this.factor_distribution(query.density, factor));
+            return self.substituted(query, &mut vec![], |this| this.factor_distribution(query.density, factor));
         }
-        self.substituted(query, |this| this.over_rows(query.density, &question, |this| this.posterior(query.density, target, &question)))
+        self.substituted(query, &mut vec![], |this| {
+            this.over_rows(query.density, &question, |this| this.posterior(query.density, target, &question))
+        })
     }
 
-    /// With the substitutions `p(x = y | z = w)` in force.
-    fn substituted<T>(&mut self, query: &Query, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    /// With the substitutions `p(x = y | z = w)` in force; also where a value lies outside the support of its variable.
+    fn substituted<T>(&mut self, query: &Query, outside: &mut Vec<Array>, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let pairs = query.targets.iter().chain(&query.given);
         let values = pairs.filter_map(|(var, value)| value.as_ref().map(|value| (*var, value)));
         // All values are computed before any name changes its meaning.
-        let values = values.map(|(var, value): (VarId, &Expr)| Ok((var, self.eval_array(value)?))).collect::<Result<Vec<_>>>()?;
+        let values = values.map(|(var, value): (VarId, &Expr)| {
+            let at = self.eval_array(value)?;
+            let (inside, beyond) = self.confine(at, &value.ty, &self.model.vars[var].ty)?;
+            outside.extend(beyond);
+            Ok((var, inside))
+        });
+        let values = values.collect::<Result<Vec<_>>>()?;
         let old: Vec<(VarId, Option<Value>)> = values.into_iter().map(|(var, value)| (var, self.bind(Place::Var(var), value))).collect();
         let result = f(self);
         old.into_iter().rev().for_each(|(var, value)| self.restore(Place::Var(var), value));

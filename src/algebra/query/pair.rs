@@ -64,6 +64,14 @@ impl<'m> Lowering<'m> {
 
     /// What a rule of this kind says of a factor, given a distribution of its latent variables.
     pub(super) fn paired(&mut self, kind: ConjugateKind, family: &Family<'m>, known: &Known, child: &'m Factor) -> Result<Attempt<Known>> {
+        let rules: Vec<&'m Conjugate> = self.model.conjugates.iter().filter(|rule| rule.kind == kind && rule.prior == known.dist).collect();
+        if rules.is_empty() {
+            let prior = &self.model.dists[known.dist].name;
+            return Ok(Attempt::Obstacle(Obstacle {
+                span: child.span,
+                reason: format!("no rule makes {prior} conjugate to anything here"),
+            }));
+        }
         let stand_ins: Vec<Array> = self.centre(known)?.iter().map(|value| self.stand_in(value, &known.plates)).collect();
         let old = self.bind_all(&family.prior.targets, stand_ins.clone());
         let likelihood = self.likelihood(kind, family, known, child);
@@ -73,7 +81,6 @@ impl<'m> Lowering<'m> {
             Attempt::Obstacle(obstacle) => return Ok(Attempt::Obstacle(obstacle)),
         };
         let stand_ins: Vec<Array> = stand_ins.iter().map(|value| self.lift_onto(value, &known.plates)).collect();
-        let rules: Vec<&'m Conjugate> = self.model.conjugates.iter().filter(|rule| rule.kind == kind && rule.prior == known.dist).collect();
         let mut tried = false;
         for rule in rules.into_iter().filter(|rule| rule.likelihood == likelihood.dist) {
             tried = true;

@@ -3,7 +3,7 @@
 use super::products::as_loop;
 use super::rewriter::{Rewriter, View};
 use crate::base::op::UnaryOp;
-use crate::graph::Op;
+use crate::graph::{Literal, Op};
 use crate::pass::term::Term;
 
 pub(super) fn contract<'a>(cx: &Rewriter<'a>, x: Term<'a>, y: Term<'a>, labels: [&[u8]; 3]) -> Option<Term<'a>> {
@@ -42,8 +42,23 @@ fn moved_operand<'a>(cx: &Rewriter<'a>, x: Term<'a>, y: Term<'a>, a: &[u8], b: &
             let one = x.make(|builder| builder.real(f64::from_bits(bits)));
             Some(repeated_operand(one, &[], y, [a, b, out], &x.shape()))
         }
+        (Op::Literal(literal), _) if is_identity(&literal) => {
+            // Summed against y, its one axis takes the place of the other.
+            let (summed, kept) = if out.contains(&a[0]) { (a[1], a[0]) } else { (a[0], a[1]) };
+            if out.contains(&summed) || b.contains(&kept) {
+                return None;
+            }
+            let labels: Vec<u8> = b.iter().map(|&label| if label == summed { kept } else { label }).collect();
+            let perm: Option<Vec<usize>> = out.iter().map(|label| labels.iter().position(|l| l == label)).collect();
+            perm.filter(|perm| perm.len() == labels.len()).map(|perm| y.transpose(&perm))
+        }
         _ => None,
     }
+}
+
+fn is_identity(literal: &Literal) -> bool {
+    let [n, m] = literal.shape[..] else { return false };
+    n == m && literal.values.iter().enumerate().all(|(i, &value)| value == f64::from(u8::from(i / n == i % n)))
 }
 
 /// `x` stands at `axes` of the labels `a`, whose sizes are given, and is repeated over the others: over those that are summed, `y`

@@ -4,6 +4,8 @@
 //! the number of rewritings per node is bounded, so that no set of rules can loop. Identities are those of a textbook: they hold for
 //! real numbers where both sides are defined. `0 * x` is 0 and `x / x` is 1, also where x is infinite or NaN.
 
+use super::derivative::activity;
+use super::term::with_terms;
 use crate::base::Diagnostic;
 use crate::graph::{Builder, Graph, NodeId, Op};
 use rewriter::Rewriter;
@@ -40,15 +42,6 @@ pub fn simplify(mut graph: Graph) -> Result<Graph, Diagnostic> {
     Ok(graph)
 }
 
-/// What depends on the nodes `wrt`, rewritten in place: the simpler forms of the targets.
-pub fn simplified(b: &mut Builder, wrt: &[NodeId], targets: &[NodeId]) -> Vec<NodeId> {
-    let cell = RefCell::new(std::mem::take(b));
-    let active = super::derivative::activity::between(&cell, wrt, targets);
-    let simple = simplify_between(&cell, wrt, &active, targets);
-    *b = cell.into_inner();
-    simple
-}
-
 /// Every live node, rewritten once, operands first.
 fn round(graph: &Graph) -> Result<Graph, Diagnostic> {
     let live = live::Live::of(graph);
@@ -80,6 +73,14 @@ fn round(graph: &Graph) -> Result<Graph, Diagnostic> {
     let outputs: Vec<NodeId> = graph.outputs.iter().filter_map(|output| forms[output.index()][0]).collect();
     drop(rewriter);
     cell.into_inner().finish(&outputs)
+}
+
+/// Where `targets` go when what depends on `wrt` is simplified, in place. What they still depend on shows in the result.
+pub fn simplified(b: &mut Builder, wrt: &[NodeId], targets: &[NodeId]) -> Vec<NodeId> {
+    with_terms(b, |cell| {
+        let active = activity::between(cell, wrt, targets);
+        simplify_between(cell, wrt, &active, targets)
+    })
 }
 
 /// Simplifies, in place, what leads from `wrt` to `targets`, so that derivatives are taken of stable forms. Nodes of `wrt`, and

@@ -1,0 +1,323 @@
+//! Which function is affine in which variable, and its coefficients: y = A z + b.
+//!
+//! Decided by symbolic derivatives. The function is lowered with each variable bound to a node of its own, without plates; its
+//! derivative with respect to a variable is A where, after simplification, it depends on none of them. A keeps only the plates along
+//! which it really varies. Where element i of y depends on element i of z alone, A is kept as its diagonal.
+
+use super::super::lowering::Lowering;
+use super::super::value::{Array, PlateId};
+use super::invariant::Invariance;
+use crate::base::Span;
+use crate::base::diagnostic::Result;
+use crate::base::op::{BinaryOp, DType, ReduceOp, UnaryOp};
+use crate::graph::{Graph, NodeId, Op};
+use crate::pass::{derivative, simplify};
+
+/// The coefficient of one variable.
+#[derive(Clone, Debug)]
+pub enum Coefficient {
+    /// A diagonal matrix: an array of the variable's shape, or a scalar that stands for all of its elements
+    Diagonal(Array),
+    /// `[m, n]`: m elements of the function by n elements of the variable, both in row-major order
+    Matrix(Array),
+}
+
+/// A function A₁ z₁ + A₂ z₂ + … + b.
+#[derive(Clone, Debug)]
+pub struct Affine {
+    /// Aᵢ; `None` where the function does not depend on the variable
+    pub coefficients: Vec<Option<Coefficient>>,
+    /// b
+    pub offset: Array,
+}
+
+/// Where a function stops being affine.
+#[derive(Clone, Debug)]
+pub struct NotAffine {
+    /// The variable, by its number
+    pub variable: usize,
+    /// The expression that is not
+    pub span: Span,
+    /// What it does, such as `exp`
+    pub operation: String,
+}
+
+/// A function of the variables, lowered with them bound to the given arrays.
+pub type Function<'f, 'm> = dyn FnMut(&mut Lowering<'m>, &[Array]) -> Result<Array> + 'f;
+
+impl<'m> Lowering<'m> {
+    /// The coefficients of a function of real variables of these shapes, or where it is not affine.
+    ///
+    /// `function` is called once with a placeholder for every variable, and once more for each of them whose coefficient is a full
+    /// matrix, then with a plate over its elements. What it returns may vary over any plates.
+    pub(in crate::algebra) fn affine(
+        &mut self,
+        shapes: &[Vec<usize>],
+        function: &mut Function<'_, 'm>,
+    ) -> Result<std::result::Result<Affine, NotAffine>> {
+        let variables: Vec<Array> = shapes.iter().map(|shape| self.placeholder(shape, None)).collect();
+        let y = function(self, &variables)?;
+        self.affine_at(&variables, &y, function)
+    }
+
+    /// The same, where `y` is the function's value at placeholders.
+    pub(in crate::algebra) fn affine_at(
+        &mut self,
+        variables: &[Array],
+        y: &Array,
+        function: &mut Function<'_, 'm>,
+    ) -> Result<std::result::Result<Affine, NotAffine>> {
+        let mut coefficients = vec![];
+        for at in 0..variables.len() {
+            match self.coefficient(at, variables, y, function)? {
+                Ok(coefficient) => coefficients.push(coefficient),
+                Err(node) => {
+                    let node = self.b().graph().node(node);
+                    return Ok(Err(NotAffine { variable: at, span: node.span, operation: operation(&node.op) }));
+                }
+            }
+        }
+        let offset = self.lean(y, &[]);
+        Ok(Ok(Affine { coefficients, offset }))
+    }
+
+    /// The coefficient of one variable, or the node at which the function is not affine in it.
+    fn coefficient(
+        &mut self,
+        at: usize,
+        variables: &[Array],
+        y: &Array,
+        function: &mut Function<'_, 'm>,
+    ) -> Result<std::result::Result<Option<Coefficient>, NodeId>> {
+        let (z, shape) = (&variables[at], self.shape(&variables[at]));
+        if !self.leads_to(z, y) {
+            return Ok(Ok(None));
+        }
+        if let Some(jump) = self.jump(y, z) {
+            return Ok(Err(jump));
+        }
+        let ones = self.b().fill(1.0, DType::Real, &shape);
+        let slope = self.derivative_along(y, z, ones)?;
+        if variables.iter().any(|variable| self.leads_to(variable, &slope)) {
+            return Ok(Err(self.first_nonlinear(y, z)));
+        }
+        if self.elementwise(y, z) || (shape.is_empty() && self.shape(y).is_empty()) {
+            let lean = self.lean(&slope, &[]);
+            return Ok(Ok(Some(Coefficient::Diagonal(self.one_if_uniform(&lean)))));
+        }
+        if shape.is_empty() {
+            // The slope of a function of a scalar is a column.
+            let lean = self.lean(&slope, &[]);
+            let count = self.count(&lean);
+            return Ok(Ok(Some(Coefficient::Matrix(self.flattened(&lean, &[count, 1])))));
+        }
+        self.columns(at, variables, function)
+    }
+
+    /// The derivative along each element of a variable, as the columns of a matrix.
+    fn columns(
+        &mut self,
+        at: usize,
+        variables: &[Array],
+        function: &mut Function<'_, 'm>,
+    ) -> Result<std::result::Result<Option<Coefficient>, NodeId>> {
+        let shape = self.shape(&variables[at]);
+        let n: usize = shape.iter().product();
+        let plate = self.plate(n);
+        let mut moving = variables.to_vec();
+        moving[at] = self.placeholder(&shape, Some(plate));
+        self.scope.push(plate);
+        let y = function(self, &moving);
+        self.scope.pop();
+        let y = y?;
+        let units = self.identity(n);
+        let units = self.flattened(&units, &[&[n], &shape[..]].concat());
+        let along = self.derivative_along(&y, &moving[at], units.node)?;
+        if moving.iter().any(|variable| self.leads_to(variable, &along)) {
+            return Ok(Err(self.first_nonlinear(&y, &moving[at])));
+        }
+        let lean = self.lean(&along, &[plate]);
+        let lowered = self.lower_plates(&lean, &[plate]);
+        let rows = self.count(&lowered) / n;
+        let flat = self.flattened(&lowered, &[n, rows]);
+        Ok(Ok(Some(Coefficient::Matrix(self.transpose_last(&flat)))))
+    }
+
+    /// A real array that is shared with no other and that no derivative passes; as a value, zero.
+    pub(in crate::algebra) fn placeholder(&mut self, shape: &[usize], plate: Option<PlateId>) -> Array {
+        let plates: Vec<PlateId> = plate.into_iter().collect();
+        let full = [&self.sizes(&plates)[..], shape].concat();
+        let zero = self.b().fill(0.0, DType::Real, &full);
+        let hidden = self.b().stop(zero);
+        let node = self.b().distinct(hidden);
+        self.array(node, plates)
+    }
+
+    fn derivative_along(&mut self, y: &Array, z: &Array, direction: NodeId) -> Result<Array> {
+        let (y_node, z_node) = (self.node(y), self.node(z));
+        let found = derivative::tangent(self.b(), &[y_node], &[z_node], &[direction])?[0];
+        let found = simplify::simplified(self.b(), &[z_node], &[found])[0];
+        Ok(self.array(found, y.plates.clone()))
+    }
+
+    /// An array whose elements are all equal, as one number.
+    pub(super) fn one_if_uniform(&mut self, x: &Array) -> Array {
+        let node = self.node(x);
+        let one = Invariance::default().scalar(self.b(), node, x.plates.len());
+        self.array(one.unwrap_or(node), x.plates.clone())
+    }
+
+    /// The same array without the plates along which it does not vary, except those to `keep`.
+    pub(in crate::algebra) fn lean(&mut self, x: &Array, keep: &[PlateId]) -> Array {
+        let node = self.node(x);
+        let mut array = self.array(node, x.plates.clone());
+        for plate in x.plates.iter().filter(|plate| !keep.contains(plate)) {
+            let axis = array.plates.iter().position(|p| p == plate).unwrap_or(0);
+            if let Some(node) = Invariance::default().without(self.b(), array.node, axis) {
+                let rest = array.plates.iter().copied().filter(|p| p != plate).collect();
+                array = self.array(node, rest);
+            }
+        }
+        array
+    }
+
+    /// Whether z takes part in y in any way.
+    pub(super) fn leads_to(&mut self, z: &Array, y: &Array) -> bool {
+        let (z, y) = (self.node(z), self.node(y));
+        path(self.b().graph(), z, y)[y.index()]
+    }
+
+    /// The first node on the way from z to y through which z passes without a derivative: a comparison, rounding, `stop`.
+    fn jump(&mut self, y: &Array, z: &Array) -> Option<NodeId> {
+        let (z, y) = (self.node(z), self.node(y));
+        let graph = self.b().graph();
+        let on_path = path(graph, z, y);
+        graph.ids().take(on_path.len()).find(|id| on_path[id.index()] && *id != z && is_jump(graph, *id))
+    }
+
+    /// The first node on the way from z to y that is not linear in what it is made of.
+    fn first_nonlinear(&mut self, y: &Array, z: &Array) -> NodeId {
+        let (z, y) = (self.node(z), self.node(y));
+        let graph = self.b().graph();
+        let on_path = path(graph, z, y);
+        let nonlinear = |id: &NodeId| on_path[id.index()] && *id != z && !is_linear(graph, *id, &on_path);
+        graph.ids().take(on_path.len()).find(nonlinear).unwrap_or(y)
+    }
+
+    /// Whether element i of y depends on element i of z alone, for all i: decided by following the axes of z.
+    fn elementwise(&mut self, y: &Array, z: &Array) -> bool {
+        let rank = self.shape(z).len();
+        if self.shape(y) != self.shape(z) {
+            return false;
+        }
+        let own: Vec<usize> = (y.plates.len()..y.plates.len() + rank).collect();
+        let (z, y) = (self.node(z), self.node(y));
+        let graph = self.b().graph();
+        let on_path = path(graph, z, y);
+        // For each node on the way, which of its axes are those of z
+        let mut axes: Vec<Option<Vec<usize>>> = vec![None; on_path.len()];
+        axes[z.index()] = Some((0..rank).collect());
+        for id in graph.ids().take(on_path.len()).filter(|id| on_path[id.index()] && *id != z) {
+            let args: Vec<Option<&Vec<usize>>> =
+                graph.node(id).args.iter().map(|arg| axes.get(arg.index()).and_then(Option::as_ref)).collect();
+            let Some(followed) = follow(graph, id, &args) else { return false };
+            axes[id.index()] = Some(followed);
+        }
+        axes[y.index()].as_ref() == Some(&own)
+    }
+}
+
+/// For each node up to y, whether it lies on a way from z to y.
+fn path(graph: &Graph, z: NodeId, y: NodeId) -> Vec<bool> {
+    let last = z.max(y);
+    let mut below = vec![false; last.index() + 1];
+    below[z.index()] = true;
+    for index in z.index() + 1..=last.index() {
+        below[index] = graph.nodes[index].args.iter().any(|arg| below[arg.index()]);
+    }
+    let mut on_path = vec![false; last.index() + 1];
+    on_path[y.index()] = below[y.index()];
+    for index in (0..=y.index()).rev().filter(|&i| below[i]) {
+        if on_path[index] {
+            graph.nodes[index].args.iter().for_each(|arg| on_path[arg.index()] = below[arg.index()]);
+        }
+    }
+    on_path
+}
+
+/// The axes of z in a node, given those in its operands (`None`: the operand does not depend on z), where it is elementwise in z.
+fn follow(graph: &Graph, id: NodeId, args: &[Option<&Vec<usize>>]) -> Option<Vec<usize>> {
+    let node = graph.node(id);
+    let mut moving = args.iter().flatten();
+    let first = *moving.next()?;
+    if moving.any(|other| *other != first) {
+        return None;
+    }
+    match &node.op {
+        Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast(_) => Some(first.clone()),
+        Op::Broadcast { axes, .. } => Some(first.iter().map(|&axis| axes[axis]).collect()),
+        Op::Transpose(perm) => first.iter().map(|axis| perm.iter().position(|p| p == axis)).collect(),
+        Op::Reshape(shape) if *shape == graph.ty(node.args[0]).shape => Some(first.clone()),
+        Op::Reduce { op: ReduceOp::Sum, axes } => {
+            let shift = |axis: &usize| (!axes.contains(axis)).then(|| axis - axes.iter().filter(|a| *a < axis).count());
+            first.iter().map(shift).collect()
+        }
+        Op::Contract { a, b, out } if args.iter().flatten().count() == 1 => {
+            let labels = if args[0].is_some() { a } else { b };
+            first.iter().map(|&axis| out.iter().position(|label| *label == labels[axis])).collect()
+        }
+        _ => None,
+    }
+}
+
+/// Whether a change of an operand may leave no trace in the derivative.
+fn is_jump(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    match &node.op {
+        Op::Unary(UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Round | UnaryOp::Sign) | Op::Stop => true,
+        Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } => false,
+        _ => node.ty.dtype != DType::Real,
+    }
+}
+
+/// Whether a node is linear in those of its operands that are `moving`.
+fn is_linear(graph: &Graph, id: NodeId, moving: &[bool]) -> bool {
+    let node = graph.node(id);
+    let moves = |i: usize| moving[node.args[i].index()];
+    match &node.op {
+        Op::Unary(op) => *op == UnaryOp::Neg,
+        Op::Binary(op) => match op {
+            BinaryOp::Add | BinaryOp::Sub => true,
+            BinaryOp::Mul => !(moves(0) && moves(1)),
+            BinaryOp::Div => !moves(1),
+            BinaryOp::Pow | BinaryOp::Max | BinaryOp::Min | BinaryOp::FloorDiv | BinaryOp::Rem | BinaryOp::And | BinaryOp::Or => false,
+        },
+        Op::Contract { .. } => !(moves(0) && moves(1)),
+        Op::Reduce { op, .. } => *op == ReduceOp::Sum,
+        Op::Select => !moves(0),
+        Op::TriangularSolve { .. } => !moves(0),
+        Op::Gather { .. } => !moves(1),
+        Op::Broadcast { .. } | Op::Reshape(_) | Op::Transpose(_) | Op::Slice { .. } | Op::Pad { .. } | Op::Join { .. } => true,
+        Op::Reverse { .. } | Op::CumSum { .. } | Op::ScatterAdd { .. } | Op::Project(_) => true,
+        Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) | Op::Random { .. } => true,
+        Op::Compare(_) | Op::Cast(_) | Op::Sort { .. } | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Cholesky | Op::Stop => false,
+        Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } => false,
+    }
+}
+
+/// What an operation is called where it is in the way.
+fn operation(op: &Op) -> String {
+    match op {
+        Op::Unary(op) => format!("{op:?}").to_lowercase(),
+        Op::Binary(BinaryOp::Mul) | Op::Contract { .. } => "a product of random variables".into(),
+        Op::Binary(BinaryOp::Div) => "a division by it".into(),
+        Op::Binary(BinaryOp::Pow) => "a power".into(),
+        Op::Compare(_) | Op::Select => "`if`".into(),
+        Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } => "a loop".into(),
+        Op::Gather { .. } => "an index".into(),
+        other => {
+            let name = format!("{other:?}");
+            name.chars().take_while(|c| c.is_alphanumeric()).collect::<String>().to_lowercase()
+        }
+    }
+}
