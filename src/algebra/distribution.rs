@@ -18,11 +18,16 @@ impl Lowering<'_> {
     pub(super) fn distribution(&mut self, dist: DistId, args: &[Expr], ty: &Type) -> Result<Distribution> {
         let Type::Distribution(of) = ty else { return Err(Diagnostic::internal("a distribution of another type")) };
         let params = args.iter().map(|arg| self.eval_array(arg)).collect::<Result<Vec<_>>>()?;
-        Ok(Distribution { dist, params, shape: tensor_type(of)?.shape })
+        // A distribution over tuples is not repeated over axes.
+        let shape = if matches!(**of, Type::Tuple(_)) { vec![] } else { tensor_type(of)?.shape };
+        Ok(Distribution { dist, params, shape })
     }
 
     pub(super) fn event_rank(&self, dist: &Dist) -> Result<usize> {
-        Ok(tensor_type(&dist.event)?.rank())
+        match &dist.event {
+            Type::Tuple(_) => Ok(0),
+            event => Ok(tensor_type(event)?.rank()),
+        }
     }
 
     /// Fresh plates for the axes over which a distribution is repeated, and its parameters over them.
@@ -54,6 +59,13 @@ impl Lowering<'_> {
         let args = std::iter::once(Value::Array(x)).chain(params).collect();
         let value = self.call(function, args)?.array()?;
         Ok(self.sum_over(&value, &plates))
+    }
+
+    /// The log-density of a value of several parts.
+    pub(super) fn log_prob_of_tuple(&mut self, d: &Distribution, parts: Vec<Array>) -> Result<Array> {
+        let value = Value::Tuple(parts.into_iter().map(Value::Array).collect());
+        let params = d.params.iter().cloned().map(Value::Array);
+        self.call(self.model.dists[d.dist].log_prob, std::iter::once(value).chain(params).collect())?.array()
     }
 
     pub(super) fn draw(&mut self, d: &Distribution) -> Result<Array> {

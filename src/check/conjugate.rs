@@ -4,7 +4,7 @@
 use super::checker::{Checked, Checker, Fault, Scope};
 use super::declarations::RuleDecl;
 use super::dist;
-use super::model::{Conjugate, ConjugateArgument as Argument, ConjugateKind, DistId, LocalId};
+use super::model::{Conjugate, ConjugateArgument as Argument, ConjugateKind, DistId, LocalId, Marginal};
 use super::types::Type;
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
@@ -17,20 +17,61 @@ struct Drawn<'a> {
     args: &'a [ast::Arg],
 }
 
-/// What a pattern is about, if it is one of a conjugate pair.
-pub fn kind_of(pattern: &ast::Expr) -> Option<ConjugateKind> {
+/// What a rule about conjugate pairs gives.
+#[derive(Clone, Copy)]
+pub enum Given {
+    Pair(ConjugateKind),
+    Marginal,
+}
+
+/// What a pattern is about, if it is one of conjugate pairs.
+pub fn given_by(pattern: &ast::Expr) -> Option<Given> {
     let ast::ExprKind::Call { callee, .. } = &pattern.kind else { return None };
     let ast::ExprKind::Name(name) = &callee.kind else { return None };
     match name.name.as_str() {
-        "posterior" => Some(ConjugateKind::Posterior),
-        "predictive" => Some(ConjugateKind::Predictive),
+        "posterior" => Some(Given::Pair(ConjugateKind::Posterior)),
+        "predictive" => Some(Given::Pair(ConjugateKind::Predictive)),
+        "marginal" => Some(Given::Marginal),
         _ => None,
     }
 }
 
 impl<'a> Checker<'a> {
+    /// The rule for all instances that it fits.
+    pub fn conjugacy(&mut self, rule: &'a RuleDecl<'a>, given: Given) -> Checked<()> {
+        match given {
+            Given::Pair(kind) => self.conjugate_pairs(rule, kind),
+            Given::Marginal => self.marginals(rule),
+        }
+    }
+
+    fn marginals(&mut self, rule: &'a RuleDecl<'a>) -> Checked<()> {
+        let ast::ExprKind::Call { args, given: None, .. } = &rule.pattern.kind else { return Err(malformed(rule.pattern.span)) };
+        let [member, joint] = &args[..] else { return Err(malformed(rule.pattern.span)) };
+        let ast::ExprKind::Name(name) = &value_of(member).kind else { return Err(malformed(member.span)) };
+        let drawn = drawn(joint)?;
+        let position = drawn.names.iter().position(|other| other.name == name.name);
+        let Some(member) = position else { return Err(malformed(member.span)) };
+        for joint in self.instances(&drawn) {
+            let Type::Tuple(types) = self.model.dists[joint].event.clone() else { return Err(malformed(drawn.dist.span)) };
+            let of = types.get(member).cloned().ok_or_else(|| malformed(drawn.dist.span))?;
+            let names = dist::size_bindings(&self.made.dist_sizes[&joint]);
+            let scope = Scope { library: rule.library, names, ..Scope::default() };
+            let made = self.in_scope(scope, None, |this| {
+                let parameters = this.prior_parameters(&drawn, joint)?;
+                let result = this.expect(rule.value, &Type::Distribution(Box::new(of)), None);
+                if result.is_error() {
+                    return Err(Fault::Reported);
+                }
+                Ok(Marginal { joint, parameters, member, result, source: rule.source.clone(), span: rule.span })
+            })?;
+            self.model.marginals.push(made);
+        }
+        Ok(())
+    }
+
     /// The rule for every pair of instances that it fits.
-    pub fn conjugate_pair(&mut self, rule: &'a RuleDecl<'a>, kind: ConjugateKind) -> Checked<()> {
+    fn conjugate_pairs(&mut self, rule: &'a RuleDecl<'a>, kind: ConjugateKind) -> Checked<()> {
         let ast::ExprKind::Call { args, given: None, .. } = &rule.pattern.kind else { return Err(malformed(rule.pattern.span)) };
         let [prior, likelihood] = &args[..] else { return Err(malformed(rule.pattern.span)) };
         let (prior, likelihood) = (drawn(prior)?, drawn(likelihood)?);

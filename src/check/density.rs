@@ -45,15 +45,12 @@ impl<'a> Checker<'a> {
             self.made.poisoned.insert(id);
             return;
         };
-        if targets.len() != 1 {
-            self.report(Diagnostic::unsupported("a factor of several variables").at(span).help("write one factor for each variable"));
-            self.made.poisoned.insert(id);
-            return;
-        }
         self.global_given(&targets, &given, span);
         let head = &mut self.heads[id.index()];
-        if let Some(first) = head.factors.iter().find(|other| other.targets == targets) {
-            let name = &self.model.vars[targets[0]].name;
+        let shared = |other: &&FactorHead<'a>| other.targets.iter().any(|var| targets.contains(var));
+        if let Some(first) = head.factors.iter().find(shared) {
+            let both = first.targets.iter().find(|var| targets.contains(var));
+            let name = &self.model.vars[*both.unwrap_or(&targets[0])].name;
             let problem = Diagnostic::new(Code::DuplicateFactor, format!("`{}` has two factors for `{name}`", head.name))
                 .label(span, "the second factor")
                 .label(first.span, "the first factor")
@@ -161,12 +158,20 @@ impl<'a> Checker<'a> {
             Some(State::New) | None => {}
         }
         self.made.factors.insert((id, at), State::Busy);
-        let target = head.targets[0];
-        let want = Type::Distribution(Box::new(self.model.vars[target].ty.clone()));
+        let types: Vec<Type> = head.targets.iter().map(|&var| self.model.vars[var].ty.clone()).collect();
+        let want = match <[Type; 1]>::try_from(types) {
+            Ok([one]) => one,
+            Err(several) => Type::Tuple(several),
+        };
+        let want = Type::Distribution(Box::new(want));
         let scope = Scope { bound: head.given.clone(), only_bound: true, instance: Some(Default::default()), ..Scope::default() };
         let dist = self.in_scope(scope, None, |this| {
             let dist = this.expr(&head.decl.value, Some(&want));
-            if dist.is_error() { Err(Fault::Reported) } else { this.fit_event(dist, target) }
+            match head.targets[..] {
+                _ if dist.is_error() => Err(Fault::Reported),
+                [target] => this.fit_event(dist, target),
+                _ => this.coerce(dist, &want, Some((head.span, format!("a factor of {want}")))),
+            }
         });
         let dist = self.settle(dist);
         self.heads[id.index()].factors[at].dist = dist.clone();

@@ -11,6 +11,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "activations.tilde"
     "conjugacy.tilde"
     "constraints.tilde"
+    "distributions/conjugate.tilde"
     "distributions/continuous.tilde"
     "distributions/discrete.tilde"
     "distributions/multivariate.tilde"

@@ -32,12 +32,12 @@ impl<'a> Checker<'a> {
         let declarations = self.declarations;
         // Predictive distributions may be of a kind that nothing else in the program is.
         for rule in &declarations.rules {
-            if let Some(kind) = conjugate::kind_of(rule.pattern) {
-                let made = self.conjugate_pair(rule, kind);
+            if let Some(given) = conjugate::given_by(rule.pattern) {
+                let made = self.conjugacy(rule, given);
                 self.settle(made);
             }
         }
-        for rule in declarations.rules.iter().filter(|rule| conjugate::kind_of(rule.pattern).is_none()) {
+        for rule in declarations.rules.iter().filter(|rule| conjugate::given_by(rule.pattern).is_none()) {
             let made = self.rule(rule);
             self.settle(made);
         }

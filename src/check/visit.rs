@@ -98,6 +98,7 @@ impl Model {
         open.extend(self.consts.values().map(|definition| &definition.value));
         open.extend(self.functions.values().map(|function| &function.body));
         open.extend(self.conjugates.iter().map(|rule| &rule.result));
+        open.extend(self.marginals.iter().map(|rule| &rule.result));
         open.extend(self.densities.values().flat_map(|density| &density.factors).map(|factor: &Factor| &factor.dist));
         open.extend(self.quantities.values().map(|quantity| &quantity.value));
         open.extend(self.samples.iter().map(|sample| &sample.value));

@@ -23,7 +23,25 @@ impl<'m> Lowering<'m> {
             Ok(family) => family,
             Err(obstacle) => return Ok(Attempt::Obstacle(obstacle)),
         };
-        self.derived_posterior(&family, block, |this, prior, posterior| this.evidence(&family, prior, posterior))
+        let (prior, posterior) = match self.posterior_of(&family)? {
+            Attempt::Done(both) => both,
+            Attempt::Obstacle(obstacle) => return Ok(Attempt::Obstacle(obstacle)),
+        };
+        let evidence = self.evidence(&family, &prior, &posterior)?;
+        // Of a member of a tuple that has a value: its marginal density as well.
+        let mut known = family.prior.targets.iter().copied().filter(|var| !block.latents.contains(var));
+        match (known.next(), known.next()) {
+            (None, _) => Ok(Attempt::Done(evidence)),
+            (Some(member), None) => match self.member_of(&posterior, &family, member)? {
+                Attempt::Done(marginal) => {
+                    let value = self.variable(member)?;
+                    let log = self.log_prob(&marginal, &value)?;
+                    self.add(&evidence, &log).map(Attempt::Done)
+                }
+                Attempt::Obstacle(obstacle) => Ok(Attempt::Obstacle(obstacle)),
+            },
+            (Some(_), Some(_)) => Ok(Attempt::Obstacle(self.not_conjugate(block))),
+        }
     }
 
     /// The distribution of one of a block's latent variables given everything that is bound: a posterior or a predictive.
@@ -35,11 +53,16 @@ impl<'m> Lowering<'m> {
             Ok(family) => family,
             Err(obstacle) => return Ok(Attempt::Obstacle(obstacle)),
         };
+        // A conditional of a tuple is no rule's.
+        if family.prior.targets.iter().any(|var| !latents.contains(var)) {
+            return Ok(Attempt::Obstacle(self.not_conjugate(block)));
+        }
         if is_latent {
-            return match family.prior.targets.len() {
-                1 => self.derived_posterior(&family, block, |this, _, posterior| Ok(this.lowered(&posterior))),
-                _ => Ok(Attempt::Obstacle(self.not_conjugate(block))),
+            let posterior = match self.posterior_of(&family)? {
+                Attempt::Done((_, posterior)) => posterior,
+                Attempt::Obstacle(obstacle) => return Ok(Attempt::Obstacle(obstacle)),
             };
+            return self.member_of(&posterior, &family, target);
         }
         let (asked, observed): (Vec<&Factor>, Vec<&Factor>) = family.children.iter().partition(|f| f.targets.contains(&target));
         let [asked] = asked[..] else { return Ok(Attempt::Obstacle(self.not_conjugate(block))) };
@@ -72,6 +95,21 @@ impl<'m> Lowering<'m> {
         self.log_prob(&distribution, &value).map(Some)
     }
 
+    /// The distribution of one latent variable out of that of all: a rule gives the marginals of tuples.
+    fn member_of(&mut self, posterior: &Known, family: &Family<'m>, target: VarId) -> Result<Attempt<Distribution>> {
+        if family.prior.targets.len() == 1 {
+            return Ok(Attempt::Done(self.lowered(posterior)));
+        }
+        let rules = self.model.marginals.iter().filter(|rule| rule.joint == posterior.dist);
+        let Some(rule) = rules.into_iter().find(|rule| family.prior.targets.get(rule.member) == Some(&target)) else {
+            let joint = &self.model.dists[posterior.dist].name;
+            let reason = format!("no rule gives the marginal distributions of {joint}");
+            return Ok(Attempt::Obstacle(Obstacle { span: family.prior.span, reason }));
+        };
+        self.name_all(&rule.parameters, &posterior.params);
+        self.eval(&rule.result)?.distribution().map(Attempt::Done)
+    }
+
     /// The block as one prior and what depends on its variables.
     fn family(&self, block: &Block<'m>, latents: &[VarId]) -> std::result::Result<Family<'m>, Obstacle> {
         let about = |vars: &[VarId]| vars.iter().any(|var| latents.contains(var));
@@ -81,22 +119,10 @@ impl<'m> Lowering<'m> {
             return Err(Obstacle { span: block.span, reason });
         };
         let apart = children.iter().find(|f| !about(&f.given));
-        if prior.targets.len() != latents.len() || about(&prior.given) || apart.is_some() {
+        if about(&prior.given) || apart.is_some() {
             return Err(self.not_conjugate(block));
         }
         Ok(Family { density: block.density, prior, children })
-    }
-
-    fn derived_posterior<T>(
-        &mut self,
-        family: &Family<'m>,
-        _block: &Block<'m>,
-        then: impl FnOnce(&mut Self, Known, Known) -> Result<T>,
-    ) -> Result<Attempt<T>> {
-        match self.posterior_of(family)? {
-            Attempt::Done((prior, posterior)) => then(self, prior, posterior).map(Attempt::Done),
-            Attempt::Obstacle(obstacle) => Ok(Attempt::Obstacle(obstacle)),
-        }
     }
 
     /// The prior, and the posterior after all children, one after another.
@@ -115,10 +141,10 @@ impl<'m> Lowering<'m> {
 
     /// log p(x) = log p(x | θ) + log p(θ) − log p(θ | x), the same for every θ (Besag: A candidate's formula, 1989; Chib: Marginal
     /// likelihood from the Gibbs output, 1995, equation 5). Since it is the same for every θ, no derivative goes through θ.
-    fn evidence(&mut self, family: &Family<'m>, prior: Known, posterior: Known) -> Result<Array> {
-        let centre = self.centre(&posterior)?;
+    fn evidence(&mut self, family: &Family<'m>, prior: &Known, posterior: &Known) -> Result<Array> {
+        let centre = self.centre(posterior)?;
         let at: Vec<Array> = centre.iter().map(|value| self.stop(value)).collect();
-        let mut log = self.log_prob_of(&prior, &at)?;
+        let mut log = self.log_prob_of(prior, &at)?;
         let values: Vec<Array> = at.iter().map(|value| self.lower_plates(value, &posterior.plates)).collect();
         let old = self.bind_all(&family.prior.targets, values);
         let likelihoods = family.children.iter().map(|child| self.log_factor(family.density, child)).collect::<Result<Vec<_>>>();
@@ -129,7 +155,7 @@ impl<'m> Lowering<'m> {
             let term = self.sum_over(&term, &own);
             log = self.add(&log, &term)?;
         }
-        let of_posterior = self.log_prob_of(&posterior, &at)?;
+        let of_posterior = self.log_prob_of(posterior, &at)?;
         self.sub(&log, &of_posterior)
     }
 

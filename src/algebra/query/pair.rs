@@ -6,13 +6,14 @@
 
 use super::super::lowering::Lowering;
 use super::super::observations::Observations;
-use super::super::value::{Array, Distribution, PlateId};
+use super::super::value::{Array, Distribution, PlateId, Value};
 use super::conjugate::Family;
 use super::product::{Attempt, Obstacle};
-use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
+use crate::base::{Code, Diagnostic};
 use crate::check::model::{Conjugate, ConjugateArgument, ConjugateKind, DistId, Factor, LocalId, VarId};
-use crate::graph::NodeId;
+use crate::check::types::Type;
+use crate::graph::{NodeId, Op};
 use crate::pass;
 
 /// A distribution of latent variables, with a plate for each axis over which it is repeated.
@@ -50,15 +51,29 @@ impl<'m> Lowering<'m> {
     /// A value inside the support, for each latent variable: the member `centre` where the distribution has one, else its mean.
     pub(super) fn centre(&mut self, known: &Known) -> Result<Vec<Array>> {
         let one = Distribution { dist: known.dist, params: known.params.clone(), shape: known.event.clone() };
-        let member = if self.model.dists[known.dist].members.contains_key("centre") { "centre" } else { "mean" };
-        Ok(vec![self.dist_member(&one, member)?])
+        let members = &self.model.dists[known.dist].members;
+        match (members.get("centre").copied(), self.model.dists[known.dist].event.clone()) {
+            (Some(centre), Type::Tuple(_)) => {
+                let value = self.call(centre, known.params.iter().cloned().map(Value::Array).collect())?;
+                Ok(value.arrays().into_iter().cloned().collect())
+            }
+            (None, Type::Tuple(_)) => {
+                let message = format!("{} declares no `centre`", self.model.dists[known.dist].name);
+                Err(Diagnostic::new(Code::NoRule, message).help("declare `centre = …`, a value inside its support"))
+            }
+            (centre, Type::Array(_) | Type::Distribution(_) | Type::Error) => {
+                Ok(vec![self.dist_member(&one, if centre.is_some() { "centre" } else { "mean" })?])
+            }
+        }
     }
 
     /// The log-density, summed over the repeated axes.
     pub(super) fn log_prob_of(&mut self, known: &Known, at: &[Array]) -> Result<Array> {
         let one = Distribution { dist: known.dist, params: known.params.clone(), shape: known.event.clone() };
-        let [value] = at else { return Err(Diagnostic::internal("a tuple of latent variables")) };
-        let log = self.log_prob(&one, value)?;
+        let log = match at {
+            [value] => self.log_prob(&one, value)?,
+            parts => self.log_prob_of_tuple(&one, parts.to_vec())?,
+        };
         Ok(self.sum_over(&log, &known.plates))
     }
 
@@ -84,7 +99,11 @@ impl<'m> Lowering<'m> {
         let mut tried = false;
         for rule in rules.into_iter().filter(|rule| rule.likelihood == likelihood.dist) {
             tried = true;
-            if self.fits(rule, known, &stand_ins, &likelihood)? {
+            let vanishing = match rule.arguments.iter().any(|argument| matches!(argument, ConjugateArgument::Scaled(..))) {
+                true => self.vanishing(kind, family, known, child)?,
+                false => vec![],
+            };
+            if self.fits(rule, known, &stand_ins, &likelihood, &vanishing)? {
                 return self.conclude(rule, family, known, &likelihood).map(Attempt::Done);
             }
         }
@@ -132,7 +151,14 @@ impl<'m> Lowering<'m> {
     }
 
     /// Whether the parameters of the likelihood are what the pattern says. Its names are bound on the way.
-    fn fits(&mut self, rule: &'m Conjugate, known: &Known, stand_ins: &[Array], likelihood: &Likelihood) -> Result<bool> {
+    fn fits(
+        &mut self,
+        rule: &'m Conjugate,
+        known: &Known,
+        stand_ins: &[Array],
+        likelihood: &Likelihood,
+        vanishing: &[bool],
+    ) -> Result<bool> {
         self.name_all(&rule.parameters, &known.params);
         self.name_all(&rule.latents, stand_ins);
         let pairs = || rule.arguments.iter().zip(&likelihood.params);
@@ -144,14 +170,24 @@ impl<'m> Lowering<'m> {
                 self.locals.insert(*local, param.clone().into());
             }
         }
-        for (argument, param) in pairs() {
+        for (at, (argument, param)) in pairs().enumerate() {
             let fits = match argument {
                 ConjugateArgument::Known(_) => true,
                 ConjugateArgument::Latent(pattern) => {
                     let pattern = self.eval_array(pattern)?;
                     self.same(&pattern, param, stand_ins)?
                 }
-                ConjugateArgument::Scaled(..) => false,
+                ConjugateArgument::Scaled(_, name) => {
+                    let coefficient = match stand_ins {
+                        [latent] if vanishing.get(at) == Some(&true) => self.slope(param, latent, &known.plates)?,
+                        _ => None,
+                    };
+                    let found = coefficient.is_some();
+                    coefficient.into_iter().for_each(|value| {
+                        self.locals.insert(*name, value.into());
+                    });
+                    found
+                }
             };
             if !fits {
                 return Ok(false);
@@ -160,7 +196,53 @@ impl<'m> Lowering<'m> {
         Ok(true)
     }
 
-    fn name_all(&mut self, names: &[LocalId], values: &[Array]) {
+    /// Which parameters of the likelihood are 0 where the latent variables are.
+    fn vanishing(&mut self, kind: ConjugateKind, family: &Family<'m>, known: &Known, child: &'m Factor) -> Result<Vec<bool>> {
+        let centre = self.centre(known)?;
+        let zeros = centre.iter().map(|value| {
+            let value = self.lower_plates(value, &known.plates);
+            let node = self.node(&value);
+            let node = self.b().fill_like(0.0, node);
+            self.array(node, value.plates)
+        });
+        let zeros: Vec<Array> = zeros.collect();
+        let nodes: Vec<NodeId> = zeros.iter().map(|zero| zero.node).collect();
+        let old = self.bind_all(&family.prior.targets, zeros);
+        let likelihood = self.likelihood(kind, family, known, child);
+        self.restore_all(old);
+        let Attempt::Done(likelihood) = likelihood? else { return Ok(vec![]) };
+        let params: Vec<NodeId> = likelihood.params.iter().map(|param| self.node(param)).collect();
+        let simple = pass::simplify::simplified(self.b(), &nodes, &params);
+        Ok(simple.into_iter().map(|id| self.is_zero(id)).collect())
+    }
+
+    fn is_zero(&mut self, id: NodeId) -> bool {
+        let graph = self.frames.builder().graph();
+        match &graph.node(id).op {
+            Op::Fill { bits, .. } => f64::from_bits(*bits) == 0.0,
+            Op::Broadcast { .. } | Op::Reshape(_) | Op::Transpose(_) => {
+                let of = graph.node(id).args[0];
+                self.is_zero(of)
+            }
+            _ => false,
+        }
+    }
+
+    /// c of a parameter c θ that is 0 where θ is: its derivative, if that does not depend on θ. Of a θ that is repeated, only 1.
+    fn slope(&mut self, param: &Array, latent: &Array, repeated: &[PlateId]) -> Result<Option<Array>> {
+        if !repeated.is_empty() {
+            let one = self.real(1.0);
+            return Ok(self.same(param, latent, std::slice::from_ref(latent))?.then_some(one));
+        }
+        let (y, x) = (self.node(param), self.node(latent));
+        let ones = self.b().fill_like(1.0, x);
+        let slope = pass::tangent(self.b(), &[y], &[x], &[ones])?;
+        let slope = pass::simplify::simplified(self.b(), &[x], &slope);
+        let slope = self.array(slope[0], param.plates.clone());
+        Ok((!self.depends(&slope, latent)).then_some(slope))
+    }
+
+    pub(super) fn name_all(&mut self, names: &[LocalId], values: &[Array]) {
         for (&local, value) in names.iter().zip(values) {
             self.locals.insert(local, value.clone().into());
         }

@@ -98,7 +98,12 @@ impl<'m> Lowering<'m> {
         let unknown = density.parents_first(unknown);
         let known = question.evidence.iter().copied();
         let order = density.parents_first(unknown.iter().copied().chain(known).collect());
-        let factors = order.iter().filter_map(|&var| density.factor_of(var)).collect();
+        let mut factors: Vec<&Factor> = vec![];
+        for factor in order.iter().filter_map(|&var| density.factor_of(var)) {
+            if !factors.iter().any(|known| std::ptr::eq(*known, factor)) {
+                factors.push(factor);
+            }
+        }
         Block { density: id, latents: unknown, factors, span: question.span }
     }
 
@@ -164,11 +169,14 @@ impl<'m> Lowering<'m> {
     fn derive_joint(&mut self, id: DensityId, vars: &[VarId], given: &[VarId], latents: &[VarId], span: Span) -> Result<()> {
         let density = &self.model.densities[id];
         let all = [latents, vars].concat();
-        let mut factors = vec![];
+        let mut declared: Vec<&Factor> = vec![];
         for &var in &all {
             let factor = density.factor_of(var).ok_or_else(|| self.no_factor(density, var, span))?;
-            factors.push(self.density_formula(id, &[var], &factor.given));
+            if !declared.iter().any(|known| std::ptr::eq(*known, factor)) {
+                declared.push(factor);
+            }
         }
+        let factors: Vec<Formula> = declared.iter().map(|factor| self.density_formula(id, &factor.targets, &factor.given)).collect();
         if !latents.is_empty() {
             let before = self.log_density_formula(id, vars, given);
             let (finite, continuous): (Vec<VarId>, Vec<VarId>) = latents.iter().partition(|&&var| self.is_finite(var));
@@ -185,11 +193,11 @@ impl<'m> Lowering<'m> {
             let joint = self.density_formula(id, &[vars, latents].concat(), given);
             self.derive(Step::new("chain rule", joint, Formula::product(factors), span));
         }
-        for &var in &all {
-            if let Some(factor) = density.factor_of(var) {
-                let dist = self.formula(&factor.dist).at(self.var_formula(var));
-                self.derive(Step::new("declared factor", self.density_formula(id, &[var], &factor.given), dist, factor.span));
-            }
+        for factor in declared {
+            let targets: Vec<Formula> = factor.targets.iter().map(|&var| self.var_formula(var)).collect();
+            let value = if let [one] = &targets[..] { one.clone() } else { Formula::Tuple(targets) };
+            let dist = self.formula(&factor.dist).at(value);
+            self.derive(Step::new("declared factor", self.density_formula(id, &factor.targets, &factor.given), dist, factor.span));
         }
         Ok(())
     }
@@ -197,9 +205,16 @@ impl<'m> Lowering<'m> {
     /// The log-density of a factor at the values of its variables.
     pub(in crate::algebra) fn log_factor(&mut self, id: DensityId, factor: &Factor) -> Result<Array> {
         let distribution = self.factor_distribution(id, factor)?;
-        let [target] = factor.targets[..] else { return Err(Diagnostic::internal("a factor of several variables")) };
-        let value = self.variable(target)?;
-        self.log_prob(&distribution, &value)
+        match factor.targets[..] {
+            [target] => {
+                let value = self.variable(target)?;
+                self.log_prob(&distribution, &value)
+            }
+            _ => {
+                let values = factor.targets.iter().map(|&var| self.variable(var)).collect::<Result<Vec<_>>>()?;
+                self.log_prob_of_tuple(&distribution, values)
+            }
+        }
     }
 
     /// log ∫ of the product of a block's factors over its latent variables.

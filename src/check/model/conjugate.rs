@@ -33,6 +33,20 @@ pub struct Conjugate {
     pub span: Span,
 }
 
+/// `marginal(mu, (mu, v) ~ NormalInverseGamma(m, k, a, b))`: of one member of a tuple, the others being integrated out.
+#[derive(Clone, Debug)]
+pub struct Marginal {
+    pub joint: DistId,
+    /// What stands for the parameters of the joint distribution, in their order
+    pub parameters: Vec<LocalId>,
+    pub member: usize,
+    /// Of type `Distribution`
+    pub result: Expr,
+    /// The literature source
+    pub source: Option<String>,
+    pub span: Span,
+}
+
 /// A parameter of the likelihood in the pattern of a rule.
 #[derive(Clone, Debug)]
 pub enum Argument {

@@ -4,7 +4,7 @@
 mod conjugate;
 mod expr;
 
-pub use conjugate::{Argument as ConjugateArgument, Conjugate, ConjugateKind};
+pub use conjugate::{Argument as ConjugateArgument, Conjugate, ConjugateKind, Marginal};
 pub use expr::{Bound, Draw, Estimator, Expr, ExprKind, Fold, Noise, Pattern, Place, Primitive, Query, Stmt, StmtKind, Subscript};
 
 use super::types::Type;
@@ -23,6 +23,7 @@ pub struct Model {
     pub dists: Arena<Dist>,
     pub rules: Vec<Rule>,
     pub conjugates: Vec<Conjugate>,
+    pub marginals: Vec<Marginal>,
     pub densities: Arena<Density>,
     pub optimisers: Arena<Optimiser>,
     /// `objective` and `metric` declarations, in order
