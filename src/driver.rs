@@ -35,8 +35,19 @@ pub struct Rejected {
 
 /// Text -> tree -> checked program.
 pub fn compile(request: &Request) -> Result<Compiled, Rejected> {
+    compiled(request, check::check)
+}
+
+/// The same, where the expression is one to be read and not computed: its random variables need no values.
+pub fn compile_symbolic(request: &Request) -> Result<Compiled, Rejected> {
+    compiled(request, check::check_symbolic)
+}
+
+type Check = fn(&ast::File, &[ast::File], &CheckOptions) -> Result<check::Checked, Diagnostics>;
+
+fn compiled(request: &Request, check: Check) -> Result<Compiled, Rejected> {
     let mut sources = Sources::default();
-    match stages(request, &mut sources) {
+    match stages(request, check, &mut sources) {
         Ok((ast, model, expression)) => {
             let folder = request.path.parent().map(Path::to_path_buf).unwrap_or_default();
             Ok(Compiled { sources, ast, model, expression, folder })
@@ -45,13 +56,13 @@ pub fn compile(request: &Request) -> Result<Compiled, Rejected> {
     }
 }
 
-fn stages(request: &Request, sources: &mut Sources) -> Result<(ast::File, Model, Option<Expr>), Diagnostics> {
+fn stages(request: &Request, check: Check, sources: &mut Sources) -> Result<(ast::File, Model, Option<Expr>), Diagnostics> {
     let (text, file) = read(&request.path, sources)?;
     let ast = syntax::parse(&text, file)?;
     let expression = request.expression.as_ref().map(|text| parse_expression(text, sources)).transpose()?;
     let library = library(sources)?;
     let options = CheckOptions { overrides: request.overrides.clone(), expression };
-    let checked = check::check(&ast, &library, &options)?;
+    let checked = check(&ast, &library, &options)?;
     Ok((ast, checked.model, checked.expression))
 }
 

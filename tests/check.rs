@@ -149,6 +149,7 @@ fn a_model_prints_a_line_for_each_declaration() {
             "var z : Real[2]",
             "dist Normal : Real",
             "rule Kl Normal || Normal",
+            "rule MaximumLikelihood Normal",
             "factor p(z) : distribution of Real[2]",
             "factor p(x | z) : distribution of Real[2]",
             "sample draws : Real[2] as Scatter",

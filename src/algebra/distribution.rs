@@ -102,7 +102,10 @@ impl Lowering<'_> {
                 let param = params[i].clone().array()?;
                 Ok(self.lower_plates(&param, &plates))
             }
-            None => Err(Diagnostic::new(Code::UnknownArgument, format!("{} has no `{member}`", dist.name))),
+            None => match self.with_full_covariance(d)? {
+                Some(full) if member == "cov" => Ok(full.params[1].clone()),
+                _ => Err(Diagnostic::new(Code::UnknownArgument, format!("{} has no `{member}`", dist.name))),
+            },
         }
     }
 
@@ -131,6 +134,7 @@ impl Lowering<'_> {
     /// at one draw.
     pub(super) fn divergence_of(&mut self, a: &Distribution, b: &Distribution, span: Span) -> Result<Array> {
         let names = format!("KL({} || {})", self.model.dists[a.dist].name, self.model.dists[b.dist].name);
+        let (a, b) = &self.of_one_family(a, b)?;
         if let Some(closed) = self.closed_form(RuleKind::Kl, &[a, b])? {
             self.note(span, format!("{names}: closed form"));
             return Ok(closed);

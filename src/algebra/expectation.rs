@@ -4,6 +4,7 @@
 //! draw (pathwise; Kingma, Welling: Auto-encoding variational Bayes, 2014, section 2.4); a sample with the score-function estimator
 //! (Williams: Simple statistical gradient-following algorithms, 1992).
 
+use super::derivation::Treatment;
 use super::lowering::Lowering;
 use super::value::{Array, Distribution, PlateId, Value};
 use crate::base::diagnostic::Result;
@@ -26,11 +27,36 @@ enum Site {
     Score(Array),
 }
 
+impl Site {
+    fn treatment(&self) -> Treatment {
+        match self {
+            Site::Enumerated { .. } => Treatment::ExactSum,
+            Site::Pathwise(_) => Treatment::Pathwise,
+            Site::Fixed => Treatment::Sampled,
+            Site::Score(_) => Treatment::ScoreFunction,
+        }
+    }
+}
+
 /// The names that an expectation bound, with what they stood for before.
 #[derive(Default)]
 struct Drawn {
     sites: Vec<Site>,
     old: Vec<(Place, Option<Value>)>,
+}
+
+impl Drawn {
+    fn treatments(&self) -> Vec<Treatment> {
+        self.sites.iter().map(Site::treatment).collect()
+    }
+
+    fn targets(&self) -> Vec<VarId> {
+        let var = |(place, _): &(Place, Option<Value>)| match place {
+            Place::Var(var) => Some(*var),
+            Place::Local(_) | Place::Param(_) => None,
+        };
+        self.old.iter().filter_map(var).collect()
+    }
 }
 
 impl Lowering<'_> {
@@ -49,6 +75,7 @@ impl Lowering<'_> {
                     Site::Pathwise(_) | Site::Enumerated { .. } | Site::Fixed | Site::Score(_) => {}
                 }
             }
+            self.derive_expectation(draws, &drawn.treatments(), samples, body);
             self.close_sites(&drawn, value)
         })();
         self.forget(drawn);
@@ -213,6 +240,7 @@ impl Lowering<'_> {
         let mut drawn = Drawn::default();
         let value = (|| {
             let value = self.bound_terms(bound, &mut drawn, true, span)?;
+            self.derive_bound_draws(bound, &drawn.targets(), &drawn.treatments(), span);
             self.close_sites(&drawn, value)
         })();
         self.forget(drawn);
@@ -241,6 +269,7 @@ impl Lowering<'_> {
         let estimator = if average { bound.estimator } else { Estimator::Pathwise };
         let mut total: Option<Array> = None;
         let mut done: Vec<VarId> = vec![];
+        let outer = std::mem::take(&mut self.derivation);
         for (at, &z) in order.iter().enumerate() {
             let later = &order[at..];
             let factor = q.factor_of(z).ok_or_else(|| self.no_factor(q, z, span))?;
@@ -252,6 +281,7 @@ impl Lowering<'_> {
                 if let Some(kl) = closed {
                     let name = &self.model.vars[z].name;
                     self.note(span, format!("KL({}({name} | …) || {}({name} | …)): closed form", q.name, p.name));
+                    self.derive_bound_divergence(bound, z, span);
                     let term = self.unary(UnaryOp::Neg, &kl);
                     let term = self.shared_by_rows(bound.p, z, term)?;
                     total = Some(self.plus(total, term)?);
@@ -266,6 +296,7 @@ impl Lowering<'_> {
             if !done.contains(&z) {
                 let value = self.variable(z)?;
                 let log = self.log_prob(&posterior, &value)?;
+                self.derive_log_factor(bound.q, factor);
                 let term = self.unary(UnaryOp::Neg, &log);
                 let term = self.shared_by_rows(bound.p, z, term)?;
                 total = Some(self.plus(total, term)?);
@@ -275,11 +306,15 @@ impl Lowering<'_> {
             for &var in factor.targets.iter().filter(|var| !done.contains(var)) {
                 let distribution = self.factor_distribution(bound.p, factor)?;
                 let value = self.bound_variable(var, bound.p, &order, span)?;
+                self.derive_log_factor(bound.p, factor);
                 let term = self.log_prob(&distribution, &value)?;
                 let term = self.shared_by_rows(bound.p, var, term)?;
                 total = Some(self.plus(total, term)?);
             }
         }
+        let terms = std::mem::replace(&mut self.derivation, outer);
+        let steps = if average { self.bound_steps(bound, &order, &done, span) } else { self.weighted_steps(bound, &order, span) };
+        steps.into_iter().chain(terms).for_each(|step| self.derive(step));
         total.ok_or_else(|| Diagnostic::internal("a bound without factors"))
     }
 

@@ -108,6 +108,16 @@ impl Lowering<'_> {
                 return self.call(*function, args);
             }
 
+            ExprKind::Apply(bijector, args) => {
+                let args = args.iter().map(|arg| self.eval(arg)).collect::<Result<_>>()?;
+                self.apply_bijector(*bijector, args)?
+            }
+            ExprKind::DrawPushforward(id) => self.draw_pushforward(*id)?,
+            ExprKind::LogPushforward(id, x) => {
+                let x = self.eval_array(x)?;
+                self.log_pushforward(*id, &x)?
+            }
+
             ExprKind::Dist(dist, args) => return self.distribution(*dist, args, &expr.ty).map(Value::Distribution),
             ExprKind::Conditional(query) => return self.conditional(query).map(Value::Distribution),
             ExprKind::LogDensity(query) => self.log_density(query)?,
@@ -124,10 +134,12 @@ impl Lowering<'_> {
             }
             ExprKind::Expectation { draws, samples, estimator, body } => self.expectation(draws, *samples, *estimator, body)?,
             ExprKind::Kl(a, b) => {
+                self.derive_divergence(a, b, expr.span);
                 let (a, b) = (self.eval(a)?.distribution()?, self.eval(b)?.distribution()?);
                 self.divergence_of(&a, &b, expr.span)?
             }
             ExprKind::Entropy(a) => {
+                self.derive_entropy(a, expr.span);
                 let a = self.eval(a)?.distribution()?;
                 self.entropy(&a, expr.span)?
             }

@@ -71,7 +71,7 @@ impl Lowering<'_> {
 }
 
 /// Whether a derivative of `from` reaches `to`.
-fn depends(graph: &Graph, from: NodeId, to: NodeId) -> bool {
+pub(super) fn depends(graph: &Graph, from: NodeId, to: NodeId) -> bool {
     reaches(graph, from, to, |node| if node.op == Op::Stop { &[] } else { &node.args })
 }
 

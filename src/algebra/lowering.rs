@@ -1,7 +1,9 @@
 //! The state of lowering: graphs under construction, plates, what each name stands for; and alignment of plates, which is all of
 //! vectorisation.
 
+use super::bijection::{Application, Drawn};
 use super::derivation::Step;
+use super::estimation::Record;
 use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::Observations;
@@ -94,6 +96,8 @@ pub struct Lowering<'m> {
     /// A derivative will be taken: estimators without one are an error
     pub(super) differentiated: bool,
     pub(super) touched_data: bool,
+    /// What the factors of a log-density leave, where an estimate is being made
+    pub(super) records: Option<Vec<Record<'m>>>,
     /// What `total` sums over, inside a rule about observations
     pub(super) observations: Option<Observations>,
     /// Inside a factor of a frozen density: parameters have derivative zero, variables keep theirs
@@ -102,6 +106,10 @@ pub struct Lowering<'m> {
     pub(super) differentiable: HashSet<LocalId>,
     /// Draws of the training step through which no gradient flows
     pub(super) fixed_draws: Vec<FixedDraw>,
+    /// Uses of bijectors in the graphs under construction
+    pub(super) applications: Vec<Application>,
+    /// Draws of pushforwards so far
+    pub(super) drawn: Vec<Drawn>,
     pub notes: Vec<Note>,
     /// Every rule that was applied, in order
     pub derivation: Vec<Step>,
@@ -130,10 +138,13 @@ impl<'m> Lowering<'m> {
             sites: 0,
             differentiated: false,
             touched_data: false,
+            records: None,
             observations: None,
             frozen: false,
             differentiable: differentiable(model, None),
             fixed_draws: vec![],
+            applications: vec![],
+            drawn: vec![],
             notes: vec![],
             derivation: vec![],
         };

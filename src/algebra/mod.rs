@@ -1,9 +1,12 @@
 //! Checked program -> graphs: plates, densities, expectations, divergences, derivatives, loops.
 
+mod bijection;
+mod chain;
 mod control;
 pub mod derivation;
 mod derivative;
 mod distribution;
+mod estimation;
 mod expectation;
 mod expr;
 mod fold;
@@ -25,7 +28,7 @@ mod subscript;
 mod value;
 mod whole_array;
 
-pub use derivation::{Formula, Step};
+pub use derivation::{Formula, Step, derivation_of};
 pub use leaves::tensor_type;
 pub use lowering::{InputRole, Lowering, Note, RowCount, RowCounts};
 pub use program::{Evaluated, Program, lower_expression, lower_init, lower_sample, mentions_data};

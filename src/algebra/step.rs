@@ -1,12 +1,13 @@
 //! One step of a `train` block as a graph: losses, their gradients, clipping, the optimisers' updates, moving averages.
 
+use super::estimation::Estimate;
 use super::lowering::{InputRole, Lowering, RowCounts};
 use super::program::Program;
 use super::value::{Array, Value};
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
-use crate::check::model::{Expr, ExprKind, Model, Optimise, ParamId, Settings, Train, TrainStmt};
+use crate::check::model::{Expr, ExprKind, Method, Model, Optimise, OptimiserId, ParamId, Settings, Train, TrainStmt};
 use crate::graph::{NodeId, TensorType};
 use crate::pass::derivative;
 
@@ -20,10 +21,15 @@ pub struct StepProgram {
     pub updates: Vec<InputRole>,
     /// What the state of each optimiser starts with
     pub state_starts: Vec<(InputRole, TensorType, f64)>,
+    /// The estimates of `exactly` and `by em`, in their supports: outputs after those of `updates`. Where one of them lies outside of its
+    /// support, the losses are not a number, and no parameter changes
+    pub fitted: Vec<ParamId>,
+    /// No step can make a loss grow: every parameter is found in closed form
+    pub monotone: bool,
 }
 
 /// The step of a training block over `rows` rows.
-pub fn lower_step(model: &Model, train: &Train, row_counts: &RowCounts, rows: Option<usize>) -> Result<StepProgram> {
+pub fn lower_step<'m>(model: &'m Model, train: &'m Train, row_counts: &'m RowCounts, rows: Option<usize>) -> Result<StepProgram> {
     let mut step = Step {
         lowering: Lowering::new(model, row_counts, rows),
         losses: vec![],
@@ -31,6 +37,8 @@ pub fn lower_step(model: &Model, train: &Train, row_counts: &RowCounts, rows: Op
         turns: vec![],
         state: vec![],
         earlier: vec![],
+        fitted: vec![],
+        monotone: true,
     };
     step.lowering.differentiated = true;
     step.run(&train.body, 1, &train.settings)?;
@@ -58,22 +66,30 @@ struct Step<'m> {
     turns: Vec<(Span, usize)>,
     /// The nodes of parameters before each of their updates
     earlier: Vec<(ParamId, NodeId)>,
+    /// Estimates in closed form, in their supports
+    fitted: Vec<(ParamId, NodeId)>,
+    monotone: bool,
 }
 
-impl Step<'_> {
+impl<'m> Step<'m> {
     /// `times`: how often a step runs the body.
-    fn run(&mut self, body: &[TrainStmt], times: usize, settings: &Settings) -> Result<()> {
+    fn run(&mut self, body: &'m [TrainStmt], times: usize, settings: &Settings) -> Result<()> {
         for stmt in body {
             match stmt {
                 TrainStmt::Plain(stmt) => self.lowering.run(std::slice::from_ref(stmt))?,
                 TrainStmt::Repeat { times: turns, body } => (0..*turns).try_for_each(|_| self.run(body, times * turns, settings))?,
-                TrainStmt::Optimise(optimise) => self.optimise(optimise, times, settings).map_err(|e| e.at(optimise.span))?,
+                TrainStmt::Optimise(optimise) => match &optimise.method {
+                    Method::Gradient { optimiser } => self.optimise(optimise, *optimiser, times, settings),
+                    Method::Exactly | Method::Em { .. } => self.estimate(optimise, times),
+                }
+                .map_err(|e| e.at(optimise.span))?,
             }
         }
         Ok(())
     }
 
-    fn optimise(&mut self, optimise: &Optimise, times: usize, settings: &Settings) -> Result<()> {
+    fn optimise(&mut self, optimise: &Optimise, optimiser: OptimiserId, times: usize, settings: &Settings) -> Result<()> {
+        self.monotone = false;
         let statement = self.take_turn(optimise.span, times);
         let lowering = &mut self.lowering;
         let value = lowering.eval(&optimise.value)?.array()?;
@@ -100,13 +116,64 @@ impl Step<'_> {
         let finite = lowering.b().unary(UnaryOp::IsFinite, loss);
         let finite = lowering.array(finite, vec![]);
         for (&id, gradient) in params.iter().zip(gradients) {
-            self.update(&statement, id, gradient, &finite, optimise)?;
+            self.update(&statement, id, gradient, &finite, optimiser)?;
         }
         self.losses.push(loss);
         self.negated.push(optimise.maximize);
         // What was computed from the old values is stale.
         self.lowering.params.clear();
         Ok(())
+    }
+
+    /// A step in closed form; by EM, what no rule knows follows its gradient. The objective is that at the new parameters where the step
+    /// is exact, and otherwise that at the old ones, which the step has computed anyway.
+    fn estimate(&mut self, optimise: &'m Optimise, times: usize) -> Result<()> {
+        let statement = self.take_turn(optimise.span, times);
+        let lowering = &mut self.lowering;
+        let Estimate { value, fitted, unsolved } = lowering.estimate(optimise)?;
+        let value = lowering.node(&value);
+        let mut sound = lowering.b().unary(UnaryOp::IsFinite, value);
+        let mut news = vec![];
+        for (id, value) in &fitted {
+            let raw = lowering.unconstrain(*id, value)?;
+            let whole = lowering.within_support(*id, &raw)?;
+            sound = lowering.b().binary(BinaryOp::And, sound, whole);
+            news.push((*id, raw));
+        }
+        let sound = lowering.array(sound, vec![]);
+        let loss = lowering.b().unary(UnaryOp::Neg, value);
+        let raw: Vec<NodeId> = unsolved.iter().map(|id| lowering.raw_params[id].node).collect();
+        let gradients = derivative::gradient(lowering.b(), loss, &raw, None)?;
+        self.monotone &= unsolved.is_empty();
+        for (id, new) in news {
+            let old = self.lowering.raw_params[&id].clone();
+            let new = self.lowering.select(&sound, &new, &old)?;
+            self.replace(id, &new);
+        }
+        if let Method::Em { otherwise } = optimise.method {
+            for (&id, gradient) in unsolved.iter().zip(gradients) {
+                self.update(&statement, id, gradient, &sound, otherwise)?;
+            }
+        }
+        self.fitted.extend(fitted.iter().map(|(id, value)| (*id, value.node)));
+        self.lowering.params.clear();
+        let loss = if matches!(optimise.method, Method::Exactly) { self.loss_now(optimise)? } else { loss };
+        let nothing = self.lowering.real(f64::NAN);
+        let loss = self.lowering.array(loss, vec![]);
+        let loss = self.lowering.select(&sound, &loss, &nothing)?;
+        self.losses.push(loss.node);
+        self.negated.push(optimise.maximize);
+        Ok(())
+    }
+
+    /// What is optimised, as a loss, at the parameters as they are now.
+    fn loss_now(&mut self, optimise: &Optimise) -> Result<NodeId> {
+        let lowering = &mut self.lowering;
+        let value = lowering.eval_array(&optimise.value)?;
+        let value = lowering.mean_over(&value, &value.plates.clone())?;
+        let loss = if optimise.maximize { lowering.unary(UnaryOp::Neg, &value) } else { value };
+        self.lowering.params.clear();
+        Ok(loss.node)
     }
 
     /// The turns of a `repeat` share the state of the optimiser, so they are counted as its steps.
@@ -120,9 +187,9 @@ impl Step<'_> {
     }
 
     /// One parameter's update, element by element; nothing changes in a step whose loss is not finite.
-    fn update(&mut self, statement: &Statement, id: ParamId, gradient: NodeId, finite: &Array, optimise: &Optimise) -> Result<()> {
+    fn update(&mut self, statement: &Statement, id: ParamId, gradient: NodeId, finite: &Array, optimiser: OptimiserId) -> Result<()> {
         let lowering = &mut self.lowering;
-        let optimiser = &lowering.model.optimisers[optimise.optimiser];
+        let optimiser = &lowering.model.optimisers[optimiser];
         for (&param, arg) in optimiser.params.iter().zip(&optimiser.args) {
             let value = lowering.eval(arg)?;
             lowering.locals.insert(param, value);
@@ -163,16 +230,20 @@ impl Step<'_> {
             let new = lowering.lower_plates(&new, &plates);
             nodes.push(lowering.node(&new));
         }
-        // The statements after this one take the new value as it is: their gradients do not pass the update.
         let updated = lowering.array(nodes[0], vec![]);
-        let updated = lowering.stop(&updated);
-        lowering.raw_params.insert(id, updated);
-        self.earlier.push((id, old.node));
+        self.replace(id, &updated);
         for ((role, start), &node) in roles.into_iter().zip(&nodes[1..]) {
             self.state.retain(|(known, ..)| *known != role);
             self.state.push((role, ty.clone(), start, node));
         }
         Ok(())
+    }
+
+    /// The statements after this one take the new value as it is: their gradients do not pass the update.
+    fn replace(&mut self, id: ParamId, new: &Array) {
+        let updated = self.lowering.stop(new);
+        let old = self.lowering.raw_params.insert(id, updated);
+        self.earlier.extend(old.map(|old| (id, old.node)));
     }
 
     fn finish(mut self, settings: &Settings) -> Result<StepProgram> {
@@ -199,9 +270,12 @@ impl Step<'_> {
         }
         let state_starts = self.state.iter().map(|(role, ty, start, _)| (role.clone(), ty.clone(), *start)).collect();
         updates.extend(self.state.iter().map(|(role, _, _, node)| (role.clone(), *node)));
-        let outputs: Vec<NodeId> = self.losses.iter().copied().chain(updates.iter().map(|(_, node)| *node)).collect();
+        let all = self.losses.iter().copied().chain(updates.iter().map(|(_, node)| *node)).chain(self.fitted.iter().map(|(_, node)| *node));
+        let outputs: Vec<NodeId> = all.collect();
         let updates = updates.into_iter().map(|(role, _)| role).collect();
-        Ok(StepProgram { program: self.lowering.close(&outputs)?, negated: self.negated, updates, state_starts })
+        let fitted = self.fitted.into_iter().map(|(id, _)| id).collect();
+        let program = self.lowering.close(&outputs)?;
+        Ok(StepProgram { program, negated: self.negated, updates, state_starts, fitted, monotone: self.monotone })
     }
 }
 

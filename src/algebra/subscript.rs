@@ -93,7 +93,7 @@ impl Lowering<'_> {
     }
 
     /// An index that is a plate's position plus a constant.
-    fn affine_index(&self, index: &Expr) -> Option<(PlateId, i64)> {
+    pub(super) fn affine_index(&self, index: &Expr) -> Option<(PlateId, i64)> {
         match &index.kind {
             ExprKind::Local(local) => self.indices.get(local).map(|&IndexPlate { plate, first }| (plate, first)),
             ExprKind::Binary(BinaryOp::Add, a, b) => match (&a.kind, &b.kind) {
@@ -109,7 +109,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn axis_to_plate(&mut self, base: &Array, axis: usize, plate: PlateId, from: usize) -> Array {
+    pub(super) fn axis_to_plate(&mut self, base: &Array, axis: usize, plate: PlateId, from: usize) -> Array {
         let (node, at) = (self.node(base), base.plates.len() + axis);
         let count = self.plates[plate].size;
         let node = self.b().slice_axis(node, at, from, from + count);
@@ -121,7 +121,7 @@ impl Lowering<'_> {
         self.sorted(node, [&base.plates[..], &[plate]].concat())
     }
 
-    fn one_element(&mut self, base: &Array, axis: usize, i: usize) -> Array {
+    pub(super) fn one_element(&mut self, base: &Array, axis: usize, i: usize) -> Array {
         let (node, at) = (self.node(base), base.plates.len() + axis);
         let node = self.b().slice_axis(node, at, i, i + 1);
         let mut shape = self.b().shape(node).to_vec();
@@ -131,7 +131,7 @@ impl Lowering<'_> {
     }
 
     /// Plates that both have stay aligned; those of the index alone are new; those of the base alone are carried along.
-    fn gather(&mut self, base: &Array, axis: usize, index: &Array) -> Result<Array> {
+    pub(super) fn gather(&mut self, base: &Array, axis: usize, index: &Array) -> Result<Array> {
         let shared: Vec<PlateId> = base.plates.iter().copied().filter(|&p| index.varies_over(p)).collect();
         let of_base: Vec<PlateId> = base.plates.iter().copied().filter(|p| !shared.contains(p)).collect();
         let of_index: Vec<PlateId> = index.plates.iter().copied().filter(|p| !shared.contains(p)).collect();

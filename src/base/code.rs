@@ -50,7 +50,10 @@ codes! {
     DuplicateFactor = "E0303", "a variable has two factors";
     NotADensity = "E0304", "this likelihood is not a density of this data";
     NoEstimator = "E0305", "this expectation cannot be estimated with a gradient";
-    GlobalByRow = "E0306", "a value that all rows share depends on one row";
+    MeasureMismatch = "E0306", "log-densities over different measures are subtracted or compared";
+    GlobalByRow = "E0307", "a value that all rows share depends on one row";
+    NotInvertible = "E0320", "a map cannot be inverted";
+    WrongBijector = "E0321", "what a bijector gives does not belong to its forward map";
     NoDerivative = "E0401", "an operation has no derivative";
     NotScalar = "E0402", "a scalar is needed";
     DataMissing = "E0501", "a data file cannot be read";
@@ -62,6 +65,8 @@ codes! {
     NonFinite = "E0602", "a value became infinite or not a number";
     Checkpoint = "E0603", "a checkpoint does not belong to this model";
     Output = "E0604", "an output cannot be written";
+    Degenerate = "E0605", "an estimate does not exist";
+    Fell = "E0606", "an objective fell that cannot fall";
     NotSupportedYet = "E0901", "a construct is not supported yet";
     Internal = "E0999", "the compiler broke one of its own rules";
 }

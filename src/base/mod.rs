@@ -4,6 +4,7 @@
 pub mod arena;
 pub mod code;
 pub mod diagnostic;
+pub mod eigen;
 pub mod nearest;
 pub mod op;
 pub mod philox;

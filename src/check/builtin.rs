@@ -50,7 +50,8 @@ const PRIMITIVES: &[(&str, Primitive)] = &[
 
 const NOISE: &[(&str, Noise)] = &[("noise", Noise::Normal), ("uniform", Noise::Uniform)];
 
-const FORMS: &[&str] = &["stop", "int", "total", "identity", "zeros", "ones", "grad", "jac", "div", "hess", "E", "KL", "H", "ELBO", "IWAE"];
+const FORMS: &[&str] =
+    &["stop", "int", "total", "identity", "zeros", "ones", "grad", "jac", "div", "hess", "E", "pushforward", "KL", "H", "ELBO", "IWAE"];
 
 /// Named in the language, and not supported so far.
 pub const UNSUPPORTED: &[&str] = &[
@@ -123,6 +124,7 @@ impl<'a> Checker<'a> {
         }
         match name {
             "E" => return self.expectation(brackets, args, span),
+            "pushforward" => return self.pushforward(args, want, span),
             "KL" | "H" => return self.divergence(name, args, span),
             "ELBO" | "IWAE" => return self.bound_on_evidence(name, args, span),
             "grad" | "jac" | "div" | "hess" => return self.derivative(name, brackets, args, span),

@@ -108,6 +108,9 @@ impl<'a> Checker<'a> {
     /// `x[i]`, `zeros[n]`, `noise[n]`
     pub fn bracket(&mut self, base: &'a ast::Expr, args: &'a [ast::Arg], want: Option<&Type>, span: Span) -> Checked<Expr> {
         if let ast::ExprKind::Name(name) = &base.kind {
+            if let Some(member) = self.member_value(name, args, span) {
+                return member;
+            }
             match self.name(name)? {
                 Named::Callable(Callable::Builtin(name)) => return self.builtin(&name, args, &[], want, span),
                 Named::Callable(_) => {

@@ -1,5 +1,6 @@
 //! The state of checking: the model so far, the names in scope, the problems found.
 
+use super::chain::MemberScope;
 use super::declarations::Declarations;
 use super::density::Head;
 use super::message;
@@ -67,6 +68,8 @@ pub struct Scope<'a> {
     pub bound: Vec<VarId>,
     /// Inside a factor: data that are not among the givens have no value either
     pub only_bound: bool,
+    /// Inside a factor between members of chains
+    pub members: MemberScope,
     /// In a top-level `let`: nothing learned or random
     pub constant: bool,
     /// In a declaration of the standard library

@@ -1,7 +1,7 @@
 //! A value where a type is wanted: what is inserted, what is refused.
 
 use super::checker::{Checked, Checker};
-use super::model::{Expr, ExprKind, Fold};
+use super::model::{Expr, ExprKind, Fold, Model};
 use super::support::{self, Facts, Fit};
 use super::types::{ArrayType, Support, Type};
 use super::{message, shape};
@@ -41,6 +41,14 @@ impl<'a> Checker<'a> {
                 Some(false) => Err(message::outside(&self.model, &e, Some(value), &wanted.support, why).into()),
                 _ => Err(message::mismatch(&self.model, &e, &ty, why).into()),
             };
+        }
+        if wanted.support == Support::Cov && found != Support::Cov {
+            if let Some(judged) = self.literal_covariance(&e, &why) {
+                return judged.map(|()| Expr { ty, ..to_real(e) });
+            }
+            if self.is_covariance(&e) {
+                return Ok(Expr { ty, ..e });
+            }
         }
         let both_real = found.is_real() && wanted.support.is_real();
         match support::fit(&found, &wanted.support) {
@@ -112,45 +120,49 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The value of a constant expression, as far as that is easy to see.
     pub fn constant_of(&self, e: &Expr) -> Option<f64> {
-        Some(match &e.kind {
-            ExprKind::Real(value) => *value,
-            ExprKind::Int(value) => *value as f64,
-            ExprKind::ToReal(of) => self.constant_of(of)?,
-            ExprKind::Const(id) if self.model.consts[*id].indices.is_empty() => self.constant_of(&self.model.consts[*id].value)?,
-            ExprKind::Unary(op, x) => {
-                let x = self.constant_of(x)?;
-                match op {
-                    UnaryOp::Neg => -x,
-                    UnaryOp::Exp => x.exp(),
-                    UnaryOp::Log => x.ln(),
-                    UnaryOp::Sqrt => x.sqrt(),
-                    UnaryOp::Abs => x.abs(),
-                    _ => return None,
-                }
-            }
-            ExprKind::Binary(op, x, y) => {
-                let (x, y) = (self.constant_of(x)?, self.constant_of(y)?);
-                match op {
-                    BinaryOp::Add => x + y,
-                    BinaryOp::Sub => x - y,
-                    BinaryOp::Mul => x * y,
-                    BinaryOp::Div => x / y,
-                    BinaryOp::Pow => x.powf(y),
-                    BinaryOp::Max => x.max(y),
-                    BinaryOp::Min => x.min(y),
-                    BinaryOp::FloorDiv | BinaryOp::Rem | BinaryOp::And | BinaryOp::Or => return None,
-                }
-            }
-            _ => return None,
-        })
+        constant_of(&self.model, e)
     }
 
     fn sums_to_one(&self, parts: &[Expr]) -> bool {
         let values: Option<Vec<f64>> = parts.iter().map(|part| self.constant_of(part)).collect();
         values.is_some_and(|values| values.iter().all(|v| *v >= 0.0) && (values.iter().sum::<f64>() - 1.0).abs() < 1e-9)
     }
+}
+
+/// The value of a constant expression, as far as that is easy to see.
+pub fn constant_of(model: &Model, e: &Expr) -> Option<f64> {
+    Some(match &e.kind {
+        ExprKind::Real(value) => *value,
+        ExprKind::Int(value) => *value as f64,
+        ExprKind::ToReal(of) => constant_of(model, of)?,
+        ExprKind::Const(id) if model.consts[*id].indices.is_empty() => constant_of(model, &model.consts[*id].value)?,
+        ExprKind::Unary(op, x) => {
+            let x = constant_of(model, x)?;
+            match op {
+                UnaryOp::Neg => -x,
+                UnaryOp::Exp => x.exp(),
+                UnaryOp::Log => x.ln(),
+                UnaryOp::Sqrt => x.sqrt(),
+                UnaryOp::Abs => x.abs(),
+                _ => return None,
+            }
+        }
+        ExprKind::Binary(op, x, y) => {
+            let (x, y) = (constant_of(model, x)?, constant_of(model, y)?);
+            match op {
+                BinaryOp::Add => x + y,
+                BinaryOp::Sub => x - y,
+                BinaryOp::Mul => x * y,
+                BinaryOp::Div => x / y,
+                BinaryOp::Pow => x.powf(y),
+                BinaryOp::Max => x.max(y),
+                BinaryOp::Min => x.min(y),
+                BinaryOp::FloorDiv | BinaryOp::Rem | BinaryOp::And | BinaryOp::Or => return None,
+            }
+        }
+        _ => return None,
+    })
 }
 
 /// Whether a value may stand for another type without any conversion.

@@ -181,6 +181,7 @@ impl<'a> Checker<'a> {
     fn first_indices(&self, base: &Expr) -> Vec<i64> {
         match &base.kind {
             ExprKind::Const(id) => self.model.consts[*id].indices.iter().map(|index| index.first).collect(),
+            ExprKind::Var(id) => self.model.vars[*id].members().map(|(from, _)| from).into_iter().collect(),
             _ => vec![],
         }
     }

@@ -21,9 +21,11 @@ impl<'a> Checker<'a> {
     }
 
     fn declare_var(&mut self, var: &'a ast::VarDecl, global: bool) -> Checked<()> {
-        let construct = match var.family {
+        let construct = match &var.family {
             VarFamily::Single => None,
-            VarFamily::Chain { .. } | VarFamily::AtIndex(_) => Some("a chain of variables"),
+            VarFamily::Chain { .. } if global => Some("a global chain"),
+            VarFamily::Chain { from, to } => return self.declare_chain(var, from, to),
+            VarFamily::AtIndex(_) => Some("a member of a chain with a type of its own"),
             VarFamily::Process { .. } | VarFamily::AtTime(_) => Some("a process in continuous time"),
         };
         if let Some(construct) = construct {
@@ -52,20 +54,19 @@ impl<'a> Checker<'a> {
         };
         let mut ids: Vec<VarId> = vec![];
         for var in vars {
-            match var.family {
-                VarFamily::Single => match self.vars.get(&var.name.name) {
+            match &var.family {
+                VarFamily::Single | VarFamily::Chain { .. } => match self.vars.get(&var.name.name) {
                     Some(id) => ids.push(*id),
                     None => return Err(Fault::Reported),
                 },
-                VarFamily::Chain { .. } | VarFamily::AtIndex(_) => {
-                    return Err(Diagnostic::unsupported("data for a member of a chain").at(var.span).into());
-                }
+                VarFamily::AtIndex(at) => ids.push(self.data_member(var, at)?),
                 VarFamily::Process { .. } | VarFamily::AtTime(_) => {
                     return Err(Diagnostic::unsupported("data for a time of a process").at(var.span).into());
                 }
             }
         }
         let source = self.source(source)?;
+        let source = self.one_series(source, &ids);
         let object = match (&source, &ids[..]) {
             (Source::Values { shape, span, .. }, [var]) => self.list_fits(shape, *var, *span)?,
             _ => false,

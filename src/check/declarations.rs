@@ -1,7 +1,7 @@
 //! The names of a program before anything is typed: which declaration each top-level name of the file and of the library is.
 
 use crate::base::{Code, Diagnostic, Diagnostics, FileId, Span};
-use crate::syntax::ast::{self, DeclKind, Declared, FnDecl, LetDef, ParamDef};
+use crate::syntax::ast::{self, DeclKind, Declared, FnDecl, FnParam, Ident, LetDef, Member, ParamDef, SizeParam, TypeExpr};
 use std::collections::HashMap;
 
 /// What a top-level name stands for. Numbers index the tables of [`Declarations`].
@@ -27,13 +27,32 @@ pub enum DefinitionKind {
     Fn,
     Layer,
     Net,
+    Bijector,
 }
 
 #[derive(Clone, Debug)]
 pub struct Definition<'a> {
     pub kind: DefinitionKind,
-    pub decl: &'a FnDecl,
+    pub decl: Signature<'a>,
+    /// Of a bijector: `forward`, `inverse(y)`, `log_det`
+    pub members: &'a [Member],
     pub library: bool,
+}
+
+/// What `fn`, `layer`, `net` and `bijector` have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Signature<'a> {
+    pub name: &'a Ident,
+    pub sizes: &'a [SizeParam],
+    pub params: &'a [FnParam],
+    pub result: Option<&'a TypeExpr>,
+    pub body: &'a ast::Expr,
+}
+
+impl<'a> From<&'a FnDecl> for Signature<'a> {
+    fn from(decl: &'a FnDecl) -> Signature<'a> {
+        Signature { name: &decl.name, sizes: &decl.sizes, params: &decl.params, result: decl.result.as_ref(), body: &decl.body }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -125,16 +144,19 @@ impl<'a> Declarations<'a> {
                 self.add_density(density, Global::Unsupported, problems);
             }
             DeclKind::Density { name, value } => {
-                let frozen = matches!(&value.kind, ast::ExprKind::Call { callee, .. }
-                    if matches!(&callee.kind, ast::ExprKind::Name(name) if name.name == "frozen"));
-                names.push((name, if frozen { Global::Density } else { Global::Unsupported }));
+                let known = matches!(&value.kind, ast::ExprKind::Call { callee, .. }
+                    if matches!(&callee.kind, ast::ExprKind::Name(name) if name.name == "frozen" || name.name == "pushforward"));
+                names.push((name, if known { Global::Density } else { Global::Unsupported }));
             }
             DeclKind::Objective { name, value } => names.push((name, self.quantity(name, value, false, decl.span))),
             DeclKind::Metric { name, value } => names.push((name, self.quantity(name, value, true, decl.span))),
             DeclKind::Train { .. } => {}
             DeclKind::Sample { name, .. } => names.push((name, Global::Sample)),
             DeclKind::Dist(declared) => return self.add_dist(declared, library, problems),
-            DeclKind::Bijector(declared) => self.bijectors.push(InLibrary { decl: declared, library }),
+            DeclKind::Bijector(declared) => {
+                self.bijectors.push(InLibrary { decl: declared, library });
+                names.push((&declared.name, self.define_bijector(declared, library, problems)));
+            }
             DeclKind::Optimizer(declared) => {
                 names.push((&declared.name, Global::Optimiser(self.optimisers.len())));
                 self.optimisers.push(InLibrary { decl: declared, library });
@@ -163,10 +185,8 @@ impl<'a> Declarations<'a> {
     fn add_vars(&mut self, vars: &'a [ast::VarDecl], problems: &mut Diagnostics) {
         for var in vars.iter().filter(|var| var.ty.is_some()) {
             let global = match var.family {
-                ast::VarFamily::Single => Global::Var,
-                ast::VarFamily::Chain { .. } | ast::VarFamily::Process { .. } | ast::VarFamily::AtIndex(_) | ast::VarFamily::AtTime(_) => {
-                    Global::Unsupported
-                }
+                ast::VarFamily::Single | ast::VarFamily::Chain { .. } => Global::Var,
+                ast::VarFamily::Process { .. } | ast::VarFamily::AtIndex(_) | ast::VarFamily::AtTime(_) => Global::Unsupported,
             };
             self.insert(&var.name, global, false, problems);
         }
@@ -191,7 +211,26 @@ impl<'a> Declarations<'a> {
     }
 
     fn define(&mut self, kind: DefinitionKind, decl: &'a FnDecl, library: bool) -> Global {
-        self.definitions.push(Definition { kind, decl, library });
+        self.definitions.push(Definition { kind, decl: decl.into(), members: &[], library });
+        Global::Definition(self.definitions.len() - 1)
+    }
+
+    /// The body of a bijector is its forward map; one that is given by its inverse alone has that.
+    fn define_bijector(&mut self, declared: &'a Declared, library: bool, problems: &mut Diagnostics) -> Global {
+        let member = |name: &str| declared.members.iter().find(|member| member.name.name == name);
+        let Some(main) = member("forward").or_else(|| member("inverse")) else {
+            let problem = Diagnostic::new(Code::UnknownArgument, format!("`{}` needs `forward` or `inverse(y)`", declared.name.name));
+            problems.push(problem.at(declared.name.span).help("add `forward = …`: inverse and log-determinant are derived from it"));
+            return Global::Unsupported;
+        };
+        let decl = Signature {
+            name: &declared.name,
+            sizes: &declared.sizes,
+            params: &declared.params,
+            result: declared.ty.as_ref(),
+            body: &main.body,
+        };
+        self.definitions.push(Definition { kind: DefinitionKind::Bijector, decl, members: &declared.members, library });
         Global::Definition(self.definitions.len() - 1)
     }
 

@@ -1,8 +1,8 @@
 //! Instances of `fn`, `layer` and `net`: sizes and types inferred from the arguments, the body checked for them.
 
-use super::call::{Supplied, match_params, missing_argument};
+use super::call::{Given, Supplied, match_params, missing_argument};
 use super::checker::{ArgKey, Binding, Callable, Checked, Checker, Fault, Instance, Scope, State, circle};
-use super::declarations::{Definition, DefinitionKind};
+use super::declarations::{Definition, DefinitionKind, Signature};
 use super::message;
 use super::model::{Expr, ExprKind, Function, FunctionId, Stmt};
 use super::sizes::{Solved, open_names};
@@ -15,22 +15,28 @@ use crate::syntax::ast::{self, FnParam, TypeExprKind};
 const MAX_DEPTH: usize = 64;
 
 /// The arguments of one use, as the definition's parameters take them.
-struct Arguments<'a> {
-    scope: Scope<'a>,
+pub struct Arguments<'a> {
+    pub scope: Scope<'a>,
     keys: Vec<ArgKey>,
     /// Names and types of those that are values
-    params: Vec<(&'a ast::Ident, Type)>,
-    values: Vec<Expr>,
+    pub params: Vec<(&'a ast::Ident, Type)>,
+    pub values: Vec<Expr>,
 }
 
 impl<'a> Checker<'a> {
     pub fn call_definition(&mut self, id: usize, sizes: Vec<Size>, args: &'a [ast::Arg], span: Span) -> Checked<Expr> {
+        let (givens, before) = self.givens(args, self.declarations.definitions[id].decl.params.len())?;
+        let call = self.call_with(id, sizes, givens, span)?;
+        Ok(with_statement(before, call))
+    }
+
+    /// A call whose arguments are known.
+    pub fn call_with(&mut self, id: usize, sizes: Vec<Size>, givens: Vec<Given<'a>>, span: Span) -> Checked<Expr> {
         let definition = self.declarations.definitions[id].clone();
         let name = &definition.decl.name.name;
         if self.chain.len() > MAX_DEPTH {
             return Err(circle(name, span));
         }
-        let (givens, before) = self.givens(args, definition.decl.params.len())?;
         let params: Vec<&str> = definition.decl.params.iter().map(|param| param.name.name.as_str()).collect();
         let slots = match_params(name, &params, givens)?;
         let arguments = self.arguments(&definition, &sizes, slots, span)?;
@@ -41,12 +47,13 @@ impl<'a> Checker<'a> {
             DefinitionKind::Net => self.net(id, sizes, span)?,
             DefinitionKind::Fn => self.function(id, &definition, sizes, arguments, used)?,
             DefinitionKind::Layer => self.layer(&definition, arguments, used)?,
+            DefinitionKind::Bijector => return self.apply_bijector(&definition, arguments, used),
         };
         let ty = self.model.functions[function].body.ty.clone();
         if ty == Type::Error {
             return Err(Fault::Reported);
         }
-        Ok(with_statement(before, Expr::new(ExprKind::Call(function, values), ty, span)))
+        Ok(Expr::new(ExprKind::Call(function, values), ty, span))
     }
 
     /// Types of the arguments in the scope of the definition, where sizes are learnt from left to right.
@@ -58,7 +65,7 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Checked<Arguments<'a>> {
         let decl = definition.decl;
-        let names = self.bind_sizes(&decl.name.name, &decl.sizes, sizes, span)?;
+        let names = self.bind_sizes(&decl.name.name, decl.sizes, sizes, span)?;
         let scope = Scope { names, library: definition.library, constant: self.scope.constant, ..Scope::default() };
         let mut made = Arguments { scope, keys: vec![], params: vec![], values: vec![] };
         let mut solved = Solved::new();
@@ -82,7 +89,7 @@ impl<'a> Checker<'a> {
 
     fn argument(
         &mut self,
-        decl: &'a ast::FnDecl,
+        decl: Signature<'a>,
         param: &'a FnParam,
         slot: Option<(Supplied<'a>, Span)>,
         made: &mut Arguments<'a>,
@@ -188,7 +195,7 @@ impl<'a> Checker<'a> {
     }
 
     /// `enc` and `dense`: `enc.dense1`, `enc.dense2`, …
-    fn unique_path(&mut self, outer: &str, name: &str) -> String {
+    pub fn unique_path(&mut self, outer: &str, name: &str) -> String {
         let path = if outer.is_empty() { name.to_string() } else { format!("{outer}.{name}") };
         let count = self.made.paths.entry(path.clone()).or_insert(0);
         *count += 1;
@@ -223,10 +230,10 @@ impl<'a> Checker<'a> {
             let problem = Diagnostic::new(Code::SizeNotKnown, format!("`{}` is a family of nets", decl.name.name)).at(used);
             return Err(problem.label(decl.name.span, "declared here").help("name the member in brackets").into());
         }
-        let names = self.bind_sizes(&decl.name.name, &decl.sizes, sizes, used)?;
+        let names = self.bind_sizes(&decl.name.name, decl.sizes, sizes, used)?;
         let scope = Scope { names, library: definition.library, ..Scope::default() };
         let mut made = Arguments { scope, keys: vec![], params: vec![], values: vec![] };
-        for param in &definition.decl.params {
+        for param in definition.decl.params {
             let Some(ty) = &param.ty else {
                 let problem = Diagnostic::new(Code::SizeNotKnown, format!("the argument `{}` of a net needs a type", param.name.name));
                 return Err(problem.at(param.name.span).help("all uses share the weights: write `x : Real[D]`").into());
@@ -249,14 +256,14 @@ impl<'a> Checker<'a> {
         let params = arguments.params;
         self.in_scope(arguments.scope, used, |this| {
             let params: Vec<_> = params.into_iter().map(|(name, ty)| this.bind(&name.name, ty, name.span)).collect();
-            let result = decl.result.as_ref().map(|ty| this.annotation(ty));
+            let result = decl.result.map(|ty| this.annotation(ty));
             let body = match result.map(|result| this.settle(result)) {
                 Some(Some(ty)) => {
-                    let why = decl.result.as_ref().map(|written| (written.span, format!("`{}` is declared to give {ty}", decl.name.name)));
-                    this.expect(&decl.body, &ty, why)
+                    let why = decl.result.map(|written| (written.span, format!("`{}` is declared to give {ty}", decl.name.name)));
+                    this.expect(decl.body, &ty, why)
                 }
                 Some(None) => Expr::error(decl.body.span),
-                None => this.expr(&decl.body, None),
+                None => this.expr(decl.body, None),
             };
             this.model.functions.push(Function { name, params, body, span: decl.name.span })
         })
@@ -268,13 +275,13 @@ impl<'a> Checker<'a> {
         let decl = definition.decl;
         let instance = (definition.kind != DefinitionKind::Fn).then(Instance::default);
         let mut scope = Scope { library: definition.library, instance, ..Scope::default() };
-        for size in &decl.sizes {
+        for size in decl.sizes {
             let unknown = Size::variable(size.name.name.as_str());
             let binding = if size.variadic { Binding::Sizes(vec![unknown]) } else { Binding::Size(unknown) };
             scope.names.push((size.name.name.clone(), binding));
         }
         let mut made = Arguments { scope, keys: vec![], params: vec![], values: vec![] };
-        for param in &decl.params {
+        for param in decl.params {
             match &param.ty {
                 Some(ty) if matches!(ty.kind, TypeExprKind::Fn { .. }) => {
                     made.scope.names.push((param.name.name.clone(), Binding::Callable(Callable::Unknown)));
@@ -287,6 +294,9 @@ impl<'a> Checker<'a> {
                 }
                 None => made.params.push((&param.name, Type::Error)),
             }
+        }
+        if definition.kind == DefinitionKind::Bijector {
+            return self.bijector_alone(&definition, made.scope, &made.params);
         }
         self.instance(&definition, decl.name.name.clone(), made, None);
     }

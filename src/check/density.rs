@@ -1,9 +1,10 @@
 //! Densities: the factors of a file, their variables, and the queries that ask for them.
 
+use super::chain::ChainHead;
 use super::checker::{Callable, Checked, Checker, Fault, Scope, State, circle};
 use super::declarations::Global;
 use super::message;
-use super::model::{Density, DensityId, Expr, Factor, Query, Var, VarId};
+use super::model::{Density, DensityId, Expr, Factor, MemberQuery, Query, Var, VarId};
 use super::names::Named;
 use super::types::Type;
 use crate::base::{Code, Diagnostic, Span, nearest};
@@ -15,11 +16,19 @@ pub struct Head<'a> {
     pub name: String,
     pub span: Span,
     pub factors: Vec<FactorHead<'a>>,
+    /// Factors between members of chains
+    pub chain: Vec<ChainHead<'a>>,
+}
+
+/// What a query speaks of.
+pub enum Asked {
+    Variable(VarId, Option<Expr>),
+    Members(MemberQuery),
 }
 
 #[derive(Clone)]
 pub struct FactorHead<'a> {
-    pub decl: &'a ast::Factor,
+    pub value: &'a ast::Expr,
     pub targets: Vec<VarId>,
     pub given: Vec<VarId>,
     pub dist: Option<Expr>,
@@ -36,8 +45,10 @@ impl<'a> Checker<'a> {
             return;
         }
         if factor.targets.iter().chain(&factor.given).any(|var| var.family != ast::VarFamily::Single) {
-            self.report(Diagnostic::unsupported("a factor of a chain or a process").at(span));
-            self.made.poisoned.insert(id);
+            let made = self.member_factor_head(id, factor, span);
+            if self.settle(made).is_none() {
+                self.made.poisoned.insert(id);
+            }
             return;
         }
         let (targets, given) = (self.factor_vars(&factor.targets), self.factor_vars(&factor.given));
@@ -58,7 +69,7 @@ impl<'a> Checker<'a> {
             self.report(problem);
             return;
         }
-        head.factors.push(FactorHead { decl: factor, targets, given, dist: None, span });
+        head.factors.push(FactorHead { value: &factor.value, targets, given, dist: None, span });
     }
 
     /// One value for all rows cannot depend on what each row has its own of.
@@ -97,6 +108,11 @@ impl<'a> Checker<'a> {
             }
             return;
         }
+        if let ast::ExprKind::Call { callee, args, given: None } = &value.kind
+            && matches!(&callee.kind, ast::ExprKind::Name(name) if name.name == "pushforward")
+        {
+            return self.density_of_pushforward(name, args, value, span);
+        }
         let made = match &value.kind {
             ast::ExprKind::Call { callee, .. } => match &callee.kind {
                 ast::ExprKind::Name(name) => format!("a density made by `{}`", name.name),
@@ -111,10 +127,10 @@ impl<'a> Checker<'a> {
         if let Some(id) = self.densities.get(&name.name) {
             return *id;
         }
-        let density = Density { name: name.name.clone(), factors: vec![], frozen: false, span };
+        let density = Density { name: name.name.clone(), factors: vec![], chain: vec![], frozen: false, span };
         let id = self.model.densities.push(density);
         self.densities.insert(name.name.clone(), id);
-        self.heads.push(Head { name: name.name.clone(), span, factors: vec![] });
+        self.heads.push(Head { name: name.name.clone(), span, factors: vec![], chain: vec![] });
         id
     }
 
@@ -129,7 +145,7 @@ impl<'a> Checker<'a> {
         found.into_iter().collect()
     }
 
-    fn var_named(&self, name: &ast::Ident) -> Checked<VarId> {
+    pub fn var_named(&self, name: &ast::Ident) -> Checked<VarId> {
         if let Some(id) = self.vars.get(&name.name) {
             return Ok(*id);
         }
@@ -166,7 +182,7 @@ impl<'a> Checker<'a> {
         let want = Type::Distribution(Box::new(want));
         let scope = Scope { bound: head.given.clone(), only_bound: true, instance: Some(Default::default()), ..Scope::default() };
         let dist = self.in_scope(scope, None, |this| {
-            let dist = this.expr(&head.decl.value, Some(&want));
+            let dist = this.expr(head.value, Some(&want));
             match head.targets[..] {
                 _ if dist.is_error() => Err(Fault::Reported),
                 [target] => this.fit_event(dist, target),
@@ -188,6 +204,9 @@ impl<'a> Checker<'a> {
                 self.settle(factor);
             }
             self.check_acyclic(id);
+            let chain = self.finish_chain(id);
+            self.check_members_acyclic(id, &chain);
+            self.model.densities[id].chain = chain;
         }
         for id in self.model.densities.ids() {
             let (source, frozen) = match self.made.frozen.get(&id) {
@@ -199,8 +218,9 @@ impl<'a> Checker<'a> {
                 Some(Factor { targets, given, dist: factor.dist.clone()?, span: factor.span })
             });
             let factors = factors.collect();
+            let chain = self.model.densities[source].chain.clone();
             let density = &mut self.model.densities[id];
-            (density.factors, density.frozen) = (factors, frozen);
+            (density.factors, density.chain, density.frozen) = (factors, chain, frozen);
         }
     }
 
@@ -264,16 +284,34 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Checked<Query> {
         self.usable(density)?;
-        let targets = targets.iter().map(|arg| self.query_var(density, arg, true, log)).collect::<Checked<Vec<_>>>()?;
-        let given = given.unwrap_or(&[]).iter().map(|arg| self.query_var(density, arg, false, true)).collect::<Checked<Vec<_>>>()?;
-        if targets.is_empty() {
+        let (targets, member_targets) = self.query_vars(density, targets, true, log)?;
+        let (given, member_given) = self.query_vars(density, given.unwrap_or(&[]), false, true)?;
+        if targets.is_empty() && member_targets.is_empty() {
             return Err(Diagnostic::new(Code::UnknownVariable, "a query names the variables it asks for")
                 .at(span)
                 .help("write `p(x)`")
                 .into());
         }
         self.each_once(targets.iter().chain(&given), span)?;
-        Ok(Query { density, targets, given, span })
+        Ok(Query { density, targets, given, member_targets, member_given, span })
+    }
+
+    /// Variables as a whole, and members of chains.
+    fn query_vars(
+        &mut self,
+        density: DensityId,
+        args: &'a [ast::Arg],
+        target: bool,
+        needs_value: bool,
+    ) -> Checked<(Vec<(VarId, Option<Expr>)>, Vec<MemberQuery>)> {
+        let (mut vars, mut members) = (vec![], vec![]);
+        for arg in args {
+            match self.query_var(density, arg, target, needs_value)? {
+                Asked::Variable(var, value) => vars.push((var, value)),
+                Asked::Members(asked) => members.push(asked),
+            }
+        }
+        Ok((vars, members))
     }
 
     /// A variable with two values has no meaning.
@@ -290,7 +328,7 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    fn query_var(&mut self, density: DensityId, arg: &'a ast::Arg, target: bool, needs_value: bool) -> Checked<(VarId, Option<Expr>)> {
+    fn query_var(&mut self, density: DensityId, arg: &'a ast::Arg, target: bool, needs_value: bool) -> Checked<Asked> {
         let (of, value) = match &arg.kind {
             ArgKind::Positional(of) => (of, None),
             ArgKind::Substituted(of, value) => (of, Some(value)),
@@ -300,8 +338,15 @@ impl<'a> Checker<'a> {
             }
         };
         let ast::ExprKind::Name(name) = &of.kind else {
-            if matches!(of.kind, ast::ExprKind::Bracket { .. } | ast::ExprKind::Call { .. }) {
-                return Err(Diagnostic::unsupported("a query of a member of an indexed family").at(of.span).into());
+            if let ast::ExprKind::Bracket { base, args } = &of.kind
+                && let ast::ExprKind::Name(name) = &base.kind
+            {
+                let var = self.var_named(name)?;
+                self.known_to(density, var, name)?;
+                return self.query_members(var, args, value, needs_value, of.span);
+            }
+            if matches!(of.kind, ast::ExprKind::Call { .. }) {
+                return Err(Diagnostic::unsupported("a query of a time of a process").at(of.span).into());
             }
             return Err(Diagnostic::new(Code::WrongKind, "a query names random variables").at(of.span).into());
         };
@@ -311,27 +356,30 @@ impl<'a> Checker<'a> {
         let why = Some((self.model.vars[var].span, format!("`{}` is declared {ty}", name.name)));
         if let Some(value) = value {
             let value = if target { self.point(value, &ty, why) } else { self.expect(value, &ty, why) };
-            return Ok((var, Some(value)));
+            return Ok(Asked::Variable(var, Some(value)));
         }
         // A local of the same name is what the reader means.
         if needs_value && self.scope.names.iter().any(|(n, _)| *n == name.name) {
             let value = if target { self.point(of, &ty, why) } else { self.expect(of, &ty, why) };
-            return Ok((var, Some(value)));
+            return Ok(Asked::Variable(var, Some(value)));
         }
         if needs_value {
             self.has_value(var, name.span)?;
         }
-        Ok((var, None))
+        Ok(Asked::Variable(var, None))
     }
 
     fn known_to(&self, density: DensityId, var: VarId, name: &ast::Ident) -> Checked<()> {
         let source = self.made.frozen.get(&density).copied().unwrap_or(density);
         let head = &self.heads[source.index()];
         let mentions = |factor: &FactorHead<'a>| factor.targets.contains(&var) || factor.given.contains(&var);
-        if head.factors.iter().any(mentions) {
+        let in_chain =
+            |factor: &ChainHead<'a>| factor.target == var || factor.given.contains(&var) || factor.members.iter().any(|m| m.0 == var);
+        if head.factors.iter().any(mentions) || head.chain.iter().any(in_chain) {
             return Ok(());
         }
-        let vars: Vec<&str> = head.factors.iter().flat_map(|f| &f.targets).map(|var| self.model.vars[*var].name.as_str()).collect();
+        let targets = head.factors.iter().flat_map(|f| &f.targets).chain(head.chain.iter().map(|f| &f.target));
+        let vars: Vec<&str> = targets.map(|var| self.model.vars[*var].name.as_str()).collect();
         let problem = Diagnostic::new(Code::UnknownVariable, format!("`{}` has no factor for `{}`", head.name, name.name))
             .label(name.span, "asked for here")
             .label(head.span, format!("`{}` relates {}", head.name, vars.join(", ")));
@@ -361,7 +409,9 @@ impl<'a> Checker<'a> {
 
     /// The type of a query as a value.
     pub fn query_type(&self, query: &Query) -> Type {
-        let types: Vec<Type> = query.targets.iter().map(|(var, _)| self.model.vars[*var].ty.clone()).collect();
+        let whole = query.targets.iter().map(|(var, _)| self.model.vars[*var].ty.clone());
+        let members = query.member_targets.iter().map(|m| self.members_type(m.var, &m.which).unwrap_or(Type::Error));
+        let types: Vec<Type> = whole.chain(members).collect();
         let of = match <[Type; 1]>::try_from(types) {
             Ok([one]) => one,
             Err(types) => Type::Tuple(types),

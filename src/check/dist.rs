@@ -233,6 +233,7 @@ impl<'a> Checker<'a> {
             None if name.name == "entropy" => return Ok(Expr::new(ExprKind::Entropy(Box::new(of)), Type::real([]), span)),
             None => match name.name.as_str() {
                 "mean" | "var" | "std" | "mode" => Type::real(event.shape),
+                "cov" if event.shape.len() == 1 => Type::array(Support::Cov, [&event.shape[..], &event.shape].concat()),
                 _ => {
                     return Err(
                         unknown_argument(&name.name, "member", ["mean", "var", "std", "mode", "entropy"].into_iter(), name.span).into()
@@ -286,10 +287,13 @@ impl<'a> Checker<'a> {
 
     /// A distribution as that of a variable: its events must be values of the variable, as counting or as continuous measure.
     pub fn fit_event(&mut self, dist: Expr, var: VarId) -> Checked<Expr> {
-        let (name, ty, declared) = {
-            let var = &self.model.vars[var];
-            (var.name.clone(), var.ty.clone(), var.span)
-        };
+        let ty = self.model.vars[var].ty.clone();
+        self.fit_event_of(dist, var, ty)
+    }
+
+    /// Likewise of one member of a chain.
+    pub fn fit_event_of(&mut self, dist: Expr, var: VarId, ty: Type) -> Checked<Expr> {
+        let (name, declared) = (self.model.vars[var].name.clone(), self.model.vars[var].span);
         let why = Some((declared, format!("`{name}` is declared {ty}")));
         let wanted = Type::Distribution(Box::new(ty.clone()));
         let of = match &dist.ty {

@@ -1,6 +1,6 @@
 //! A model as text, one line per declaration: what `tilde emit --stage model` prints.
 
-use super::model::{Data, Density, Family, Init, Model, Param, Source, Var, VarId};
+use super::model::{At, Data, Density, Family, Init, MemberFactor, Model, Param, Source, Var, VarId};
 use std::fmt;
 
 impl fmt::Display for Model {
@@ -23,9 +23,14 @@ impl fmt::Display for Model {
         for dist in self.dists.values() {
             writeln!(f, "dist {} : {}", dist.name, dist.event)?;
         }
+        let mut rules: Vec<String> = vec![];
         for rule in &self.rules {
             let names: Vec<&str> = rule.dists.iter().map(|id| self.dists[*id].name.as_str()).collect();
-            writeln!(f, "rule {:?} {}", rule.kind, names.join(" || "))?;
+            let line = format!("rule {:?} {}", rule.kind, names.join(" || "));
+            if !rules.contains(&line) {
+                writeln!(f, "{line}")?;
+                rules.push(line);
+            }
         }
         self.densities.values().try_for_each(|density| self.write_density(f, density))?;
         for quantity in self.quantities.values() {
@@ -70,7 +75,27 @@ impl Model {
             let frozen = if density.frozen { " frozen" } else { "" };
             writeln!(f, "factor {}({}{bar}{}) : {}{frozen}", density.name, names(&factor.targets), names(&factor.given), factor.dist.ty)?;
         }
+        for factor in &density.chain {
+            let var = &self.vars[factor.target];
+            let at = factor.at.map_or(String::new(), |at| format!("[{}]", self.member(factor, at)));
+            let given = factor.members.iter().map(|m| format!("{}[{}]", self.vars[m.var].name, self.member(factor, m.at)));
+            let given: Vec<String> = given.chain(factor.given.iter().map(|id| self.vars[*id].name.clone())).collect();
+            let bar = if given.is_empty() { "" } else { " | " };
+            let over = factor.index.as_ref().map_or(String::new(), |i| format!(" for {}..{}", i.first, i.first + i.count as i64 - 1));
+            writeln!(f, "factor {}({}{at}{bar}{}) : {}{over}", density.name, var.name, given.join(", "), factor.dist.ty)?;
+        }
         Ok(())
+    }
+
+    /// How a factor's member is written: `1`, `t`, `t - 1`.
+    pub fn member(&self, factor: &MemberFactor, at: At) -> String {
+        let index = factor.index.as_ref().map_or("t", |index| self.locals[index.local].name.as_str());
+        match at {
+            At::Number(number) => number.to_string(),
+            At::Offset(0) => index.to_string(),
+            At::Offset(offset) if offset < 0 => format!("{index}-{}", -offset),
+            At::Offset(offset) => format!("{index}+{offset}"),
+        }
     }
 }
 
@@ -78,6 +103,7 @@ fn write_var(f: &mut fmt::Formatter<'_>, var: &Var) -> fmt::Result {
     match var.family {
         Family::Single => writeln!(f, "{} {} : {}", if var.global { "global" } else { "var" }, var.name, var.ty),
         Family::Chain { from, to } => writeln!(f, "var {}[{from}..{to}] : {}", var.name, var.ty),
+        Family::Member { at, .. } => writeln!(f, "var {}[{at}] : {}", var.name, var.ty),
         Family::Process { from, to } => writeln!(f, "var {}(t in {from}..{to}) : {}", var.name, var.ty),
     }
 }

@@ -101,7 +101,7 @@ pub fn outside(model: &Model, e: &Expr, constant: Option<f64>, wanted: &Support,
         Support::Positive => problem.help("map it there with `exp(…)` or `softplus(…)`"),
         Support::Unit => problem.help("map it there with `sigmoid(…)`, or use the `logits:` form"),
         Support::Simplex => problem.help("map it there with `softmax(…)`"),
-        Support::Cov => problem.help("declare it as a `param … : Cov[D]`, or build it as `identity`"),
+        Support::Cov => problem.help("declare it as a `param … : Cov[D]`, or add one: `W @ W' + 0.1 * identity`"),
         Support::Bit | Support::Spin | Support::Int | Support::Bool | Support::Cat(_) | Support::Ordered | Support::Real => {
             match constant {
                 Some(_) => problem,

@@ -1,13 +1,16 @@
 //! Tree -> checked program: names, kinds, types, sizes. One file per language feature.
 
 mod annotation;
+mod bijector;
 mod block;
 mod builtin;
 mod call;
+mod chain;
 mod checker;
 mod coerce;
 mod comprehension;
 mod conjugate;
+mod covariance;
 mod data;
 mod declarations;
 mod definition;
@@ -19,7 +22,9 @@ mod dump;
 mod expr;
 mod inference;
 pub mod library;
+mod measure;
 mod message;
+mod method;
 pub mod model;
 mod names;
 mod operators;
@@ -28,6 +33,7 @@ mod overrides;
 mod param;
 mod point;
 mod posterior;
+mod pushforward;
 mod rule;
 mod shape;
 mod sizes;
@@ -63,6 +69,15 @@ pub struct Checked {
 
 /// The checked program, or all its problems in the order of the text. `library` is visible everywhere.
 pub fn check(file: &ast::File, library: &[ast::File], options: &CheckOptions) -> Result<Checked, Diagnostics> {
+    checked(file, library, options, false)
+}
+
+/// The same, where the expression is one to be read and not computed: its random variables need no values.
+pub fn check_symbolic(file: &ast::File, library: &[ast::File], options: &CheckOptions) -> Result<Checked, Diagnostics> {
+    checked(file, library, options, true)
+}
+
+fn checked(file: &ast::File, library: &[ast::File], options: &CheckOptions, symbolic: bool) -> Result<Checked, Diagnostics> {
     let mut problems = Diagnostics::default();
     let file = overrides::apply(file, &options.overrides, &mut problems);
     let declarations = Declarations::collect(&file, library, &mut problems);
@@ -70,8 +85,18 @@ pub fn check(file: &ast::File, library: &[ast::File], options: &CheckOptions) ->
     checker.declare(&file);
     checker.check_definitions();
     checker.check_declarations(&file);
-    let expression = options.expression.as_ref().map(|e| checker.top_level(|checker| checker.expr(e, None)));
+    let expression = options.expression.as_ref().map(|e| {
+        checker.top_level(|checker| {
+            if symbolic {
+                checker.scope.bound = checker.model.vars.ids().collect();
+            }
+            checker.expr(e, None)
+        })
+    });
     checker.rules();
+    if checker.problems.is_empty() {
+        measure::judge(&checker.model, expression.as_ref(), &mut checker.problems);
+    }
     if checker.problems.is_empty() { Ok(Checked { model: checker.model, expression }) } else { Err(checker.problems.sorted()) }
 }
 

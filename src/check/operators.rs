@@ -115,7 +115,8 @@ impl<'a> Checker<'a> {
         let one = self.constant_of(&left) == Some(1.0);
         let even = self.constant_of(&right).is_some_and(|exponent| exponent % 2.0 == 0.0);
         let support = support::binary(op, self.facts(&left), self.facts(&right), one, even).support();
-        Ok(Expr::new(ExprKind::Binary(op, Box::new(left), Box::new(right)), Type::array(support, shape), span))
+        let made = Expr::new(ExprKind::Binary(op, Box::new(left), Box::new(right)), Type::array(support, shape.clone()), span);
+        Ok(if self.is_covariance(&made) { Expr { ty: Type::array(Support::Cov, shape), ..made } } else { made })
     }
 
     pub fn compare(&mut self, op: CompareOp, spelling: &str, left: Expr, right: Expr, span: Span) -> Checked<Expr> {

@@ -2,7 +2,7 @@
 //! each of which the density algebra answers by sums and Bayes' rule.
 
 use super::checker::{Checked, Checker};
-use super::model::{DistId, Expr, ExprKind, Index, Query};
+use super::model::{DistId, Expr, ExprKind, Index, MemberQuery, Query};
 use super::types::{ArrayType, Support, Type};
 use crate::base::op::BinaryOp;
 use crate::base::size::Size;
@@ -55,8 +55,12 @@ impl<'a> Checker<'a> {
 
     /// The support of the only target, where it is one class or one bit.
     fn finite_target(&self, query: &Query) -> Option<Support> {
-        let [(var, None)] = query.targets[..] else { return None };
-        match &self.model.vars[var].ty {
+        let ty = match (&query.targets[..], &query.member_targets[..]) {
+            ([(var, None)], []) => self.model.vars[*var].ty.clone(),
+            ([], [MemberQuery { var, which, value: None, .. }]) => self.members_type(*var, which)?,
+            _ => return None,
+        };
+        match &ty {
             Type::Array(ArrayType { support: support @ (Support::Cat(_) | Support::Bit), shape }) if shape.is_empty() => {
                 Some(support.clone())
             }
@@ -102,6 +106,7 @@ impl<'a> Checker<'a> {
 /// `log p(k = value | x)`
 fn log_probability(query: &Query, value: Expr) -> Expr {
     let targets = query.targets.iter().map(|(var, _)| (*var, Some(value.clone()))).collect();
-    let asked = Query { targets, ..query.clone() };
+    let members = query.member_targets.iter().map(|member| MemberQuery { value: Some(value.clone()), ..member.clone() });
+    let asked = Query { targets, member_targets: members.collect(), ..query.clone() };
     Expr::new(ExprKind::LogDensity(asked), Type::real([]), query.span)
 }

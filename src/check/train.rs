@@ -7,16 +7,18 @@ use super::message;
 use super::model::{Expr, Optimise, ParamId, Picture, Sample, Settings, Stmt, Train, TrainStmt};
 use super::types::Type;
 use crate::base::{Code, Diagnostic, Span};
-use crate::syntax::ast::{self, ArgKind, Method};
+use crate::syntax::ast::{self, ArgKind};
 
-const SETTINGS: &[&str] = &["batch", "steps", "epochs", "ema", "clip", "seed"];
+const SETTINGS: &[&str] = &["batch", "steps", "epochs", "ema", "clip", "tolerance", "seed"];
 const PICTURES: &[&str] = &["image", "scatter", "histogram", "path", "text"];
 
 impl<'a> Checker<'a> {
-    pub fn train(&mut self, name: Option<&ast::Ident>, body: &'a [ast::Stmt], settings: &'a [ast::Setting], span: Span) {
-        let settings = self.settings(settings);
+    pub fn train(&mut self, name: Option<&ast::Ident>, body: &'a [ast::Stmt], written: &'a [ast::Setting], span: Span) {
+        let settings = self.settings(written);
         let body = self.top_level(|this| this.train_statements(body));
-        self.model.trains.push(Train { name: name.map(|name| name.name.clone()), body, settings, span });
+        let train = Train { name: name.map(|name| name.name.clone()), body, settings, span };
+        self.check_method(&train, written);
+        self.model.trains.push(train);
     }
 
     fn train_statements(&mut self, stmts: &'a [ast::Stmt]) -> Vec<TrainStmt> {
@@ -50,23 +52,16 @@ impl<'a> Checker<'a> {
     }
 
     fn optimise(&mut self, optimise: &'a ast::Optimise, span: Span) -> Checked<Optimise> {
-        match &optimise.method {
-            Method::Unstated => {}
-            Method::Exactly => {
-                return Err(Diagnostic::unsupported("`exactly`").at(span).help("train by gradient: `with Adam(1e-2)`").into());
-            }
-            Method::By(method) => return Err(Diagnostic::unsupported("a method after `by`").at(method.span).into()),
-        }
         let value = self.expr(&optimise.value, None);
         let value = self.scalar_real(value, "an objective");
-        let optimiser = self.optimiser(optimise.optimiser.as_ref(), span);
+        let method = self.method(optimise, span);
         let over = if optimise.over.is_empty() { Ok(None) } else { self.over(&optimise.over).map(Some) };
-        let (value, optimiser, over) = (self.settle(value), self.settle(optimiser), self.settle(over));
-        let (Some(value), Some(optimiser), Some(over)) = (value, optimiser, over) else { return Err(Fault::Reported) };
+        let (value, method, over) = (self.settle(value), self.settle(method), self.settle(over));
+        let (Some(value), Some(method), Some(over)) = (value, method, over) else { return Err(Fault::Reported) };
         if value.is_error() {
             return Err(Fault::Reported);
         }
-        Ok(Optimise { maximize: optimise.maximize, value, over, optimiser, span })
+        Ok(Optimise { maximize: optimise.maximize, value, over, method, span })
     }
 
     /// The parameters made in nets, and those named.
@@ -122,8 +117,9 @@ impl<'a> Checker<'a> {
             "seed" if whole => settings.seed = Some(value as u64),
             "ema" if value > 0.0 && value < 1.0 => settings.ema = Some(value),
             "clip" if value > 0.0 => settings.clip = Some(value),
+            "tolerance" if value > 0.0 => settings.tolerance = Some(value),
             "ema" => return bad("between 0 and 1"),
-            "clip" => return bad("above 0"),
+            "clip" | "tolerance" => return bad("above 0"),
             "seed" => return bad("a whole number"),
             _ => return bad("a whole number above 0"),
         }

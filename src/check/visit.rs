@@ -1,6 +1,6 @@
 //! Walking expressions of the checked program.
 
-use super::model::{Bound, Expr, ExprKind, Factor, Init, Model, Place, Stmt, StmtKind, Subscript, TrainStmt};
+use super::model::{Bound, Expr, ExprKind, Factor, Init, MemberQuery, Model, Place, Stmt, StmtKind, Subscript, TrainStmt, Which};
 
 impl Expr {
     /// Calls `f` with each part of this expression, not with the parts of parts.
@@ -16,6 +16,7 @@ impl Expr {
             | ExprKind::Quantity(_)
             | ExprKind::Elbo(Bound { .. })
             | ExprKind::Iwae(Bound { .. })
+            | ExprKind::DrawPushforward(_)
             | ExprKind::Noise(_) => {}
             ExprKind::Unary(_, x)
             | ExprKind::ToReal(x)
@@ -28,6 +29,7 @@ impl Expr {
             | ExprKind::DistMember(x, _)
             | ExprKind::Entropy(x)
             | ExprKind::Stop(x)
+            | ExprKind::LogPushforward(_, x)
             | ExprKind::Array { body: x, .. }
             | ExprKind::Grad { body: x, .. }
             | ExprKind::Jacobian { body: x, .. }
@@ -41,7 +43,9 @@ impl Expr {
             | ExprKind::Kl(a, b) => [a, b].into_iter().for_each(|x| f(x)),
             ExprKind::If(a, b, c) => [a, b, c].into_iter().for_each(|x| f(x)),
             ExprKind::Stack(parts) | ExprKind::Tuple(parts) => parts.iter().for_each(f),
-            ExprKind::Primitive(_, args) | ExprKind::Call(_, args) | ExprKind::Dist(_, args) => args.iter().for_each(f),
+            ExprKind::Primitive(_, args) | ExprKind::Call(_, args) | ExprKind::Apply(_, args) | ExprKind::Dist(_, args) => {
+                args.iter().for_each(f)
+            }
             ExprKind::Fold { condition, body, .. } => condition.iter().chain([body]).for_each(|x| f(x)),
             ExprKind::Subscript(base, subscripts) => {
                 f(base);
@@ -55,7 +59,8 @@ impl Expr {
                 f(result);
             }
             ExprKind::Conditional(query) | ExprKind::LogDensity(query) => {
-                query.targets.iter().chain(&query.given).filter_map(|(_, value)| value.as_ref()).for_each(f);
+                query.targets.iter().chain(&query.given).filter_map(|(_, value)| value.as_ref()).for_each(&mut *f);
+                query.member_targets.iter().chain(&query.member_given).for_each(|member| member.each_part(f));
             }
             ExprKind::Expectation { draws, body, .. } => {
                 draws.iter().for_each(|draw| f(&draw.dist));
@@ -73,6 +78,16 @@ impl Expr {
             | ExprKind::Hessian { wrt, .. } => Some(wrt),
             _ => None,
         }
+    }
+}
+
+impl MemberQuery {
+    fn each_part<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
+        match &self.which {
+            Which::One(at) => f(at),
+            Which::Range(from, to) => [from, to].into_iter().for_each(&mut *f),
+        }
+        self.value.iter().for_each(f);
     }
 }
 
@@ -100,6 +115,8 @@ impl Model {
         open.extend(self.conjugates.iter().map(|rule| &rule.result));
         open.extend(self.marginals.iter().map(|rule| &rule.result));
         open.extend(self.densities.values().flat_map(|density| &density.factors).map(|factor: &Factor| &factor.dist));
+        open.extend(self.pushforwards.values().flat_map(|pushed| [&pushed.base, &pushed.image]));
+        open.extend(self.densities.values().flat_map(|density| &density.chain).map(|factor| &factor.dist));
         open.extend(self.quantities.values().map(|quantity| &quantity.value));
         open.extend(self.samples.iter().map(|sample| &sample.value));
         open.extend(self.params.values().filter_map(|param| match &param.init {

@@ -2,7 +2,7 @@
 
 use super::parts::{self, Part};
 use super::{Context, Failure, FileArguments};
-use crate::base::diagnostic::At;
+use crate::algebra::{self, Formula};
 use crate::base::{Code, Diagnostic};
 use crate::report::console;
 use crate::report::derivation::{self, Derivation, Format};
@@ -34,17 +34,19 @@ pub enum FormatArgument {
 }
 
 pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failure> {
-    let compiled = context.compile(&arguments.file, arguments.query.as_deref())?;
-    let counts = parts::any_counts(&compiled.model);
-    let found = match compiled.expression {
+    let compiled = context.compile_symbolic(&arguments.file, arguments.query.as_deref())?;
+    let model = &compiled.model;
+    let counts = parts::any_counts(model);
+    let derivations: Vec<Derivation> = match &compiled.expression {
         Some(expr) => {
-            let expr = parts::as_value(expr);
-            let part = parts::of_expression(&compiled.model, "query", &expr, &counts);
-            vec![part.at(expr.span).map_err(|problem| Failure::Program(problem.into()))?]
+            let steps = algebra::derivation_of(model, expr, &counts).map_err(|problem| Failure::Program(problem.into()))?;
+            vec![Derivation { title: "query".into(), goal: Formula::of_expr(model, expr), steps }]
         }
-        None => parts::lower_all(&compiled.model, &counts).map_err(Failure::Program)?,
+        None => {
+            let parts = parts::lower_all(model, &counts).map_err(Failure::Program)?;
+            parts.into_iter().filter(|part| !part.title.starts_with("sample ")).map(derivation).collect()
+        }
     };
-    let derivations: Vec<Derivation> = found.into_iter().filter(|part| !part.title.starts_with("sample ")).map(derivation).collect();
     let format = match arguments.format {
         FormatArgument::Unicode => Format::Unicode,
         FormatArgument::Markdown => Format::Markdown,

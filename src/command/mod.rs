@@ -16,7 +16,7 @@ mod watcher;
 
 use crate::backend::Precision;
 use crate::base::{Code, Diagnostic, Diagnostics, Sources};
-use crate::driver::{self, Compiled, Request};
+use crate::driver::{self, Compiled, Rejected, Request};
 use crate::report::console;
 use crate::report::render::{self, Style};
 use crate::runtime::engine::{Device, Engine};
@@ -150,9 +150,23 @@ pub struct Context {
 impl Context {
     /// Compiles the file of a command; its texts stay in the context for reports.
     pub fn compile(&mut self, file: &FileArguments, expression: Option<&str>) -> Result<Compiled, Failure> {
+        self.compile_by(driver::compile, file, expression)
+    }
+
+    /// With an expression whose random variables need no values.
+    pub fn compile_symbolic(&mut self, file: &FileArguments, expression: Option<&str>) -> Result<Compiled, Failure> {
+        self.compile_by(driver::compile_symbolic, file, expression)
+    }
+
+    fn compile_by(
+        &mut self,
+        compile: fn(&Request) -> Result<Compiled, Rejected>,
+        file: &FileArguments,
+        expression: Option<&str>,
+    ) -> Result<Compiled, Failure> {
         self.json = file.json;
         let request = Request { path: file.file.clone(), overrides: file.overrides.clone(), expression: expression.map(str::to_owned) };
-        match driver::compile(&request) {
+        match compile(&request) {
             Ok(compiled) => {
                 self.sources = compiled.sources.clone();
                 Ok(compiled)

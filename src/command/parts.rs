@@ -2,10 +2,9 @@
 //! derivation.
 
 use crate::algebra::{self, Formula, Note, RowCount, RowCounts, Step};
+use crate::base::Diagnostics;
 use crate::base::diagnostic::Result;
-use crate::base::{Diagnostics, Span};
-use crate::check::model::{Expr, ExprKind, Model, Query, Train, TrainStmt};
-use crate::check::types::Type;
+use crate::check::model::{Expr, Model, Train, TrainStmt};
 
 /// One part of a file with what the algebra says about it.
 pub struct Part {
@@ -86,18 +85,6 @@ fn over_rows(model: &Model, value: Formula) -> Formula {
 
 fn part(title: String, goal: Formula, program: algebra::Program) -> Part {
     Part { title, goal, notes: program.notes, steps: program.derivation }
-}
-
-/// `p(z | x)`, a distribution, is asked for as its log-density.
-pub fn as_value(expr: Expr) -> Expr {
-    match expr.kind {
-        ExprKind::Conditional(query) => log_density(query, expr.span),
-        kind => Expr { kind, ..expr },
-    }
-}
-
-fn log_density(query: Query, span: Span) -> Expr {
-    Expr::new(ExprKind::LogDensity(query), Type::real([]), span)
 }
 
 /// Counts of rows that stand for any: derivations do not depend on them.

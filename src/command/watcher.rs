@@ -107,6 +107,7 @@ impl<'a> Watcher<'a> {
     fn log(&mut self, progress: &Progress<'_>) -> Result<()> {
         let every = (progress.steps / 100).max(1);
         let epoch = progress.steps_per_epoch.is_some_and(|steps| progress.step.is_multiple_of(steps));
+        let epoch = epoch || progress.converged;
         if !progress.step.is_multiple_of(every) && !epoch && progress.step != 1 {
             return Ok(());
         }
@@ -121,6 +122,13 @@ impl<'a> Watcher<'a> {
         fields.extend(names.iter().map(String::as_str).zip(progress.values.iter().map(|v| json!(v))));
         self.curve.push((progress.step as f64, progress.values.first().copied().unwrap_or(f64::NAN)));
         self.log.append(progress.step, &fields)
+    }
+
+    fn converged(&mut self, step: u64) {
+        self.finish();
+        if !self.quiet {
+            console::remark(format_args!("converged after {step} iterations"));
+        }
     }
 
     /// What `--bench-json` prints.
@@ -148,6 +156,9 @@ impl Observer for Watcher<'_> {
         if let Err(failure) = self.log(progress) {
             self.failure = Some(failure);
             return Control::Stop;
+        }
+        if progress.converged {
+            self.converged(progress.step);
         }
         if self.interrupted.load(Ordering::SeqCst) {
             return Control::Stop;

@@ -35,13 +35,19 @@ impl Dataset {
     fn add(&mut self, model: &Model, id: Id<Data>, declaration: &Data, folder: &Path, seed: u32, precision: Precision) -> Result<()> {
         let arrays = read(model, declaration, folder, seed)?;
         let mut rows = None;
-        for (&var, array) in declaration.vars.iter().zip(arrays) {
+        for (&var, mut array) in declaration.vars.iter().zip(arrays) {
             // One object is checked as the only row.
-            let array = if declaration.object { data::Array { shape: [&[1], &array.shape[..]].concat(), ..array } } else { array };
+            if declaration.object {
+                array.shape.insert(0, 1);
+            }
             let Type::Array(declared) = &model.vars[var].ty else {
                 return Err(Diagnostic::internal("data of another type than an array"));
             };
             let ty = tensor_type(&model.vars[var].ty)?;
+            // One series of a chain is one row.
+            if model.vars[var].members().is_some() && array.shape.len() == declared.shape.len() {
+                array.shape.insert(0, 1);
+            }
             data::conform(&array, declared).at(model.vars[var].span)?;
             let before = *rows.get_or_insert(array.rows());
             if before != array.rows() {

@@ -1,8 +1,10 @@
 //! What happens when a program runs: data, parameters, training, evaluation, draws, and the files of a run.
 
+pub mod ascent;
 pub mod checkpoint;
 pub mod data;
 pub mod dataset;
+pub mod degenerate;
 pub mod engine;
 pub mod evaluate;
 pub mod metrics_log;

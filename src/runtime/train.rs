@@ -1,7 +1,9 @@
 //! Training: the blocks of a file in order, one compiled plan a step; checkpoints from which a run goes on bit for bit.
 
+use super::ascent::Ascent;
 use super::checkpoint::Checkpoint;
 use super::dataset::Dataset;
+use super::degenerate;
 use super::engine::{Compiled, Engine};
 use super::evaluate::bind_data;
 use super::nonfinite;
@@ -11,7 +13,7 @@ use crate::algebra::{self, InputRole, StepProgram, tensor_type};
 use crate::backend::Tensor;
 use crate::base::diagnostic::Result;
 use crate::base::{Code, Diagnostic};
-use crate::check::model::{Model, ParamId, Settings, Train};
+use crate::check::model::{Method, Model, ParamId, Settings, Train};
 use crate::graph::Graph;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -28,6 +30,8 @@ pub struct State {
     pub step: u64,
     pub parameters: Parameters,
     pub averages: Parameters,
+    /// The losses of the step before, where the block iterates in closed form
+    pub losses: Vec<f64>,
     /// Optimiser state by (which `maximize`/`minimize`, parameter, which of its states)
     pub optimiser: BTreeMap<(usize, ParamId, usize), Tensor>,
 }
@@ -50,7 +54,9 @@ impl State {
         tensors.extend(self.parameters.iter().map(|(id, tensor)| (format!("param/{}", path(id)), tensor.clone())));
         tensors.extend(self.averages.iter().map(|(id, tensor)| (format!("average/{}", path(id)), tensor.clone())));
         tensors.extend(self.optimiser.iter().map(|((goal, id, state), t)| (format!("optimiser/{goal}/{state}/{}", path(id)), t.clone())));
-        let metadata = [("block", self.block.to_string()), ("step", self.step.to_string()), ("model", fingerprint.to_owned())];
+        let losses: Vec<String> = self.losses.iter().map(|loss| loss.to_bits().to_string()).collect();
+        let (block, step, losses) = (self.block.to_string(), self.step.to_string(), losses.join(" "));
+        let metadata = [("block", block), ("step", step), ("losses", losses), ("model", fingerprint.to_owned())];
         Checkpoint { tensors, metadata: metadata.map(|(k, v)| (k.to_owned(), v)).into() }
     }
 
@@ -66,6 +72,9 @@ impl State {
         }
         let number = |name: &str| entry(name).and_then(|text| text.parse().ok()).ok_or_else(|| damaged(name));
         let mut state = State { block: number("block")? as usize, step: number("step")?, ..State::default() };
+        for bits in entry("losses").unwrap_or_default().split_whitespace() {
+            state.losses.push(f64::from_bits(bits.parse().map_err(|_| damaged("losses"))?));
+        }
         let by_path: BTreeMap<&str, ParamId> = model.params.iter().map(|(id, param)| (param.path.as_str(), id)).collect();
         let find = |path: &str| by_path.get(path).copied().ok_or_else(|| damaged(path));
         for (name, tensor) in &checkpoint.tensors {
@@ -106,6 +115,8 @@ pub struct Progress<'a> {
     pub steps_per_epoch: Option<u64>,
     /// Each `maximize`/`minimize` of the block: its value on this step's rows, with the sign that the file gives it
     pub values: &'a [f64],
+    /// The block ends with this step, since the next one would change too little
+    pub converged: bool,
 }
 
 /// Whether training goes on after a step.
@@ -167,6 +178,7 @@ impl Training<'_> {
             state.block += 1;
             state.step = 0;
             state.optimiser.clear();
+            state.losses.clear();
         }
         observer.save(state)?;
         Ok(Outcome::Finished)
@@ -175,13 +187,15 @@ impl Training<'_> {
     fn run_block(&mut self, block: &Train, state: &mut State, observer: &mut dyn Observer) -> Result<Outcome> {
         let start = Instant::now();
         let mut batches = self.batches(&block.settings, state.block)?;
-        let steps = self.steps_of(&block.settings, batches.as_ref());
+        let steps = self.steps_of(block, batches.as_ref());
         let rows = match (&batches, self.dataset.counts.is_empty()) {
             (Some(_), _) => block.settings.batch,
             (None, false) => Some(self.dataset.split.train.len()),
             (None, true) => block.settings.batch,
         };
         let program = algebra::lower_step(self.model, block, &self.dataset.counts, rows)?;
+        let closed_form = block.closed_form().is_some();
+        let ascent = Ascent { monotone: program.monotone, tolerance: block.settings.tolerance, precision: self.engine.precision };
         let mut stepper = Stepper::new(program, self, state)?;
         if let (None, Some(rows)) = (&batches, rows) {
             let numbers: Vec<f64> = match self.dataset.counts.is_empty() {
@@ -204,14 +218,17 @@ impl Training<'_> {
                 self.timing.first_step = Some(Instant::now());
             }
             if let Some(which) = stepper.values.iter().position(|value| !value.is_finite()) {
-                let diagnostic = nonfinite::explain(self.model, &stepper.source, &stepper.compiled, which, state.step + 1);
+                let diagnostic = stepper.explain(self, which, state.step + 1);
                 stepper.read_back(state);
                 observer.save(state)?;
                 return Err(diagnostic);
             }
             state.step += 1;
+            let losses = stepper.losses();
+            let converged = if closed_form { ascent.advance(&state.losses, &losses, state.step)? } else { false };
+            state.losses = losses;
             let steps_per_epoch = batches.as_ref().map(Batches::steps_per_epoch);
-            let progress = Progress { block: state.block, step: state.step, steps, steps_per_epoch, values: &stepper.values };
+            let progress = Progress { block: state.block, step: state.step, steps, steps_per_epoch, values: &stepper.values, converged };
             let control = observer.step(&progress);
             if control != Control::Continue {
                 stepper.read_back(state);
@@ -219,6 +236,9 @@ impl Training<'_> {
             }
             if control == Control::Stop {
                 return Ok(Outcome::Stopped);
+            }
+            if converged {
+                state.step = steps;
             }
         }
         stepper.read_back(state);
@@ -233,9 +253,11 @@ impl Training<'_> {
         batch.transpose()
     }
 
-    fn steps_of(&self, settings: &Settings, batches: Option<&Batches>) -> u64 {
+    fn steps_of(&self, block: &Train, batches: Option<&Batches>) -> u64 {
         let epoch = batches.map_or(1, Batches::steps_per_epoch);
-        match (self.steps, settings.steps, settings.epochs) {
+        let method = block.closed_form();
+        let asked = if matches!(method, Some(Method::Exactly)) { None } else { self.steps };
+        match (asked, block.settings.steps_by(method.as_ref()), block.settings.epochs) {
             (Some(steps), _, _) | (None, Some(steps), _) => steps,
             (None, None, Some(epochs)) => epochs * epoch,
             (None, None, None) if batches.is_some() => DEFAULT_EPOCHS * epoch,
@@ -251,12 +273,13 @@ struct Stepper {
     source: Graph,
     negated: Vec<bool>,
     updates: Vec<InputRole>,
+    fitted: Vec<ParamId>,
     values: Vec<f64>,
 }
 
 impl Stepper {
     fn new(step: StepProgram, training: &Training<'_>, state: &mut State) -> Result<Stepper> {
-        let StepProgram { program, negated, updates, state_starts } = step;
+        let StepProgram { program, negated, updates, state_starts, fitted, monotone: _ } = step;
         let source = program.graph.clone();
         let losses = negated.len();
         let position = |role: &InputRole| program.inputs.iter().position(|input| input == role);
@@ -282,7 +305,7 @@ impl Stepper {
         }
         // The plan owns these now: only then are they updated in place without a copy.
         state.optimiser.clear();
-        Ok(Stepper { compiled, source, values: vec![0.0; losses], negated, updates })
+        Ok(Stepper { compiled, source, values: vec![0.0; losses], negated, updates, fitted })
     }
 
     fn step(&mut self, number: u64) -> Result<()> {
@@ -293,6 +316,20 @@ impl Stepper {
             *value = if self.negated[i] { -loss } else { loss };
         }
         Ok(())
+    }
+
+    /// What is minimised
+    fn losses(&self) -> Vec<f64> {
+        self.values.iter().zip(&self.negated).map(|(value, negated)| if *negated { -value } else { *value }).collect()
+    }
+
+    /// Why a value is not finite: an estimate that does not exist, or the expression that went wrong.
+    fn explain(&self, training: &Training<'_>, which: usize, step: u64) -> Diagnostic {
+        let first = self.negated.len() + self.updates.len();
+        let fitted: Vec<(ParamId, &Tensor)> =
+            self.fitted.iter().enumerate().map(|(i, id)| (*id, self.compiled.plan.output(first + i))).collect();
+        degenerate::explain(training.model, training.dataset, &fitted, step)
+            .unwrap_or_else(|| nonfinite::explain(training.model, &self.source, &self.compiled, which, step))
     }
 
     /// Copies parameters and optimiser state out of the plan.

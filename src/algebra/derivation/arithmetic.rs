@@ -131,6 +131,8 @@ impl<T: Into<Formula>> Mul<T> for Formula {
         };
         match (self, other.into()) {
             (Formula::Number(1.0), other) | (other, Formula::Number(1.0)) => other,
+            (Formula::Number(a), Formula::Number(b)) => Formula::Number(a * b),
+            (Formula::Number(a), b) if a < 0.0 => -(Formula::Number(-a) * b),
             (Formula::Neg(a), Formula::Neg(b)) => *a * *b,
             (Formula::Neg(a), b) => -(*a * b),
             (a, Formula::Neg(b)) => -(a * *b),
@@ -145,6 +147,8 @@ impl<T: Into<Formula>> Div<T> for Formula {
     fn div(self, other: T) -> Formula {
         match (self, other.into()) {
             (a, Formula::Number(1.0)) => a,
+            (Formula::Number(a), Formula::Number(2.0)) if a.abs() == 1.0 => Formula::Number(a / 2.0),
+            (Formula::Number(a), b) if a < 0.0 => -(Formula::Number(-a) / b),
             (Formula::Neg(a), b) => -(*a / b),
             (a, b) => Formula::Div(Box::new(a), Box::new(b)),
         }

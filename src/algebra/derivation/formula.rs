@@ -161,7 +161,10 @@ impl Formula {
     }
 
     pub fn log(of: impl Into<Formula>) -> Formula {
-        Formula::apply("log", [of.into()])
+        match of.into() {
+            Formula::Number(1.0) => Formula::Number(0.0),
+            of => Formula::apply("log", [of]),
+        }
     }
 
     pub fn exp(of: impl Into<Formula>) -> Formula {

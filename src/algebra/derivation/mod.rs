@@ -10,13 +10,19 @@
 //! Steps that a rule needs are recorded before the step that uses them; [`Lowering::deriving`] puts them inside it.
 
 mod arithmetic;
+mod bound;
+mod described;
 mod formula;
 mod name;
 mod of_expr;
+mod query;
 
+pub(super) use bound::Treatment;
+pub use described::Described;
 pub use formula::{Accent, Big, Formula, Relation};
 pub use name::greek;
 pub use of_expr::Names;
+pub use query::derivation_of;
 
 use super::lowering::Lowering;
 use crate::base::Span;
@@ -30,6 +36,8 @@ pub struct Step {
     pub rule: String,
     pub before: Formula,
     pub after: Formula,
+    /// Between them: `Equal`, unless said otherwise
+    pub relation: Relation,
     /// What stands for what: "with A = W, R = σ² I"
     pub remarks: Vec<Formula>,
     /// The literature source
@@ -42,7 +50,7 @@ pub struct Step {
 
 impl Step {
     pub fn new(rule: impl Into<String>, before: Formula, after: Formula, span: Span) -> Step {
-        Step { rule: rule.into(), before, after, remarks: vec![], source: None, span, steps: vec![] }
+        Step { rule: rule.into(), before, after, relation: Relation::Equal, remarks: vec![], source: None, span, steps: vec![] }
     }
 
     /// Adds a where-clause.
@@ -56,8 +64,19 @@ impl Step {
         self
     }
 
+    /// `before` ∝ `after`, `before` ≈ `after`
+    pub fn related(mut self, relation: Relation) -> Step {
+        self.relation = relation;
+        self
+    }
+
+    pub fn approximately(self) -> Step {
+        self.related(Relation::Approximate)
+    }
+
     fn says_the_same(&self, other: &Step) -> bool {
-        self.rule == other.rule && self.before == other.before && self.after == other.after && self.remarks == other.remarks
+        let same = self.rule == other.rule && self.before == other.before && self.after == other.after;
+        same && self.relation == other.relation && self.remarks == other.remarks
     }
 
     fn contains(&self, other: &Step) -> bool {

@@ -18,11 +18,13 @@ impl Formula {
 pub struct Names<'m> {
     pub model: &'m Model,
     locals: HashMap<LocalId, Formula>,
+    /// What standard noise is called
+    pub(super) noise: Formula,
 }
 
 impl<'m> Names<'m> {
     pub fn new(model: &'m Model) -> Names<'m> {
-        Names { model, locals: HashMap::new() }
+        Names { model, locals: HashMap::new(), noise: "epsilon".into() }
     }
 
     /// From now on a local is written as this formula.
@@ -75,11 +77,18 @@ impl<'m> Names<'m> {
                 self.expr(result)
             }
             ExprKind::Call(function, args) => self.call(*function, args),
+            ExprKind::Apply(bijector, args) => Formula::apply(self.model.bijectors[*bijector].name.as_str(), self.all(args)),
             ExprKind::Dist(dist, args) => {
                 let dist = &self.model.dists[*dist];
                 let params = self.all(args);
                 let named: Vec<&str> = dist.params.iter().map(|&local| self.model.locals[local].name.as_str()).collect();
                 Formula::family(&dist.name, &named, params)
+            }
+            ExprKind::DrawPushforward(pushforward) => self.expr(&self.model.pushforwards[*pushforward].image),
+            ExprKind::LogPushforward(pushforward, x) => {
+                let base = self.expr(&self.model.pushforwards[*pushforward].base);
+                let x = self.expr(x);
+                Formula::log(Formula::distribution("pushforward", [base]).at(x))
             }
             ExprKind::Conditional(query) => self.query(query),
             ExprKind::LogDensity(query) => Formula::log(self.query(query)),
@@ -105,7 +114,7 @@ impl<'m> Names<'m> {
                 Formula::gradient(wrt, gradient)
             }
             ExprKind::Total(of) => Formula::sum_over("n", self.expr(of)),
-            ExprKind::Noise(Noise::Normal) => "epsilon".into(),
+            ExprKind::Noise(Noise::Normal) => self.noise.clone(),
             ExprKind::Noise(Noise::Uniform) => "u".into(),
         }
     }
@@ -146,9 +155,8 @@ impl<'m> Names<'m> {
             UnaryOp::LogGamma => Formula::log(Formula::apply("Gamma", [x])),
             UnaryOp::Digamma => Formula::apply("psi", [x]),
             UnaryOp::Trigamma => Formula::apply(Formula::from("psi").index([1]), [x]),
-            UnaryOp::Exp | UnaryOp::Log | UnaryOp::Sqrt | UnaryOp::Sin | UnaryOp::Cos | UnaryOp::Tanh => {
-                Formula::apply(unary_name(op), [x])
-            }
+            UnaryOp::Log => Formula::log(x),
+            UnaryOp::Exp | UnaryOp::Sqrt | UnaryOp::Sin | UnaryOp::Cos | UnaryOp::Tanh => Formula::apply(unary_name(op), [x]),
             UnaryOp::Sigmoid | UnaryOp::Softplus | UnaryOp::Erf | UnaryOp::Sign => Formula::apply(unary_name(op), [x]),
             UnaryOp::ErfInv | UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Round => Formula::apply(unary_name(op), [x]),
             UnaryOp::Not | UnaryOp::IsFinite => Formula::apply(unary_name(op), [x]),
@@ -250,7 +258,7 @@ impl<'m> Names<'m> {
     }
 
     /// A `let` is written out where it is used; draws and loops keep their names.
-    fn statement(&mut self, stmt: &Stmt) {
+    pub(super) fn statement(&mut self, stmt: &Stmt) {
         match &stmt.kind {
             StmtKind::Let(Pattern::Local(local), value) => {
                 let value = self.expr(value);

@@ -14,11 +14,13 @@
 //! | [`affine`] | which function is affine in which variable, decided by symbolic derivatives; its coefficients |
 //! | [`invariant`] | coefficients lose the plates along which they do not vary, so that a matrix is factorised once and not for every row |
 //! | [`factor`] | a factor as a mean that is affine in latent variables, and a covariance |
+//! | [`convert`] | independent elements as a vector with a diagonal covariance |
 //! | [`reduced`] | several latent variables, some given others, as affine functions of independent noises |
 //! | [`system`] | evidence and posterior of independent unit noises under observations with unit noise |
 //! | [`matrix`] | products, factorisations and solves of matrices in every cell of their plates |
 
 pub mod affine;
+mod convert;
 pub mod factor;
 mod invariant;
 mod matrix;

@@ -32,7 +32,7 @@ impl<'m> Lowering<'m> {
         let mut known = family.prior.targets.iter().copied().filter(|var| !block.latents.contains(var));
         match (known.next(), known.next()) {
             (None, _) => Ok(Attempt::Done(evidence)),
-            (Some(member), None) => match self.member_of(&posterior, &family, member)? {
+            (Some(member), None) => match self.marginal_of(&posterior, &family, member)? {
                 Attempt::Done(marginal) => {
                     let value = self.variable(member)?;
                     let log = self.log_prob(&marginal, &value)?;
@@ -62,7 +62,7 @@ impl<'m> Lowering<'m> {
                 Attempt::Done((_, posterior)) => posterior,
                 Attempt::Obstacle(obstacle) => return Ok(Attempt::Obstacle(obstacle)),
             };
-            return self.member_of(&posterior, &family, target);
+            return self.marginal_of(&posterior, &family, target);
         }
         let (asked, observed): (Vec<&Factor>, Vec<&Factor>) = family.children.iter().partition(|f| f.targets.contains(&target));
         let [asked] = asked[..] else { return Ok(Attempt::Obstacle(self.not_conjugate(block))) };
@@ -96,7 +96,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// The distribution of one latent variable out of that of all: a rule gives the marginals of tuples.
-    fn member_of(&mut self, posterior: &Known, family: &Family<'m>, target: VarId) -> Result<Attempt<Distribution>> {
+    fn marginal_of(&mut self, posterior: &Known, family: &Family<'m>, target: VarId) -> Result<Attempt<Distribution>> {
         if family.prior.targets.len() == 1 {
             return Ok(Attempt::Done(self.lowered(posterior)));
         }

@@ -7,8 +7,7 @@ use super::super::value::{Array, Distribution, PlateId};
 use super::product::{Attempt, Block, Obstacle};
 use crate::base::diagnostic::Result;
 use crate::base::op::UnaryOp;
-use crate::check::model::{DistId, VarId};
-use crate::check::types::Type;
+use crate::check::model::VarId;
 
 impl<'m> Lowering<'m> {
     /// log ∫ of the product of a block's factors, where all of them are linear-Gaussian in its latent variables.
@@ -16,6 +15,10 @@ impl<'m> Lowering<'m> {
         match self.reduced(block.density, &block.factors, &block.latents)? {
             Ok(reduced) => {
                 let log = self.gaussian_evidence(&reduced, &[])?;
+                let log = self.recorded_block(block.density, &block.factors, log, |this| match block.latents[..] {
+                    [latent] => Ok(Some((latent, this.moments_of(&reduced, latent)?))),
+                    _ => Ok(None),
+                })?;
                 let names = self.names(&block.latents);
                 self.note(block.span, format!("{names} integrated out: linear-Gaussian, exact"));
                 Ok(Attempt::Done(log))
@@ -36,17 +39,19 @@ impl<'m> Lowering<'m> {
             true => self.elements_as_plates(&reduced, &shape),
             false => (reduced.clone(), vec![]),
         };
-        let Some(family) = self.answering_family(&shape, reduced.elementwise()) else {
+        // `Normal` of independent elements, otherwise `MvNormal` of a vector
+        let independent = reduced.elementwise() || shape.is_empty();
+        let Some(dist) = self.gaussian_instance(if independent { &[] } else { &shape }) else {
             return Ok(Attempt::Obstacle(self.no_gaussian(target, block)));
         };
         let moments = self.moments_of(&single, target)?;
         let names = self.names(&[target]);
         self.note(block.span, format!("{names}: linear-Gaussian, exact"));
-        let params = match reduced.elementwise() || shape.is_empty() {
+        let params = match independent {
             true => self.normal_params(&moments, &elements),
             false => vec![moments.mean, moments.cov],
         };
-        Ok(Attempt::Done(Distribution { dist: family, params, shape }))
+        Ok(Attempt::Done(Distribution { dist, params, shape }))
     }
 
     fn moments_of(&mut self, reduced: &Reduced, target: VarId) -> Result<Moments> {
@@ -60,17 +65,6 @@ impl<'m> Lowering<'m> {
         let var = self.flattened(&moments.cov, &[]);
         let std = self.unary(UnaryOp::Sqrt, &var);
         [mean, std].iter().map(|x| self.lower_plates(x, elements)).collect()
-    }
-
-    /// The library's distribution that answers: `Normal` of independent elements, otherwise `MvNormal` of a vector.
-    fn answering_family(&self, shape: &[usize], independent: bool) -> Option<DistId> {
-        let event: &[usize] = if independent || shape.is_empty() { &[] } else { shape };
-        let fits = |(id, dist): &(DistId, &crate::check::model::Dist)| {
-            let Type::Array(of) = &dist.event else { return false };
-            let sizes: Vec<Option<usize>> = of.shape.iter().map(|size| size.known()).collect();
-            self.gaussian_family(*id).is_some() && sizes.iter().copied().eq(event.iter().map(|&n| Some(n)))
-        };
-        self.model.dists.iter().find(fits).map(|(id, _)| id)
     }
 
     fn no_gaussian(&self, target: VarId, block: &Block<'m>) -> Obstacle {

@@ -24,6 +24,9 @@ use crate::check::model::{DensityId, Expr, Factor, Place, Query, VarId};
 impl Lowering<'_> {
     /// `log p(x | z)`
     pub(super) fn log_density(&mut self, query: &Query) -> Result<Array> {
+        if self.asks_for_chain(query) {
+            return self.log_chain_density(query);
+        }
         let targets: Vec<VarId> = query.targets.iter().map(|(var, _)| *var).collect();
         let given: Vec<VarId> = query.given.iter().map(|(var, _)| *var).collect();
         let mut outside = vec![];
@@ -49,7 +52,7 @@ impl Lowering<'_> {
     }
 
     /// With the substitutions `p(x = y | z = w)` in force; also where a value lies outside the support of its variable.
-    fn substituted<T>(&mut self, query: &Query, outside: &mut Vec<Array>, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub(super) fn substituted<T>(&mut self, query: &Query, outside: &mut Vec<Array>, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let pairs = query.targets.iter().chain(&query.given);
         let values = pairs.filter_map(|(var, value)| value.as_ref().map(|value| (*var, value)));
         // All values are computed before any name changes its meaning.

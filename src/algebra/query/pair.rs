@@ -179,7 +179,7 @@ impl<'m> Lowering<'m> {
                 }
                 ConjugateArgument::Scaled(_, name) => {
                     let coefficient = match stand_ins {
-                        [latent] if vanishing.get(at) == Some(&true) => self.slope(param, latent, &known.plates)?,
+                        [latent] if vanishing.get(at) == Some(&true) => self.slope_in(param, latent, &known.plates)?,
                         _ => None,
                     };
                     let found = coefficient.is_some();
@@ -229,7 +229,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// c of a parameter c θ that is 0 where θ is: its derivative, if that does not depend on θ. Of a θ that is repeated, only 1.
-    fn slope(&mut self, param: &Array, latent: &Array, repeated: &[PlateId]) -> Result<Option<Array>> {
+    fn slope_in(&mut self, param: &Array, latent: &Array, repeated: &[PlateId]) -> Result<Option<Array>> {
         if !repeated.is_empty() {
             let one = self.real(1.0);
             return Ok(self.same(param, latent, std::slice::from_ref(latent))?.then_some(one));

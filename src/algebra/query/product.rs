@@ -62,14 +62,14 @@ impl<'m> Lowering<'m> {
             let mut terms = self.integrated(id, vars, latents, &continuous, &enumerated, span)?;
             // Each row has its own values of a local variable; a global one has the same in all rows.
             let (global, local): (Vec<&Enumerated>, Vec<&Enumerated>) = enumerated.iter().partition(|e| self.model.vars[e.var].global);
-            self.eliminate(&mut terms, local, span)?;
+            self.eliminate(&mut terms, &local, span)?;
             let rows = self.whole_plates();
             let summed = terms.iter().map(|term| {
                 let own: Vec<PlateId> = rows.iter().copied().filter(|&plate| term.varies_over(plate)).collect();
                 self.sum_over(term, &own)
             });
             let mut terms = summed.collect();
-            self.eliminate(&mut terms, global, span)?;
+            self.eliminate(&mut terms, &global, span)?;
             self.product(&terms)
         })();
         enumerated.into_iter().rev().for_each(|e| self.restore(Place::Var(e.var), e.old));
@@ -203,18 +203,18 @@ impl<'m> Lowering<'m> {
     }
 
     /// The log-density of a factor at the values of its variables.
-    pub(in crate::algebra) fn log_factor(&mut self, id: DensityId, factor: &Factor) -> Result<Array> {
+    pub(in crate::algebra) fn log_factor(&mut self, id: DensityId, factor: &'m Factor) -> Result<Array> {
         let distribution = self.factor_distribution(id, factor)?;
-        match factor.targets[..] {
-            [target] => {
-                let value = self.variable(target)?;
-                self.log_prob(&distribution, &value)
-            }
+        let value = match factor.targets[..] {
+            [target] => self.variable(target)?,
             _ => {
                 let values = factor.targets.iter().map(|&var| self.variable(var)).collect::<Result<Vec<_>>>()?;
-                self.log_prob_of_tuple(&distribution, values)
+                return self.log_prob_of_tuple(&distribution, values);
             }
-        }
+        };
+        self.derive_log_factor(id, factor);
+        let log = self.log_prob(&distribution, &value)?;
+        Ok(self.recorded(id, factor, &distribution, &value, log))
     }
 
     /// log ∫ of the product of a block's factors over its latent variables.
@@ -229,27 +229,38 @@ impl<'m> Lowering<'m> {
         Err(self.no_integral(block, &obstacles))
     }
 
-    /// Sums the plates out of a product of tables, the one next whose product of tables is smallest.
-    fn eliminate(&mut self, terms: &mut Vec<Array>, mut left: Vec<&Enumerated>, span: Span) -> Result<()> {
-        while !left.is_empty() {
-            let cost = |e: &Enumerated| -> usize {
-                let touched = union(terms.iter().filter(|t| t.varies_over(e.plate)).map(|t| &t.plates[..]));
-                self.sizes(&touched).iter().product()
-            };
-            let next = (0..left.len()).min_by_key(|&i| cost(left[i])).unwrap_or(0);
-            let e = left.remove(next);
-            let (touched, others): (Vec<Array>, Vec<Array>) = terms.drain(..).partition(|t| t.varies_over(e.plate));
-            *terms = others;
-            let product = self.product(&touched)?;
-            terms.push(self.log_sum_exp(&product, &[e.plate])?);
+    /// Sums finite latent variables out of a product of tables.
+    fn eliminate(&mut self, terms: &mut Vec<Array>, enumerated: &[&Enumerated], span: Span) -> Result<()> {
+        let plates: Vec<PlateId> = enumerated.iter().map(|e| e.plate).collect();
+        self.sum_out(terms, &plates)?;
+        for e in enumerated {
             let (values, name) = (self.sizes(&[e.plate])[0], self.names(&[e.var]));
             self.note(span, format!("exact sum over {values} values of {name}"));
         }
         Ok(())
     }
 
+    /// Sums plates out of a product of tables, the one next whose product of tables is smallest. Plates over which no table varies
+    /// are left out.
+    pub(in crate::algebra) fn sum_out(&mut self, terms: &mut Vec<Array>, plates: &[PlateId]) -> Result<()> {
+        let mut left: Vec<PlateId> = plates.iter().copied().filter(|&plate| terms.iter().any(|t| t.varies_over(plate))).collect();
+        while !left.is_empty() {
+            let cost = |plate: PlateId| -> usize {
+                let touched = union(terms.iter().filter(|t| t.varies_over(plate)).map(|t| &t.plates[..]));
+                self.sizes(&touched).iter().product()
+            };
+            let next = (0..left.len()).min_by_key(|&i| cost(left[i])).unwrap_or(0);
+            let plate = left.remove(next);
+            let (touched, others): (Vec<Array>, Vec<Array>) = terms.drain(..).partition(|t| t.varies_over(plate));
+            *terms = others;
+            let product = self.product(&touched)?;
+            terms.push(self.log_sum_exp(&product, &[plate])?);
+        }
+        Ok(())
+    }
+
     /// The sum of log-factors.
-    fn product(&mut self, terms: &[Array]) -> Result<Array> {
+    pub(in crate::algebra) fn product(&mut self, terms: &[Array]) -> Result<Array> {
         let (first, rest) = terms.split_first().ok_or_else(|| Diagnostic::internal("a product of no factors"))?;
         rest.iter().try_fold(first.clone(), |sum, term| self.add(&sum, term))
     }

@@ -3,15 +3,12 @@
 use super::linear;
 use super::memory::Table;
 use super::pool::Pool;
+use super::random::Random;
 use crate::backend::Precision;
-use crate::base::op::{DType, RandomKind};
-use crate::base::philox::Stream;
+use crate::base::op::DType;
 use crate::kernel::{AlongOp, BufferId, Indexing, Library, Region};
 use std::cmp::Ordering;
 use std::ops::AddAssign;
-
-/// Random numbers that are worth a task of their own.
-const RANDOM_TASK: usize = 512;
 
 pub fn call(call: &Library, table: Table<'_>, precision: Precision, pool: &mut Pool) {
     match *call {
@@ -29,8 +26,8 @@ pub fn call(call: &Library, table: Table<'_>, precision: Precision, pool: &mut P
         Library::Random { kind, site, keys, out, rows, row } => {
             let random = Random { kind, site, keys, out, rows, row };
             match precision {
-                Precision::F32 => random.fill::<f32, i32>(table, pool, |x| x as f32),
-                Precision::F64 => random.fill::<f64, i64>(table, pool, |x| x),
+                Precision::F32 => random.fill_f32(table, pool),
+                Precision::F64 => random.fill_f64(table, pool),
             }
         }
         Library::Along { op, dtype, x, out, outer, size, inner } => {
@@ -111,42 +108,6 @@ where
         let to = place / picks * size + clamped(pick, size);
         let sums = &mut out[to * row..(to + 1) * row];
         sums.iter_mut().zip(&y[place * row..(place + 1) * row]).for_each(|(sum, &value)| *sum += value);
-    }
-}
-
-struct Random {
-    kind: RandomKind,
-    site: u32,
-    keys: [Region; 4],
-    out: BufferId,
-    rows: usize,
-    row: usize,
-}
-
-impl Random {
-    fn fill<T: Copy, I: Copy + Into<i64> + Sync>(&self, table: Table<'_>, pool: &mut Pool, round: impl Fn(f64) -> T + Sync) {
-        let [seed, step, turn, rows] = self.keys;
-        // SAFETY: the first three keys hold one integer, the last one for each row.
-        let key = |region: Region| unsafe { table.slice::<I>(region, 1)[0].into() as u32 };
-        let stream = Stream { seed: key(seed), site: self.site, step: key(step), turn: key(turn) };
-        // SAFETY: as above.
-        let numbers: &[I] = unsafe { table.slice(rows, self.rows) };
-        let group = (RANDOM_TASK / self.row.max(1)).max(1);
-        let task = |task: usize| {
-            let table: Table<'_> = table;
-            let group = task * group..((task + 1) * group).min(self.rows);
-            for (row, &number) in group.clone().zip(&numbers[group]) {
-                let region = Region { buffer: self.out, offset: row * self.row };
-                // SAFETY: the rows of the result belong to one task each.
-                let values: &mut [T] = unsafe { table.slice_mut(region, self.row) };
-                let number = number.into() as u32;
-                for (block, four) in values.chunks_mut(4).enumerate() {
-                    let drawn = stream.block(self.kind, number, block as u32);
-                    four.iter_mut().zip(drawn).for_each(|(value, x)| *value = round(x));
-                }
-            }
-        };
-        pool.run(self.rows.div_ceil(group), &task);
     }
 }
 

@@ -29,6 +29,7 @@ mod memory;
 mod nest;
 mod operations;
 mod pool;
+mod random;
 mod scalar;
 mod schedule;
 

@@ -1,6 +1,6 @@
 //! Expressions and statements of a checked program.
 
-use super::{ConstId, DensityId, DistId, FunctionId, Index, LocalId, ParamId, QuantityId, VarId};
+use super::{BijectorId, ConstId, DensityId, DistId, FunctionId, Index, LocalId, MemberQuery, ParamId, PushforwardId, QuantityId, VarId};
 use crate::base::Span;
 use crate::base::op::{BinaryOp, CompareOp, ReduceOp, UnaryOp};
 use crate::check::types::Type;
@@ -70,9 +70,15 @@ pub enum ExprKind {
 
     Block(Vec<Stmt>, Box<Expr>),
     Call(FunctionId, Vec<Expr>),
+    /// A bijector of its first argument
+    Apply(BijectorId, Vec<Expr>),
 
     /// A distribution with its parameters, in the order of `Dist::params`
     Dist(DistId, Vec<Expr>),
+    /// A draw of a pushforward whose parameters are bound
+    DrawPushforward(PushforwardId),
+    /// Its log-density at a value
+    LogPushforward(PushforwardId, Box<Expr>),
     /// `p(x | z)` as a value: of type `Distribution`
     Conditional(Query),
     /// `log p(x | z)`
@@ -197,6 +203,10 @@ pub struct Query {
     pub density: DensityId,
     pub targets: Vec<(VarId, Option<Expr>)>,
     pub given: Vec<(VarId, Option<Expr>)>,
+    /// Members of chains among the targets: `p(z[t] | x)`
+    pub member_targets: Vec<MemberQuery>,
+    /// Members of chains among the given
+    pub member_given: Vec<MemberQuery>,
     pub span: Span,
 }
 

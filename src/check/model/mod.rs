@@ -1,9 +1,11 @@
 //! The checked program: every name resolved, every expression typed, every generic function, layer and distribution instantiated
 //! for the sizes at which it is used. `algebra/` gives it a meaning as graphs and needs no type rule of its own.
 
+mod chain;
 mod conjugate;
 mod expr;
 
+pub use chain::{At, GivenMember, MemberFactor, MemberQuery, Which};
 pub use conjugate::{Argument as ConjugateArgument, Conjugate, ConjugateKind, Marginal};
 pub use expr::{Bound, Draw, Estimator, Expr, ExprKind, Fold, Noise, Pattern, Place, Primitive, Query, Stmt, StmtKind, Subscript};
 
@@ -21,6 +23,9 @@ pub struct Model {
     pub params: Arena<Param>,
     pub functions: Arena<Function>,
     pub dists: Arena<Dist>,
+    /// Uses of `bijector` declarations
+    pub bijectors: Arena<Bijector>,
+    pub pushforwards: Arena<Pushforward>,
     pub rules: Vec<Rule>,
     pub conjugates: Vec<Conjugate>,
     pub marginals: Vec<Marginal>,
@@ -38,6 +43,8 @@ pub type VarId = Id<Var>;
 pub type ParamId = Id<Param>;
 pub type FunctionId = Id<Function>;
 pub type DistId = Id<Dist>;
+pub type BijectorId = Id<Bijector>;
+pub type PushforwardId = Id<Pushforward>;
 pub type DensityId = Id<Density>;
 pub type QuantityId = Id<Quantity>;
 pub type OptimiserId = Id<Optimiser>;
@@ -109,12 +116,24 @@ pub struct Var {
     pub span: Span,
 }
 
-/// Whether a variable is one or an indexed family (chains and processes: "not supported yet" beyond declarations).
+/// Whether a variable is one or an indexed family (processes: "not supported yet").
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Family {
     Single,
-    Chain { from: i64, to: i64 },
-    Process { from: f64, to: f64 },
+    /// The leading axis of its type is that of members
+    Chain {
+        from: i64,
+        to: i64,
+    },
+    /// The only member of a chain that is data: `data x[0] = …`
+    Member {
+        of: VarId,
+        at: i64,
+    },
+    Process {
+        from: f64,
+        to: f64,
+    },
 }
 
 /// Something learned. `path` is unique: `theta`, `enc.dense1.W`.
@@ -174,6 +193,31 @@ pub struct Dist {
     pub span: Span,
 }
 
+/// One use of a `bijector`. All functions take what is mapped, then the other arguments; what the file does not give is derived.
+#[derive(Clone, Debug)]
+pub struct Bijector {
+    pub name: String,
+    /// From u to y. Forward or inverse is given
+    pub forward: Option<FunctionId>,
+    /// From y to u
+    pub inverse: Option<FunctionId>,
+    /// log |det ∂y/∂u|, of u
+    pub log_det: Option<FunctionId>,
+    pub span: Span,
+}
+
+/// `pushforward(f, base)`. Its `Dist` binds the parameters of the base and the further arguments of f as locals.
+#[derive(Clone, Debug)]
+pub struct Pushforward {
+    /// The base with these parameters
+    pub base: Expr,
+    /// A draw of it
+    pub input: LocalId,
+    /// f(input, further arguments)
+    pub image: Expr,
+    pub span: Span,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RuleKind {
     /// `KL(a || b)`
@@ -203,6 +247,8 @@ pub struct Rule {
 pub struct Density {
     pub name: String,
     pub factors: Vec<Factor>,
+    /// Factors between members of chains
+    pub chain: Vec<MemberFactor>,
     /// `ref = frozen(pi)`: the factors are those of the other, with derivative zero
     pub frozen: bool,
     pub span: Span,
@@ -270,8 +316,22 @@ pub struct Optimise {
     pub value: Expr,
     /// All parameters on which the value depends, unless `over` named some
     pub over: Option<Vec<ParamId>>,
-    pub optimiser: OptimiserId,
+    pub method: Method,
     pub span: Span,
+}
+
+/// How the maximum is looked for.
+#[derive(Clone, Debug)]
+pub enum Method {
+    Gradient {
+        optimiser: OptimiserId,
+    },
+    /// In closed form, in one step
+    Exactly,
+    /// Expectation-maximisation; `otherwise` moves the parameters for which no rule knows the M-step
+    Em {
+        otherwise: OptimiserId,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -283,6 +343,8 @@ pub struct Settings {
     pub ema: Option<f64>,
     /// Bound on the Euclidean norm of the whole gradient
     pub clip: Option<f64>,
+    /// By EM: end when an iteration raises the objective by less
+    pub tolerance: Option<f64>,
     pub seed: Option<u64>,
 }
 

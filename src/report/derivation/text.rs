@@ -3,7 +3,7 @@
 use super::Derivation;
 use super::latex::{Latex, escaped};
 use super::layout::{Line, Piece};
-use super::typeset::Setter;
+use super::typeset::{Notation, Setter, Symbol};
 use super::unicode::Unicode;
 use crate::algebra::{Formula, Step};
 use std::fmt::Write;
@@ -53,10 +53,11 @@ fn unicode_step(out: &mut String, number: &str, step: &Step) {
     let (before, after) = (setter.set(&step.before), setter.set(&step.after));
     let room = WIDTH - margin.len();
     if before.width() + 3 + after.width() <= room {
-        let _ = writeln!(out, "{margin}{} = {}", before.flat(), after.flat());
+        let _ = writeln!(out, "{margin}{}{}{}", before.flat(), setter.text(Symbol::Relation(step.relation)).flat(), after.flat());
     } else {
         write_lines(out, &margin, &before.lines(room));
-        write_lines(out, &format!("{margin}  = "), &after.lines(room - 4));
+        let relation = setter.text(Symbol::Relation(step.relation)).flat();
+        write_lines(out, &format!("{margin} {relation}"), &after.lines(room - 4));
     }
     for (at, remark) in step.remarks.iter().enumerate() {
         let lead = format!("{margin}{}", if at == 0 { "where " } else { "      " });
@@ -86,7 +87,7 @@ pub fn markdown(derivations: &[Derivation]) -> String {
         numbered(&derivation.steps, "", &mut |number, step| {
             let source = step.source.as_ref().map_or(String::new(), |source| format!(" ({source})"));
             let _ = writeln!(out, "\n**{number}. {}**{source}\n", step.rule);
-            let _ = writeln!(out, "$$\n\\begin{{aligned}}\n{}\n\\end{{aligned}}\n$$", equation(&step.before, &step.after));
+            let _ = writeln!(out, "$$\n\\begin{{aligned}}\n{}\n\\end{{aligned}}\n$$", equation(step));
             if let Some(remarks) = remarks(step) {
                 let _ = writeln!(out, "\nwhere {remarks}.");
             }
@@ -103,7 +104,7 @@ pub fn latex(derivations: &[Derivation]) -> String {
         numbered(&derivation.steps, "", &mut |number, step| {
             let source = step.source.as_ref().map_or(String::new(), |source| format!(" \\emph{{{}}}", escaped(source)));
             let _ = writeln!(out, "\\paragraph{{{number}. {}}}{source}", escaped(&step.rule));
-            let _ = writeln!(out, "\\begin{{align*}}\n{}\n\\end{{align*}}", equation(&step.before, &step.after));
+            let _ = writeln!(out, "\\begin{{align*}}\n{}\n\\end{{align*}}", equation(step));
             if let Some(remarks) = remarks(step) {
                 let _ = writeln!(out, "\\noindent where {remarks}.");
             }
@@ -121,14 +122,15 @@ fn goal(goal: &Formula) -> String {
 }
 
 /// `before &= after`, long lines broken.
-fn equation(before: &Formula, after: &Formula) -> String {
+fn equation(step: &Step) -> String {
     let setter = Setter(&Latex);
-    let (before, after) = (setter.set(before), setter.set(after));
+    let (before, after) = (setter.set(&step.before), setter.set(&step.after));
+    let relation = Latex.symbol(Symbol::Relation(step.relation)).trim();
     if before.width() + after.width() + 3 <= PAGE {
-        return format!("{} &= {}", before.flat(), after.flat());
+        return format!("{} &{relation} {}", before.flat(), after.flat());
     }
     let first = aligned_lines("&", &before, PAGE);
-    format!("{first} \\\\\n{}", aligned_lines("&\\quad = ", &after, PAGE - 4))
+    format!("{first} \\\\\n{}", aligned_lines(&format!("&\\quad {relation} "), &after, PAGE - 4))
 }
 
 fn aligned_lines(lead: &str, piece: &Piece, width: usize) -> String {

@@ -118,7 +118,7 @@ impl Setter<'_> {
         }
     }
 
-    fn text(&self, symbol: Symbol) -> Piece {
+    pub fn text(&self, symbol: Symbol) -> Piece {
         let text = self.0.symbol(symbol);
         let width = match symbol {
             Symbol::Given | Symbol::Divergence | Symbol::Elementwise | Symbol::Relation(_) | Symbol::Times => 3,

@@ -1,0 +1,218 @@
+//! Sums over all paths of finite chains, by the forward algorithm in the logarithmic domain (Rabiner: A tutorial on hidden Markov
+//! models and selected applications in speech recognition, 1989, equations 19 to 21, scaled as in section V.A). The cost is linear in
+//! the number of members.
+
+use super::super::lowering::{Lowering, union};
+use super::super::value::{Array, PlateId};
+use super::network::Network;
+use super::part::Steps;
+use super::segment::{Schedule, Segment};
+use crate::base::diagnostic::Result;
+use crate::base::op::UnaryOp;
+use crate::base::{Code, Diagnostic};
+use crate::check::model::VarId;
+use crate::check::types::{ArrayType, Type};
+use crate::graph::{NodeId, TensorType};
+use std::collections::BTreeMap;
+
+/// The plates of latent members: a variable so many steps ago.
+type Window = BTreeMap<(VarId, i64), (PlateId, Array)>;
+
+/// A zero log-factor of every member of a latent variable, [members, values]: the derivative by it is the posterior marginal.
+pub(super) struct Potential {
+    pub var: VarId,
+    pub first: i64,
+    pub value: Array,
+}
+
+/// What has been summed up to some step.
+struct Forward {
+    /// Normalised over the plates of the window; none before the first step
+    message: Option<Array>,
+    /// The logarithms of the normalisers so far
+    total: Vec<Array>,
+}
+
+impl Lowering<'_> {
+    /// log of the sum over all values of the latent members.
+    pub(super) fn forward_algorithm(
+        &mut self,
+        network: &Network<'_>,
+        schedule: &Schedule,
+        potential: Option<&Potential>,
+    ) -> Result<Vec<Array>> {
+        let window = self.window(network, schedule)?;
+        let mut forward = Forward { message: None, total: vec![] };
+        for segment in &schedule.steps {
+            self.forward_segment(network, schedule, segment, &window, potential, &mut forward)?;
+        }
+        Ok(forward.total)
+    }
+
+    /// All values of every latent variable at every distance that factors look back.
+    fn window(&mut self, network: &Network<'_>, schedule: &Schedule) -> Result<Window> {
+        let mut window = Window::new();
+        for (&var, &memory) in &schedule.memory {
+            let declared = &network.model.vars[var];
+            let Type::Array(ArrayType { support, shape }) = declared.member_type() else {
+                return Err(Diagnostic::internal("a chain of tuples"));
+            };
+            let shape: Vec<usize> = shape.iter().filter_map(|size| size.known()).collect();
+            for lag in 0..=memory {
+                let Some((values, plate)) = self.all_values(&support, &shape)? else {
+                    let message = format!("one member of `{}` has more values than can be summed over", declared.name);
+                    return Err(Diagnostic::new(Code::NoRule, message)
+                        .label(network.span, "neither given nor a target here")
+                        .label(declared.span, format!("each member is {}", declared.member_type())));
+                };
+                window.insert((var, lag), (plate, values));
+            }
+        }
+        Ok(window)
+    }
+
+    fn forward_segment(
+        &mut self,
+        network: &Network<'_>,
+        schedule: &Schedule,
+        segment: &Segment,
+        window: &Window,
+        potential: Option<&Potential>,
+        forward: &mut Forward,
+    ) -> Result<()> {
+        let steps = self.steps(segment);
+        let latent = |var: VarId, lag: i64| window.get(&(var, lag)).map(|(_, values)| values.clone());
+        let mut terms = segment.parts.iter().map(|part| self.log_part(network, part, steps, &latent)).collect::<Result<Vec<_>>>()?;
+        if let Some(potential) = potential {
+            terms.extend(self.potential_of(network, segment, steps, window, potential));
+        }
+        // What no later step needs is summed out of all steps at once.
+        let here: Vec<PlateId> = schedule.memory.iter().filter(|(_, memory)| **memory == 0).map(|(&var, _)| window[&(var, 0)].0).collect();
+        self.sum_out(&mut terms, &here)?;
+        let remembered = schedule.memory.values().any(|memory| *memory > 0);
+        if !remembered {
+            let product = self.product(&terms)?;
+            forward.total.push(self.sum_over(&product, &[steps.plate]));
+            return Ok(());
+        }
+        if segment.count == 1 {
+            terms = terms.iter().map(|term| self.sum_over(term, &[steps.plate])).collect();
+            let message = forward.message.take();
+            let (message, scale) = self.forward_step(schedule, window, message.as_ref(), terms)?;
+            forward.total.push(scale);
+            forward.message = Some(message);
+            return Ok(());
+        }
+        self.forward_scan(schedule, segment, steps, window, terms, forward)
+    }
+
+    /// One step: the message of the step before times the step's factors, with the oldest members summed out.
+    fn forward_step(
+        &mut self,
+        schedule: &Schedule,
+        window: &Window,
+        message: Option<&Array>,
+        mut terms: Vec<Array>,
+    ) -> Result<(Array, Array)> {
+        terms.extend(message.map(|message| self.aged(window, message)));
+        let oldest: Vec<PlateId> = schedule.memory.iter().map(|(&var, &memory)| window[&(var, memory)].0).collect();
+        self.sum_out(&mut terms, &oldest)?;
+        let message = self.product(&terms)?;
+        let all: Vec<PlateId> = window.values().map(|(plate, _)| *plate).filter(|&plate| message.varies_over(plate)).collect();
+        let scale = self.log_sum_exp(&message, &all)?;
+        // Where all paths have probability zero, there is nothing to normalise.
+        let (finite, zero) = (self.unary(UnaryOp::IsFinite, &scale), self.real(0.0));
+        let shift = self.select(&finite, &scale, &zero)?;
+        Ok((self.sub(&message, &shift)?, scale))
+    }
+
+    /// All steps of a segment in a loop whose body sees one of them.
+    fn forward_scan(
+        &mut self,
+        schedule: &Schedule,
+        segment: &Segment,
+        steps: Steps,
+        window: &Window,
+        terms: Vec<Array>,
+        forward: &mut Forward,
+    ) -> Result<()> {
+        let (by_step, constant): (Vec<Array>, Vec<Array>) = terms.into_iter().partition(|term| term.varies_over(steps.plate));
+        let message = forward.message.take();
+        let in_window: Vec<PlateId> = window.values().map(|(plate, _)| *plate).collect();
+        let touched = union(by_step.iter().chain(&constant).chain(&message).map(|term| &term.plates[..]));
+        let others: Vec<PlateId> = touched.into_iter().filter(|p| *p != steps.plate && !in_window.contains(p)).collect();
+        let alive: Vec<PlateId> = segment.alive.iter().filter_map(|&(var, lag)| window.get(&(var, lag - 1)).map(|w| w.0)).collect();
+        let carried = union([&others[..], &alive]);
+        let start = message.map_or_else(|| self.real(0.0), |message| message);
+        let start = self.expanded(&start, &carried);
+        let start = self.node(&start);
+        let sequences: Vec<(NodeId, Vec<PlateId>)> = by_step.iter().map(|term| self.plate_first(term, steps.plate)).collect();
+
+        let types: Vec<TensorType> = sequences.iter().map(|(node, _)| self.element_type(*node)).collect();
+        let carry = self.b().ty(start).clone();
+        self.frames.enter();
+        self.b().input("turn", TensorType::int([]));
+        let message = self.b().input("message", carry);
+        let message = self.array(message, carried.clone());
+        let mut here = vec![];
+        for ((_, plates), ty) in sequences.iter().zip(types) {
+            let node = self.b().input("factor", ty);
+            here.push(self.array(node, plates.clone()));
+        }
+        here.extend(constant);
+        let (message, scale) = self.forward_step(schedule, window, Some(&message), here)?;
+        let outputs = [self.expand(&message, &carried, &[]), self.expand(&scale, &others, &[])];
+        let closed = self.frames.leave(&outputs)?;
+        let sequences: Vec<NodeId> = sequences.into_iter().map(|(node, _)| node).collect();
+        let results = self.b().scan(closed.graph, &[start], &sequences, &closed.constants, segment.count, false);
+        forward.message = Some(self.array(results[0], carried));
+        let scales = self.b().sum(results[1], &[0]);
+        forward.total.push(self.array(scales, others));
+        Ok(())
+    }
+
+    /// The node with the axis of one plate first, and its other plates.
+    pub(super) fn plate_first(&mut self, x: &Array, plate: PlateId) -> (NodeId, Vec<PlateId>) {
+        let at = x.plates.iter().position(|&p| p == plate).unwrap_or(0);
+        let node = self.node(x);
+        let rank = self.b().ty(node).rank();
+        let perm: Vec<usize> = std::iter::once(at).chain((0..rank).filter(|&axis| axis != at)).collect();
+        let node = self.b().transpose(node, &perm);
+        (node, x.plates.iter().copied().filter(|&p| p != plate).collect())
+    }
+
+    /// The type of one element of a sequence.
+    pub(super) fn element_type(&mut self, sequence: NodeId) -> TensorType {
+        let ty = self.b().ty(sequence).clone();
+        TensorType::new(ty.dtype, &ty.shape[1..])
+    }
+
+    /// The message one step later: what was so many steps ago is now one more.
+    fn aged(&mut self, window: &Window, message: &Array) -> Array {
+        let older = |plate: &PlateId| {
+            let known = window.iter().find(|(_, (own, _))| own == plate);
+            known.and_then(|(&(var, lag), _)| window.get(&(var, lag + 1))).map_or(*plate, |(plate, _)| *plate)
+        };
+        let node = self.node(message);
+        let plates = message.plates.iter().map(older).collect();
+        self.sorted(node, plates)
+    }
+
+    /// The log-factors of a potential in a segment, where its variable is latent there.
+    fn potential_of(
+        &mut self,
+        network: &Network<'_>,
+        segment: &Segment,
+        steps: Steps,
+        window: &Window,
+        potential: &Potential,
+    ) -> Option<Array> {
+        let (plate, _) = window.get(&(potential.var, 0))?;
+        let (from, to) = network.model.vars[potential.var].members()?;
+        if !(from..=to).contains(&segment.first) {
+            return None;
+        }
+        let slice = self.axis_to_plate(&potential.value, 0, steps.plate, (segment.first - potential.first) as usize);
+        Some(self.lift_onto(&slice, &[*plate]))
+    }
+}

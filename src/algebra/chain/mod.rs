@@ -1,0 +1,159 @@
+//! Queries of chains: joint densities over members as products of factors, out of which latent members are summed or integrated in
+//! the order of time. Finite chains by the forward algorithm, linear-Gaussian ones by the Kalman filter.
+
+mod finite;
+mod marginal;
+mod network;
+mod part;
+mod segment;
+
+use super::lowering::Lowering;
+use super::value::Array;
+use crate::base::diagnostic::Result;
+use crate::base::{Code, Diagnostic};
+use crate::check::model::{Expr, ExprKind, MemberQuery, Query, VarId, Which};
+use crate::check::types::{Support, Type};
+use network::{Joint, Known, Network};
+use segment::Schedule;
+
+impl<'m> Lowering<'m> {
+    /// Whether a query speaks of members, or of variables that follow from members.
+    pub(super) fn asks_for_chain(&self, query: &Query) -> bool {
+        let chain = &self.model.densities[query.density].chain;
+        let relates = |var: VarId| chain.iter().any(|f| f.target == var);
+        !query.member_targets.is_empty()
+            || !query.member_given.is_empty()
+            || query.targets.iter().chain(&query.given).any(|(var, _)| relates(*var))
+    }
+
+    /// `log p(x)`, `log p(z, x)`, `log p(z[3] = 1 | x)` of a chain.
+    pub(super) fn log_chain_density(&mut self, query: &Query) -> Result<Array> {
+        let mut outside = vec![];
+        let log = self.substituted(query, &mut outside, |this| match this.one_member(query) {
+            Some((member, at)) if this.is_latent_and_finite(member.var) => this.log_member_marginal(query, member, at),
+            Some(_) | None => this.log_chain_ratio(query),
+        })?;
+        self.impossible(log, outside)
+    }
+
+    fn is_latent_and_finite(&self, var: VarId) -> bool {
+        let declared = &self.model.vars[var];
+        declared.observed.is_none() && is_finite(&declared.member_type())
+    }
+
+    fn log_chain_ratio(&mut self, query: &Query) -> Result<Array> {
+        let network = self.chain_network(query)?;
+        let ratio = network.ratio()?;
+        let joint = self.log_chain_joint(&network, &ratio.joint)?;
+        let Some(evidence) = &ratio.evidence else { return Ok(joint) };
+        let evidence = self.log_chain_joint(&network, evidence)?;
+        self.note(query.span, "Bayes' rule: joint over evidence, both exact");
+        self.sub(&joint, &evidence)
+    }
+
+    fn log_chain_joint(&mut self, network: &Network<'m>, joint: &Joint) -> Result<Array> {
+        let schedule = Schedule::new(network, joint)?;
+        let mut terms = vec![];
+        for segment in &schedule.direct {
+            let steps = self.steps(segment);
+            let log = self.log_part(network, &segment.parts[0], steps, &|_, _| None)?;
+            terms.push(self.sum_over(&log, &[steps.plate]));
+        }
+        if !schedule.steps.is_empty() {
+            terms.extend(self.summed(network, &schedule)?);
+        }
+        self.product(&terms)
+    }
+
+    fn summed(&mut self, network: &Network<'m>, schedule: &Schedule) -> Result<Vec<Array>> {
+        if schedule.memory.keys().all(|&var| is_finite(&network.model.vars[var].member_type())) {
+            let names: Vec<VarId> = schedule.memory.keys().copied().collect();
+            self.note(network.span, format!("forward algorithm: exact sum over all paths of {}", self.names(&names)));
+            return self.forward_algorithm(network, schedule, None);
+        }
+        Err(self.no_chain_rule(network, schedule))
+    }
+
+    fn no_chain_rule(&self, network: &Network<'_>, schedule: &Schedule) -> Diagnostic {
+        let names: Vec<VarId> = schedule.memory.keys().copied().collect();
+        let z = self.names(&names);
+        Diagnostic::new(Code::NoRule, format!("{z} cannot be integrated out of this chain"))
+            .label(network.span, format!("{z} is neither given nor a target here"))
+    }
+
+    /// The density's variables with what the query says about them.
+    fn chain_network(&mut self, query: &Query) -> Result<Network<'m>> {
+        let mut known = self.given_of(query)?;
+        for (var, _) in &query.targets {
+            known.push(self.known_variable(*var, true)?);
+        }
+        for members in &query.member_targets {
+            known.push(self.known_members(members, true)?);
+        }
+        Ok(Network::new(self.model, query.density, known, query.span))
+    }
+
+    fn given_of(&mut self, query: &Query) -> Result<Vec<Known>> {
+        let mut known = vec![];
+        for (var, _) in &query.given {
+            known.push(self.known_variable(*var, false)?);
+        }
+        for members in &query.member_given {
+            known.push(self.known_members(members, false)?);
+        }
+        Ok(known)
+    }
+
+    fn known_variable(&mut self, var: VarId, target: bool) -> Result<Known> {
+        let value = self.variable(var)?;
+        let (from, to) = self.model.vars[var].members().unwrap_or((0, 0));
+        Ok(Known { var, from, count: (to - from + 1) as usize, value: Some(value), target })
+    }
+
+    fn known_members(&mut self, asked: &MemberQuery, target: bool) -> Result<Known> {
+        let (from, to) = match &asked.which {
+            Which::One(at) => (member_number(at)?, member_number(at)?),
+            Which::Range(from, to) => (member_number(from)?, member_number(to)?),
+        };
+        let count = (to - from + 1) as usize;
+        let (first, _) = self.model.vars[asked.var].members().unwrap_or((0, 0));
+        let value = match (&asked.value, self.model.data_member(asked.var)) {
+            (Some(value), _) => self.eval_array(value)?,
+            (None, Some((data, at))) if at == from && to == from => self.variable(data)?,
+            (None, _) => {
+                let all = self.variable(asked.var)?;
+                let node = self.node(&all);
+                let node = self.b().slice_axis(node, all.plates.len(), (from - first) as usize, (to + 1 - first) as usize);
+                return Ok(Known { var: asked.var, from, count, value: Some(self.array(node, all.plates)), target });
+            }
+        };
+        let value = if matches!(asked.which, Which::One(_)) { self.with_member_axis(&value) } else { value };
+        Ok(Known { var: asked.var, from, count, value: Some(value), target })
+    }
+
+    /// One member as a run of one.
+    fn with_member_axis(&mut self, member: &Array) -> Array {
+        let shape = [&self.sizes(&member.plates)[..], &[1], &self.shape(member)].concat();
+        let node = self.node(member);
+        let node = self.b().reshape(node, &shape);
+        self.array(node, member.plates.clone())
+    }
+}
+
+/// Whether one member has finitely many values.
+fn is_finite(member: &Type) -> bool {
+    match member {
+        Type::Array(array) => match array.support {
+            Support::Bit | Support::Spin | Support::Bool | Support::Cat(_) => true,
+            Support::Real | Support::Positive | Support::Unit | Support::Int | Support::Simplex | Support::Cov | Support::Ordered => false,
+        },
+        Type::Tuple(_) | Type::Distribution(_) | Type::Error => false,
+    }
+}
+
+fn member_number(at: &Expr) -> Result<i64> {
+    match at.kind {
+        ExprKind::Int(number) => Ok(number),
+        _ => Err(Diagnostic::unsupported("a member whose number is not known beforehand in this query").at(at.span)),
+    }
+}

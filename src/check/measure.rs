@@ -1,0 +1,395 @@
+//! Over which variables an expression is a log-density. A density has a unit, one over that of its variable (its base measure:
+//! Lebesgue for real values; probabilities of discrete values, over the counting measure, have none). So log-densities of different
+//! variables may be added to that of all of them, but neither subtracted, nor compared, nor chosen between.
+
+use super::coerce::constant_of;
+use super::model::{
+    Bound, DensityId, Expr, ExprKind, Fold, FunctionId, LocalId, Model, Pattern, Place, Query, Stmt, StmtKind, TrainStmt, VarId,
+};
+use super::types::Type;
+use crate::base::op::{BinaryOp, ReduceOp, UnaryOp};
+use crate::base::{Code, Diagnostic, Diagnostics, Span};
+use std::collections::{BTreeMap, HashMap};
+
+/// What is known of the measure of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Measure {
+    /// No log-density: a number, which may be added to everything
+    Free,
+    /// A sum of log-densities: how often of each variable
+    Of(BTreeMap<VarId, f64>),
+    /// Made of log-densities in a way that is not followed, such as a change of variables: never judged
+    Unknown,
+    Parts(Vec<Measure>),
+}
+
+impl Measure {
+    fn scaled(self, by: Option<f64>) -> Measure {
+        match (self, by) {
+            (Measure::Of(terms), Some(by)) => Measure::Of(terms.into_iter().map(|(var, count)| (var, count * by)).collect()),
+            (Measure::Of(terms), None) if !terms.is_empty() => Measure::Unknown,
+            (measure, _) => measure,
+        }
+    }
+
+    fn plus(self, other: Measure) -> Measure {
+        match (self, other) {
+            (Measure::Of(mut terms), Measure::Of(more)) => {
+                for (var, count) in more {
+                    *terms.entry(var).or_insert(0.0) += count;
+                }
+                terms.retain(|_, count| count.abs() > 1e-9);
+                Measure::Of(terms)
+            }
+            (Measure::Free, other) | (other, Measure::Free) => other,
+            _ => Measure::Unknown,
+        }
+    }
+
+    /// Of a function of the value that is not followed.
+    fn lost(self) -> Measure {
+        if self == Measure::Free { Measure::Free } else { Measure::Unknown }
+    }
+}
+
+/// Judges every quantity, objective and sample of a program, and the expression to be evaluated.
+pub fn judge(model: &Model, expression: Option<&Expr>, problems: &mut Diagnostics) {
+    let mut judge = Judge::new(model);
+    let quantities = model.quantities.values().map(|quantity| &quantity.value);
+    for value in quantities.chain(model.samples.iter().map(|sample| &sample.value)).chain(expression) {
+        judge.whole(value);
+    }
+    model.trains.iter().for_each(|train| judge.train(&train.body));
+    judge.problems.dedup_by(|a, b| a.span() == b.span());
+    problems.0.append(&mut judge.problems);
+}
+
+/// The measure of one expression, whose locals carry no log-density.
+pub fn measure(model: &Model, expression: &Expr) -> Measure {
+    Judge::new(model).of(expression)
+}
+
+struct Judge<'m> {
+    model: &'m Model,
+    locals: HashMap<LocalId, Measure>,
+    /// Functions whose bodies make log-densities
+    dense: HashMap<FunctionId, bool>,
+    /// Variables that stand for each other in `log p(x = y)`: points of one space
+    same: Vec<(VarId, VarId)>,
+    problems: Vec<Diagnostic>,
+}
+
+impl<'m> Judge<'m> {
+    fn new(model: &'m Model) -> Judge<'m> {
+        Judge { model, locals: HashMap::new(), dense: HashMap::new(), same: vec![], problems: vec![] }
+    }
+
+    fn train(&mut self, body: &'m [TrainStmt]) {
+        for stmt in body {
+            match stmt {
+                TrainStmt::Plain(stmt) => self.statement(stmt),
+                TrainStmt::Optimise(optimise) => self.whole(&optimise.value),
+                TrainStmt::Repeat { body, .. } => self.train(body),
+            }
+        }
+    }
+
+    /// An expression that is not a part of a larger sum: no log-density of one variable may be left subtracted from that of another.
+    fn whole(&mut self, e: &'m Expr) {
+        let measure = self.of(e);
+        self.not_mixed(&measure, e.span);
+    }
+
+    fn of(&mut self, e: &'m Expr) -> Measure {
+        match &e.kind {
+            ExprKind::Real(_) | ExprKind::Int(_) | ExprKind::Bool(_) | ExprKind::Const(_) | ExprKind::Noise(_) => Measure::Free,
+            ExprKind::Var(_) | ExprKind::Param(_) => Measure::Free,
+            ExprKind::Local(id) => self.locals.get(id).cloned().unwrap_or(Measure::Free),
+            ExprKind::Quantity(id) => self.of(&self.model.quantities[*id].value),
+            ExprKind::Unary(op, x) => self.unary(*op, x),
+            ExprKind::Binary(op, a, b) => self.binary(*op, a, b, e.span),
+            ExprKind::Compare(_, a, b) => {
+                self.agreed(a, b, "compares", e.span);
+                Measure::Free
+            }
+            ExprKind::If(condition, a, b) => {
+                self.of(condition);
+                self.agreed(a, b, "chooses between", e.span)
+            }
+            ExprKind::ToReal(x) | ExprKind::ToInt(x) | ExprKind::Transpose(x) | ExprKind::Reshape(x) => self.of(x),
+            ExprKind::Stop(x) | ExprKind::Total(x) => self.of(x),
+            ExprKind::Array { body, .. } | ExprKind::Expectation { body, .. } => {
+                self.parts_of(e);
+                self.of(body)
+            }
+            ExprKind::Subscript(base, _) => {
+                self.parts_of(e);
+                self.of(base)
+            }
+            ExprKind::Stack(parts) => {
+                let measures: Vec<Measure> = parts.iter().map(|part| self.of(part)).collect();
+                match measures.first() {
+                    Some(first) if measures.iter().all(|measure| measure == first) => first.clone(),
+                    _ => Measure::Unknown,
+                }
+            }
+            ExprKind::Tuple(parts) => Measure::Parts(parts.iter().map(|part| self.of(part)).collect()),
+            ExprKind::Project(tuple, index) => match self.of(tuple) {
+                Measure::Parts(parts) => parts.get(*index).cloned().unwrap_or(Measure::Unknown),
+                measure => measure,
+            },
+            ExprKind::Fold { fold, indices, condition, body } => {
+                condition.iter().for_each(|condition| drop(self.of(condition)));
+                let count = indices.iter().map(|index| index.count as f64).product();
+                self.fold(*fold, body, condition.is_none().then_some(count))
+            }
+            ExprKind::FoldAll(fold, x) => {
+                let count = match &x.ty {
+                    Type::Array(array) => array.shape.iter().map(|size| size.known().map(|size| size as f64)).product(),
+                    _ => None,
+                };
+                self.fold(*fold, x, count)
+            }
+            ExprKind::MatMul(..) | ExprKind::Join(..) | ExprKind::Primitive(..) | ExprKind::Apply(..) => self.parts_of(e).lost(),
+            // Only in the members of a pushforward's distribution
+            ExprKind::DrawPushforward(_) => Measure::Free,
+            ExprKind::LogPushforward(_, x) => {
+                self.of(x);
+                Measure::Unknown
+            }
+            ExprKind::Block(stmts, result) => {
+                stmts.iter().for_each(|stmt| self.statement(stmt));
+                self.of(result)
+            }
+            ExprKind::Call(function, args) => self.call(*function, args),
+            ExprKind::Dist(..) | ExprKind::Conditional(_) | ExprKind::DistMember(..) | ExprKind::Kl(..) | ExprKind::Entropy(_) => {
+                self.parts_of(e);
+                Measure::Free
+            }
+            ExprKind::Grad { body, .. }
+            | ExprKind::Jacobian { body, .. }
+            | ExprKind::Divergence { body, .. }
+            | ExprKind::Hessian { body, .. } => {
+                self.of(body);
+                Measure::Free
+            }
+            ExprKind::LogDensity(query) => {
+                self.parts_of(e);
+                self.queried(query)
+            }
+            ExprKind::LogProb(dist, x) => {
+                (self.of(dist), self.of(x));
+                match &dist.kind {
+                    ExprKind::Conditional(query) if is_discrete(self.model, query.targets[0].0) => self.queried(query),
+                    _ => Measure::Unknown,
+                }
+            }
+            ExprKind::Elbo(bound) | ExprKind::Iwae(bound) => self.bound(bound),
+        }
+    }
+
+    /// Visits all parts; free if all of them are.
+    fn parts_of(&mut self, e: &'m Expr) -> Measure {
+        let mut parts = vec![];
+        e.each_part(&mut |part| parts.push(part));
+        let free = parts.into_iter().fold(true, |free, part| self.of(part) == Measure::Free && free);
+        if free { Measure::Free } else { Measure::Unknown }
+    }
+
+    fn unary(&mut self, op: UnaryOp, x: &'m Expr) -> Measure {
+        let measure = self.of(x);
+        match op {
+            UnaryOp::Neg => measure.scaled(Some(-1.0)),
+            // A density again, which another factor may complete.
+            UnaryOp::Exp => measure.lost(),
+            _ => {
+                self.not_mixed(&measure, x.span);
+                measure.lost()
+            }
+        }
+    }
+
+    fn binary(&mut self, op: BinaryOp, a: &'m Expr, b: &'m Expr, span: Span) -> Measure {
+        match op {
+            BinaryOp::Add => self.of(a).plus(self.of(b)),
+            BinaryOp::Sub => self.of(a).plus(self.of(b).scaled(Some(-1.0))),
+            BinaryOp::Max => self.agreed(a, b, "takes the larger of", span),
+            BinaryOp::Min => self.agreed(a, b, "takes the smaller of", span),
+            BinaryOp::Mul | BinaryOp::Div => match (self.of(a), self.of(b)) {
+                (left, Measure::Free) => {
+                    let by = constant_of(self.model, b);
+                    left.scaled(if op == BinaryOp::Div { by.map(|by| 1.0 / by) } else { by })
+                }
+                (Measure::Free, right) if op == BinaryOp::Mul => right.scaled(constant_of(self.model, a)),
+                _ => Measure::Unknown,
+            },
+            BinaryOp::Pow | BinaryOp::FloorDiv | BinaryOp::Rem | BinaryOp::And | BinaryOp::Or => {
+                let (a, b) = (self.of(a), self.of(b));
+                a.plus(b).lost()
+            }
+        }
+    }
+
+    /// Both sides must be densities over the same variables.
+    fn agreed(&mut self, a: &'m Expr, b: &'m Expr, verb: &str, span: Span) -> Measure {
+        let (left, right) = (self.of(a), self.of(b));
+        match (left, right) {
+            (Measure::Free, other) | (other, Measure::Free) => other,
+            (Measure::Of(left), Measure::Of(right)) => {
+                let rest = self.united(&Measure::Of(left.clone()).plus(Measure::Of(right.clone()).scaled(Some(-1.0))));
+                if rest.keys().any(|var| !is_discrete(self.model, *var)) {
+                    let problem = Diagnostic::new(Code::MeasureMismatch, format!("this {verb} log-densities over different measures"))
+                        .label(span, format!("{verb} them here"))
+                        .label(a.span, self.over(&left))
+                        .label(b.span, self.over(&right));
+                    self.problems.push(problem.help(
+                        "a density has a unit, one over that of its variables: which of two is larger depends on it; take both of the \
+                         same variables, or of discrete ones",
+                    ));
+                }
+                Measure::Of(left)
+            }
+            (Measure::Parts(left), Measure::Parts(right)) if left == right => Measure::Parts(left),
+            _ => Measure::Unknown,
+        }
+    }
+
+    /// Whole multiples of log-densities with both signs, some of them continuous.
+    fn not_mixed(&mut self, measure: &Measure, span: Span) {
+        let terms = self.united(measure);
+        let whole = terms.values().all(|count| (count - count.round()).abs() < 1e-9);
+        let (plus, minus): (BTreeMap<VarId, f64>, BTreeMap<VarId, f64>) = terms.into_iter().partition(|(_, count)| *count > 0.0);
+        let continuous = plus.keys().chain(minus.keys()).any(|var| !is_discrete(self.model, *var));
+        if !whole || !continuous || plus.is_empty() || minus.is_empty() {
+            return;
+        }
+        let message = format!("this subtracts {} from {}", self.over(&minus), self.over(&plus));
+        self.problems.push(Diagnostic::new(Code::MeasureMismatch, message).label(span, "log-densities over different measures").help(
+            "a density has a unit, one over that of its variables, so this difference depends on it; subtract log-densities of the same \
+             variables, or add the term that is missing: in log p(x | z) - log q(z | x) it is log p(z)",
+        ));
+    }
+
+    fn over(&self, terms: &BTreeMap<VarId, f64>) -> String {
+        let names: Vec<String> = terms.keys().map(|var| &self.model.vars[*var]).map(|var| format!("{} ({})", var.name, var.ty)).collect();
+        if names.is_empty() { "the log of a ratio".into() } else { format!("a log-density of {}", names.join(" and ")) }
+    }
+
+    /// The counts, of variables of one space together.
+    fn united(&self, measure: &Measure) -> BTreeMap<VarId, f64> {
+        let Measure::Of(terms) = measure else { return BTreeMap::new() };
+        let mut united = BTreeMap::new();
+        for (var, count) in terms {
+            *united.entry(self.representative(*var)).or_insert(0.0) += count;
+        }
+        united.retain(|_, count| f64::abs(*count) > 1e-9);
+        united
+    }
+
+    fn representative(&self, var: VarId) -> VarId {
+        let mut class = vec![var];
+        while let Some((a, b)) = self.same.iter().find(|(a, b)| class.contains(a) != class.contains(b)) {
+            class.push(if class.contains(a) { *b } else { *a });
+        }
+        class.into_iter().min().unwrap_or(var)
+    }
+
+    fn fold(&mut self, fold: Fold, body: &'m Expr, count: Option<f64>) -> Measure {
+        let measure = self.of(body);
+        match fold {
+            Fold::Reduce(ReduceOp::Sum) => measure.scaled(count),
+            Fold::Mean | Fold::LogSumExp | Fold::Reduce(ReduceOp::Max | ReduceOp::Min) => measure,
+            Fold::Reduce(ReduceOp::Prod | ReduceOp::And | ReduceOp::Or) => measure.lost(),
+        }
+    }
+
+    /// Once for each target. At a computed value of a continuous variable, a Jacobian may stand elsewhere.
+    fn queried(&mut self, query: &'m Query) -> Measure {
+        let mut terms = BTreeMap::new();
+        for (var, value) in &query.targets {
+            match value.as_ref().map(|value| &value.kind) {
+                None => {}
+                Some(ExprKind::Var(other)) => self.same.push((*var, *other)),
+                Some(_) if is_discrete(self.model, *var) => {}
+                Some(_) if value.as_ref().is_some_and(|value| constant_of(self.model, value).is_some()) => {}
+                Some(_) => return Measure::Unknown,
+            }
+            terms.insert(*var, 1.0);
+        }
+        Measure::Of(terms)
+    }
+
+    /// A bound on the log-density of what p has and q does not.
+    fn bound(&self, bound: &Bound) -> Measure {
+        let targets = |id: DensityId| self.model.densities[id].factors.iter().flat_map(|factor| factor.targets.iter().copied());
+        let latent: Vec<VarId> = targets(bound.q).collect();
+        Measure::Of(targets(bound.p).filter(|var| !latent.contains(var)).map(|var| (var, 1.0)).collect())
+    }
+
+    fn call(&mut self, function: FunctionId, args: &'m [Expr]) -> Measure {
+        let measures: Vec<Measure> = args.iter().map(|arg| self.of(arg)).collect();
+        if measures.iter().all(|measure| *measure == Measure::Free) && !self.is_dense(function) {
+            return Measure::Free;
+        }
+        let function = &self.model.functions[function];
+        self.locals.extend(function.params.iter().copied().zip(measures));
+        self.of(&function.body)
+    }
+
+    fn is_dense(&mut self, function: FunctionId) -> bool {
+        if let Some(dense) = self.dense.get(&function) {
+            return *dense;
+        }
+        let (mut open, mut dense) = (vec![&self.model.functions[function].body], false);
+        while let (Some(e), false) = (open.pop(), dense) {
+            dense = match &e.kind {
+                ExprKind::LogDensity(_) | ExprKind::LogProb(..) | ExprKind::Elbo(_) | ExprKind::Iwae(_) | ExprKind::Quantity(_) => true,
+                ExprKind::Call(inner, _) => self.is_dense(*inner),
+                _ => false,
+            };
+            e.each_part(&mut |part| open.push(part));
+        }
+        self.dense.insert(function, dense);
+        dense
+    }
+
+    fn statement(&mut self, stmt: &'m Stmt) {
+        match &stmt.kind {
+            StmtKind::Let(pattern, value) => {
+                let measure = self.of(value);
+                self.bind(pattern, measure);
+            }
+            StmtKind::Draw(draw) => drop(self.of(&draw.dist)),
+            StmtKind::Assign(place, value) => {
+                let measure = self.of(value);
+                if let Place::Local(local) = place {
+                    self.locals.insert(*local, measure);
+                }
+            }
+            StmtKind::For { body, carried, .. } | StmtKind::While { body, carried, .. } => {
+                let locals = carried.iter().filter_map(|place| match place {
+                    Place::Local(local) => Some(*local),
+                    Place::Var(_) | Place::Param(_) => None,
+                });
+                self.locals.extend(locals.clone().map(|local| (local, Measure::Unknown)));
+                body.iter().for_each(|stmt| self.statement(stmt));
+                self.locals.extend(locals.map(|local| (local, Measure::Unknown)));
+            }
+        }
+    }
+
+    fn bind(&mut self, pattern: &Pattern, measure: Measure) {
+        match (pattern, measure) {
+            (Pattern::Local(local), measure) => drop(self.locals.insert(*local, measure)),
+            (Pattern::Tuple(patterns), Measure::Parts(parts)) => {
+                patterns.iter().zip(parts).for_each(|(pattern, part)| self.bind(pattern, part))
+            }
+            (Pattern::Tuple(patterns), measure) => patterns.iter().for_each(|pattern| self.bind(pattern, measure.clone().lost())),
+        }
+    }
+}
+
+/// A variable with the counting measure.
+fn is_discrete(model: &Model, var: VarId) -> bool {
+    matches!(&model.vars[var].ty, Type::Array(array) if array.support.is_discrete())
+}

@@ -1,0 +1,115 @@
+//! Evidences, likelihoods and posteriors of textbook models against independent systems: references/evidence.json, where evidence.py
+//! says which. A model's inputs take the place of their names in braces.
+
+use serde_json::{Map, Value};
+use std::process::Command;
+
+/// A model of the file: `inputs` and `values`.
+fn reference(name: &str) -> Value {
+    let whole: Value = serde_json::from_str(include_str!("references/evidence.json")).unwrap();
+    whole["models"][name].clone()
+}
+
+fn filled(program: &str, inputs: &Map<String, Value>) -> String {
+    inputs.iter().fold(program.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), &value.to_string()))
+}
+
+/// All numbers of a value, in order.
+fn numbers(value: &Value) -> Vec<f64> {
+    match value {
+        Value::Array(parts) => parts.iter().flat_map(numbers).collect(),
+        Value::Number(_) | Value::Null | Value::Bool(_) | Value::String(_) | Value::Object(_) => vec![value.as_f64().unwrap_or(f64::NAN)],
+    }
+}
+
+/// Each expression in the scope of the program is the value at the pointer, to 1e-9.
+fn agrees(model: &str, program: &str, expected: &[(&str, &str)]) {
+    agrees_within(1e-9, model, program, expected);
+}
+
+fn agrees_within(tolerance: f64, model: &str, program: &str, expected: &[(&str, &str)]) {
+    let reference = reference(model);
+    let inputs = reference["inputs"].as_object().unwrap_or_else(|| panic!("no model {model}"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(format!("{model}.tilde"));
+    std::fs::write(&path, filled(program, inputs)).unwrap();
+    // The 0 makes a tuple of one.
+    let expressions: Vec<String> = expected.iter().map(|(_, expression)| filled(expression, inputs)).collect();
+    let tuple = format!("({}, 0)", expressions.join(", "));
+    let output = Command::new(env!("CARGO_BIN_EXE_tilde")).arg("eval").arg(&path).args([&tuple, "--json", "--precision", "f64"]).output();
+    let text = String::from_utf8(output.unwrap().stdout).unwrap();
+    let found: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{model}: {error}: {text}"));
+    for (i, (key, expression)) in expected.iter().enumerate() {
+        let wanted = numbers(reference["values"].pointer(&format!("/{key}")).unwrap_or_else(|| panic!("{model}: no value {key}")));
+        let found = numbers(&found["value"][i]);
+        let near = |(a, b): (&f64, &f64)| (a - b).abs() <= tolerance * b.abs().max(1.0);
+        assert!(
+            found.len() == wanted.len() && found.iter().zip(&wanted).all(near),
+            "{model}: {expression}: {found:?}, not {wanted:?}\n{text}"
+        );
+    }
+}
+
+#[test]
+fn gaussian_mixture() {
+    agrees(
+        "gmm",
+        "data x : Real[4] = iris().features
+         param w : Simplex[3] = {weights}, mu : Real[3, 4] = {means}, S : Cov[3, 4] = {covs}
+         p(k : Cat<3>) = Categorical(w)
+         p(x | k)      = MvNormal(mu[k], cov: S[k])",
+        &[("mean_log_likelihood", "log p(x)")],
+    );
+}
+
+#[test]
+fn naive_bayes() {
+    let flower = "[6.6, 3.0, 4.4, 1.4]";
+    agrees(
+        "naive_bayes",
+        "data (x : Real[4], y : Cat<3>) = iris()
+         let means = {means}, stds = {stds}
+         param w : Simplex[3] = {prior}
+         p(y)     = Categorical(w)
+         p(x | y) = Normal(means[y], stds[y])",
+        &[
+            ("mean_log_joint", "log p(x, y)"),
+            ("log_evidence_of_flower", &format!("log p(x = {flower})")),
+            ("log_posterior_of_flower", &format!("[log p(y = k | x = {flower}) for k in 3]")),
+        ],
+    );
+}
+
+#[test]
+fn probabilistic_principal_components() {
+    agrees(
+        "ppca",
+        "data x : Real[4] = iris().features
+         p(z : Real[2]) = Normal(0, 1)
+         p(x | z)       = Normal({W} @ z + {mean}, {noise})",
+        &[("mean_log_likelihood", "log p(x)"), ("log_likelihood_of_flower", "log p(x = [6.6, 3.0, 4.4, 1.4])")],
+    );
+}
+
+#[test]
+fn factor_analysis() {
+    agrees_within(
+        1e-8,
+        "factor_analysis",
+        "data x : Real[4] = iris().features
+         p(z : Real[2]) = Normal(0, 1)
+         p(x | z)       = Normal({W} @ z + {mean}, {noise})",
+        &[("mean_log_likelihood", "log p(x)"), ("posterior_mean_of_flower", "p(z | x = [6.6, 3.0, 4.4, 1.4]).mean")],
+    );
+}
+
+#[test]
+fn linear_gaussian() {
+    agrees(
+        "linear_gaussian",
+        "data x : Real[3] = [{x}]
+         p(z : Real[2]) = MvNormal({m0}, cov: {S0})
+         p(x | z)       = Normal({A} @ z + {offset}, {std})",
+        &[("log_evidence", "log p(x)"), ("posterior_mean", "p(z | x).mean")],
+    );
+}
