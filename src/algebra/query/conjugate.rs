@@ -6,6 +6,7 @@ use super::super::value::{Array, Distribution};
 use super::pair::Known;
 use super::product::{Attempt, Block, Obstacle};
 use super::relation::Question;
+use crate::base::Span;
 use crate::base::diagnostic::Result;
 use crate::check::model::{ConjugateKind, DensityId, Factor, Place, VarId};
 
@@ -19,15 +20,20 @@ pub(super) struct Family<'m> {
 impl<'m> Lowering<'m> {
     /// log ∫ of the product of a block's factors, where its latent variables are conjugate to all that depends on them.
     pub(in crate::algebra) fn conjugate_integral(&mut self, block: &Block<'m>) -> Result<Attempt<Array>> {
+        if self.records.is_some() {
+            let reason = format!("no rule gives expectations under the conjugate posterior of {}", self.names(&block.latents));
+            return Ok(Attempt::Obstacle(Obstacle { span: block.span, reason }));
+        }
         let family = match self.family(block, &block.latents) {
             Ok(family) => family,
             Err(obstacle) => return Ok(Attempt::Obstacle(obstacle)),
         };
-        let (prior, posterior) = match self.posterior_of(&family)? {
+        let (prior, posterior) = match self.posterior_of(&family, block.span)? {
             Attempt::Done(both) => both,
             Attempt::Obstacle(obstacle) => return Ok(Attempt::Obstacle(obstacle)),
         };
         let evidence = self.evidence(&family, &prior, &posterior)?;
+        self.derive_evidence(&family, block.span);
         // Of a member of a tuple that has a value: its marginal density as well.
         let mut known = family.prior.targets.iter().copied().filter(|var| !block.latents.contains(var));
         match (known.next(), known.next()) {
@@ -58,7 +64,7 @@ impl<'m> Lowering<'m> {
             return Ok(Attempt::Obstacle(self.not_conjugate(block)));
         }
         if is_latent {
-            let posterior = match self.posterior_of(&family)? {
+            let posterior = match self.posterior_of(&family, block.span)? {
                 Attempt::Done((_, posterior)) => posterior,
                 Attempt::Obstacle(obstacle) => return Ok(Attempt::Obstacle(obstacle)),
             };
@@ -67,20 +73,26 @@ impl<'m> Lowering<'m> {
         let (asked, observed): (Vec<&Factor>, Vec<&Factor>) = family.children.iter().partition(|f| f.targets.contains(&target));
         let [asked] = asked[..] else { return Ok(Attempt::Obstacle(self.not_conjugate(block))) };
         let family = Family { children: observed, ..family };
-        let known = match self.posterior_of(&family)? {
+        let known = match self.posterior_of(&family, block.span)? {
             Attempt::Done((_, posterior)) => posterior,
             Attempt::Obstacle(obstacle) => return Ok(Attempt::Obstacle(obstacle)),
         };
-        let predictive = match self.paired(ConjugateKind::Predictive, &family, &known, asked)? {
-            Attempt::Done(predictive) => predictive,
+        let (rule, predictive) = match self.paired(ConjugateKind::Predictive, &family, &known, asked)? {
+            Attempt::Done(both) => both,
             Attempt::Obstacle(obstacle) => return Ok(Attempt::Obstacle(obstacle)),
         };
+        let observed: Vec<VarId> = family.children.iter().flat_map(|child| child.targets.clone()).collect();
+        self.derive_pair(rule, &family, asked, &observed, Some(target), block.span);
+        self.note(block.span, format!("closed form: the predictive distribution of {}", self.names(&[target])));
         Ok(Attempt::Done(self.lowered(&predictive)))
     }
 
     /// `log d(target | evidence)` from the distribution itself, which is more precise than a quotient of two evidences.
     pub(super) fn log_conjugate(&mut self, id: DensityId, question: &Question) -> Result<Option<Array>> {
         let [target] = question.targets[..] else { return Ok(None) };
+        if self.records.is_some() {
+            return Ok(None);
+        }
         let block = self.posterior_block(id, target, question);
         let rows = self.whole_plates();
         let distribution = match self.conjugate_distribution(target, &block)? {
@@ -126,15 +138,24 @@ impl<'m> Lowering<'m> {
     }
 
     /// The prior, and the posterior after all children, one after another.
-    fn posterior_of(&mut self, family: &Family<'m>) -> Result<Attempt<(Known, Known)>> {
+    fn posterior_of(&mut self, family: &Family<'m>, span: Span) -> Result<Attempt<(Known, Known)>> {
         let prior = self.factor_distribution(family.density, family.prior)?;
         let prior = self.known(&prior)?;
         let mut posterior = prior.clone();
+        let mut observed: Vec<VarId> = vec![];
         for child in &family.children {
             match self.paired(ConjugateKind::Posterior, family, &posterior, child)? {
-                Attempt::Done(updated) => posterior = updated,
+                Attempt::Done((rule, updated)) => {
+                    posterior = updated;
+                    self.derive_pair(rule, family, child, &observed, None, span);
+                    observed.extend(&child.targets);
+                }
                 Attempt::Obstacle(obstacle) => return Ok(Attempt::Obstacle(obstacle)),
             }
+        }
+        if !observed.is_empty() {
+            let (latents, observed) = (self.names(&family.prior.targets), self.names(&observed));
+            self.note(span, format!("closed form: {latents} given {observed}, a conjugate pair"));
         }
         Ok(Attempt::Done((prior, posterior)))
     }

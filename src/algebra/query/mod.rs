@@ -3,6 +3,7 @@
 //! variable in the way.
 
 mod conjugate;
+mod conjugate_steps;
 mod gaussian;
 mod global;
 mod obstacle;

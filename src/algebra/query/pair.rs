@@ -78,7 +78,13 @@ impl<'m> Lowering<'m> {
     }
 
     /// What a rule of this kind says of a factor, given a distribution of its latent variables.
-    pub(super) fn paired(&mut self, kind: ConjugateKind, family: &Family<'m>, known: &Known, child: &'m Factor) -> Result<Attempt<Known>> {
+    pub(super) fn paired(
+        &mut self,
+        kind: ConjugateKind,
+        family: &Family<'m>,
+        known: &Known,
+        child: &'m Factor,
+    ) -> Result<Attempt<(&'m Conjugate, Known)>> {
         let rules: Vec<&'m Conjugate> = self.model.conjugates.iter().filter(|rule| rule.kind == kind && rule.prior == known.dist).collect();
         if rules.is_empty() {
             let prior = &self.model.dists[known.dist].name;
@@ -104,7 +110,8 @@ impl<'m> Lowering<'m> {
                 false => vec![],
             };
             if self.fits(rule, known, &stand_ins, &likelihood, &vanishing)? {
-                return self.conclude(rule, family, known, &likelihood).map(Attempt::Done);
+                let result = self.conclude(rule, family, known, &likelihood)?;
+                return Ok(Attempt::Done((rule, result)));
             }
         }
         Ok(Attempt::Obstacle(self.unfit(family, known, child, &likelihood, tried)))
