@@ -18,8 +18,16 @@ impl Lowering<'_> {
     pub(super) fn distribution(&mut self, dist: DistId, args: &[Expr], ty: &Type) -> Result<Distribution> {
         let Type::Distribution(of) = ty else { return Err(Diagnostic::internal("a distribution of another type")) };
         let params = args.iter().map(|arg| self.eval_array(arg)).collect::<Result<Vec<_>>>()?;
-        // A distribution over tuples is not repeated over axes.
-        let shape = if matches!(**of, Type::Tuple(_)) { vec![] } else { tensor_type(of)?.shape };
+        let shape = match (&**of, &self.model.dists[dist].event) {
+            // Of a tuple, the axes that its members have in front of those of the event
+            (Type::Tuple(of), Type::Tuple(event)) => {
+                let (Some(of), Some(event)) = (of.first(), event.first()) else { return Err(Diagnostic::internal("an empty tuple")) };
+                let (mut shape, event) = (tensor_type(of)?.shape, tensor_type(event)?.rank());
+                shape.truncate(shape.len() - event);
+                shape
+            }
+            (of, _) => tensor_type(of)?.shape,
+        };
         Ok(Distribution { dist, params, shape })
     }
 
@@ -63,9 +71,11 @@ impl Lowering<'_> {
 
     /// The log-density of a value of several parts.
     pub(super) fn log_prob_of_tuple(&mut self, d: &Distribution, parts: Vec<Array>) -> Result<Array> {
-        let value = Value::Tuple(parts.into_iter().map(Value::Array).collect());
-        let params = d.params.iter().cloned().map(Value::Array);
-        self.call(self.model.dists[d.dist].log_prob, std::iter::once(value).chain(params).collect())?.array()
+        let (params, plates) = self.lift_params(d)?;
+        let parts = parts.iter().map(|part| Value::Array(self.lift_onto(part, &plates))).collect();
+        let args = std::iter::once(Value::Tuple(parts)).chain(params).collect();
+        let value = self.call(self.model.dists[d.dist].log_prob, args)?.array()?;
+        Ok(self.sum_over(&value, &plates))
     }
 
     pub(super) fn draw(&mut self, d: &Distribution) -> Result<Array> {

@@ -8,6 +8,7 @@ use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::Observations;
 use super::observed::ObservedData;
+use super::query::Members;
 use super::stable;
 use super::value::{Array, Plate, PlateId, Value};
 use crate::base::diagnostic::Result;
@@ -98,6 +99,8 @@ pub struct Lowering<'m> {
     pub(super) touched_data: bool,
     /// What the factors of a log-density leave, where an estimate is being made
     pub(super) records: Option<Vec<Record<'m>>>,
+    /// What members of latent arrays stand for, while a rule about conjugate pairs is matched
+    pub(super) members: Option<Members>,
     /// What `total` sums over, inside a rule about observations
     pub(super) observations: Option<Observations>,
     /// Inside a factor of a frozen density: parameters have derivative zero, variables keep theirs
@@ -110,9 +113,13 @@ pub struct Lowering<'m> {
     pub(super) applications: Vec<Application>,
     /// Draws of pushforwards so far
     pub(super) drawn: Vec<Drawn>,
+    /// Nodes that a graph inside another took over, with axes for plates
+    plated: HashSet<NodeId>,
     pub notes: Vec<Note>,
     /// Every rule that was applied, in order
     pub derivation: Vec<Step>,
+    /// Values that a `let` names, for the derivation of gradients
+    pub(super) named_nodes: Vec<(NodeId, String)>,
 }
 
 impl<'m> Lowering<'m> {
@@ -139,14 +146,17 @@ impl<'m> Lowering<'m> {
             differentiated: false,
             touched_data: false,
             records: None,
+            members: None,
             observations: None,
             frozen: false,
             differentiable: differentiable(model, None),
             fixed_draws: vec![],
             applications: vec![],
             drawn: vec![],
+            plated: HashSet::new(),
             notes: vec![],
             derivation: vec![],
+            named_nodes: vec![],
         };
         if let Some(size) = rows {
             let plate = lowering.plates.push(Plate { size });
@@ -199,7 +209,15 @@ impl<'m> Lowering<'m> {
 
     /// The array's node in the graph that is being built.
     pub(super) fn node(&mut self, array: &Array) -> NodeId {
+        if array.frame != self.frames.current() && !array.plates.is_empty() {
+            self.plated.insert(array.node);
+        }
         self.frames.node(array.frame, array.node)
+    }
+
+    /// Whether a node that an inner graph uses may differ between cells of plates.
+    pub(super) fn is_plated(&self, node: NodeId) -> bool {
+        self.plated.contains(&node)
     }
 
     pub(super) fn ty(&self, array: &Array) -> TensorType {

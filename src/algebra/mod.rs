@@ -28,7 +28,8 @@ mod subscript;
 mod value;
 mod whole_array;
 
-pub use derivation::{Formula, Step, derivation_of};
+pub use bijection::verify::{POINTS, Verification, lower_verification};
+pub use derivation::{Formula, Step, derivation_of, gradient_derivation};
 pub use leaves::tensor_type;
 pub use lowering::{InputRole, Lowering, Note, RowCount, RowCounts};
 pub use program::{Evaluated, Program, lower_expression, lower_init, lower_sample, mentions_data};

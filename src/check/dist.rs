@@ -48,13 +48,15 @@ impl<'a> Checker<'a> {
             return Err(message::size_not_known(span).into());
         }
         let Type::Array(event) = event else {
-            // A distribution over tuples is not repeated over axes.
-            if !lead.is_empty() {
-                return Err(Diagnostic::unsupported(format!("`{name}` over more axes")).at(span).into());
+            if lead.is_empty() {
+                lead = leading_axes(want, &event);
             }
             let sizes: Vec<(String, Size)> = solved.into_iter().collect();
             let dist = self.dist_instance(id, &sizes, &event, (span, format!("`{name}`, used here")))?;
-            return Ok(with_statement(before, Expr::new(ExprKind::Dist(dist, values), Type::Distribution(Box::new(event)), span)));
+            return Ok(with_statement(
+                before,
+                Expr::new(ExprKind::Dist(dist, values), Type::Distribution(Box::new(over_axes(&lead, event))), span),
+            ));
         };
         if lead.is_empty()
             && let Some(Type::Distribution(wanted)) = want
@@ -312,6 +314,27 @@ impl<'a> Checker<'a> {
             return Err(message::not_a_density(&family, &event.support, &name, &ty, dist.span, declared).into());
         }
         Ok(Expr { ty: wanted, ..dist })
+    }
+}
+
+/// The axes that the first member of a wanted tuple has in front of those of the declared one.
+fn leading_axes(want: Option<&Type>, event: &Type) -> Vec<Size> {
+    let (Some(Type::Distribution(wanted)), Type::Tuple(declared)) = (want, event) else { return vec![] };
+    match (&**wanted, declared.first()) {
+        (Type::Tuple(wanted), Some(Type::Array(declared))) => match wanted.first() {
+            Some(Type::Array(wanted)) => wanted.shape[..wanted.shape.len().saturating_sub(declared.shape.len())].to_vec(),
+            _ => vec![],
+        },
+        _ => vec![],
+    }
+}
+
+/// Each member of a tuple with these axes in front.
+fn over_axes(lead: &[Size], event: Type) -> Type {
+    match event {
+        Type::Array(array) => Type::array(array.support, [lead, &array.shape].concat()),
+        Type::Tuple(types) => Type::Tuple(types.into_iter().map(|ty| over_axes(lead, ty)).collect()),
+        other => other,
     }
 }
 

@@ -2,8 +2,11 @@
 
 use super::parts::{self, Part};
 use super::{Context, Failure, FileArguments};
-use crate::algebra::{self, Formula};
-use crate::base::{Code, Diagnostic};
+use crate::algebra;
+use crate::base::diagnostic::At;
+use crate::base::{Code, Diagnostic, Diagnostics, nearest};
+use crate::check::model::{Expr, Model, Place};
+use crate::driver::Compiled;
 use crate::report::console;
 use crate::report::derivation::{self, Derivation, Format};
 use clap::{Args, ValueEnum};
@@ -34,19 +37,10 @@ pub enum FormatArgument {
 }
 
 pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failure> {
-    let compiled = context.compile_symbolic(&arguments.file, arguments.query.as_deref())?;
-    let model = &compiled.model;
-    let counts = parts::any_counts(model);
-    let derivations: Vec<Derivation> = match &compiled.expression {
-        Some(expr) => {
-            let steps = algebra::derivation_of(model, expr, &counts).map_err(|problem| Failure::Program(problem.into()))?;
-            vec![Derivation { title: "query".into(), goal: Formula::of_expr(model, expr), steps }]
-        }
-        None => {
-            let parts = parts::lower_all(model, &counts).map_err(Failure::Program)?;
-            parts.into_iter().filter(|part| !part.title.starts_with("sample ")).map(derivation).collect()
-        }
-    };
+    let gradient = arguments.query.as_deref().and_then(gradient_query);
+    let expression = gradient.map_or(arguments.query.as_deref(), |(_, of)| Some(of));
+    let compiled = context.compile_symbolic(&arguments.file, expression)?;
+    let derivations = derive(&compiled, arguments.query.as_deref(), gradient.map(|(wrt, _)| wrt)).map_err(Failure::Program)?;
     let format = match arguments.format {
         FormatArgument::Unicode => Format::Unicode,
         FormatArgument::Markdown => Format::Markdown,
@@ -55,8 +49,59 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
     write(derivation::render(&derivations, format), arguments.out.as_deref()).map_err(Failure::running)
 }
 
+fn derive(compiled: &Compiled, query: Option<&str>, wrt: Option<&str>) -> Result<Vec<Derivation>, Diagnostics> {
+    let model = &compiled.model;
+    let counts = parts::any_counts(model);
+    let Some(expr) = &compiled.expression else {
+        let parts = parts::lower_all(model, &counts)?;
+        return Ok(parts.into_iter().filter(|part| !part.title.starts_with("sample ")).map(derivation).collect());
+    };
+    let steps = match wrt {
+        Some(names) => algebra::gradient_derivation(model, &places(model, names, expr)?, expr),
+        None => algebra::derivation_of(model, expr, &counts),
+    };
+    Ok(vec![Derivation { title: query.unwrap_or("query").to_owned(), goal: None, steps: steps.at(expr.span)? }])
+}
+
+/// `grad[W](loss)` as what to differentiate by, and what.
+fn gradient_query(query: &str) -> Option<(&str, &str)> {
+    let (wrt, of) = query.trim().strip_prefix("grad[")?.split_once(']')?;
+    let of = of.trim().strip_prefix('(')?.strip_suffix(')')?;
+    // `grad[x](a) + (b)` is no gradient as a whole.
+    let depths = of.chars().scan(0, |depth, c| {
+        *depth += i32::from(c == '(') - i32::from(c == ')');
+        Some(*depth)
+    });
+    (depths.min().unwrap_or(0) >= 0).then_some((wrt.trim(), of))
+}
+
+/// Parameters by their names or paths, or all of a net or a layer; variables by their names.
+fn places(model: &Model, names: &str, expr: &Expr) -> Result<Vec<Place>, Diagnostic> {
+    let mut found = vec![];
+    for name in names.split(',').map(str::trim) {
+        let inside = |path: &str| path == name || path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        let params = model.params.iter().filter(|(_, param)| inside(&param.path)).map(|(id, _)| Place::Param(id));
+        let vars = model.vars.iter().filter(|(_, var)| var.name == name).map(|(id, _)| Place::Var(id));
+        let places: Vec<Place> = params.chain(vars).collect();
+        if places.is_empty() {
+            return Err(no_such_place(model, name, expr));
+        }
+        found.extend(places);
+    }
+    Ok(found)
+}
+
+fn no_such_place(model: &Model, name: &str, expr: &Expr) -> Diagnostic {
+    let known: Vec<&str> = model.params.values().map(|p| p.path.as_str()).chain(model.vars.values().map(|v| v.name.as_str())).collect();
+    let problem = Diagnostic::new(Code::UnknownName, format!("there is no parameter or variable `{name}`")).at(expr.span);
+    match nearest(name, known.iter().copied()) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None => problem.help(format!("the file has {}", known.join(", "))),
+    }
+}
+
 fn derivation(part: Part) -> Derivation {
-    Derivation { title: part.title, goal: part.goal, steps: part.steps }
+    Derivation { title: part.title, goal: Some(part.goal), steps: part.steps }
 }
 
 /// To a file, or to standard output.

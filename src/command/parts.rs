@@ -65,7 +65,7 @@ fn goals_of(model: &Model, body: &[TrainStmt], goals: &mut Vec<Formula>) {
             TrainStmt::Repeat { body, .. } => goals_of(model, body, goals),
             TrainStmt::Optimise(optimise) => {
                 let value = Formula::of_expr(model, &optimise.value);
-                let word = if optimise.maximize { "maximize " } else { "minimize " };
+                let word = if optimise.maximize { "maximize" } else { "minimize" };
                 let goal = if algebra::mentions_data(model, &optimise.value, &any_counts(model)) { over_rows(model, value) } else { value };
                 if !goals.contains(&goal) {
                     goals.push(Formula::Mul(vec![Formula::words(word), goal]));

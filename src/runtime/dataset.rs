@@ -48,6 +48,7 @@ impl Dataset {
             if model.vars[var].members().is_some() && array.shape.len() == declared.shape.len() {
                 array.shape.insert(0, 1);
             }
+            let array = array.flattened(&ty.shape);
             data::conform(&array, declared).at(model.vars[var].span)?;
             let before = *rows.get_or_insert(array.rows());
             if before != array.rows() {

@@ -136,9 +136,20 @@ impl<T: Into<Formula>> Mul<T> for Formula {
             (Formula::Neg(a), Formula::Neg(b)) => *a * *b,
             (Formula::Neg(a), b) => -(*a * b),
             (a, Formula::Neg(b)) => -(a * *b),
-            (a, b) => Formula::Mul([factors(a), factors(b)].concat()),
+            (a, b) => numbers_first([factors(a), factors(b)].concat()),
         }
     }
+}
+
+/// Numbers stand first, as one.
+fn numbers_first(factors: Vec<Formula>) -> Formula {
+    let number = |factor: &Formula| if let Formula::Number(value) = factor { Some(*value) } else { None };
+    let product: f64 = factors.iter().filter_map(number).product();
+    let mut others: Vec<Formula> = factors.into_iter().filter(|factor| number(factor).is_none()).collect();
+    if product != 1.0 {
+        others.insert(0, Formula::Number(product));
+    }
+    if others.len() == 1 { others.remove(0) } else { Formula::Mul(others) }
 }
 
 impl<T: Into<Formula>> Div<T> for Formula {
@@ -148,6 +159,7 @@ impl<T: Into<Formula>> Div<T> for Formula {
         match (self, other.into()) {
             (a, Formula::Number(1.0)) => a,
             (Formula::Number(a), Formula::Number(2.0)) if a.abs() == 1.0 => Formula::Number(a / 2.0),
+            (Formula::Number(a), Formula::Number(b)) if (a / b).fract() == 0.0 => Formula::Number(a / b),
             (Formula::Number(a), b) if a < 0.0 => -(Formula::Number(-a) / b),
             (Formula::Neg(a), b) => -(*a / b),
             (a, b) => Formula::Div(Box::new(a), Box::new(b)),
@@ -161,7 +173,7 @@ impl Neg for Formula {
     fn neg(self) -> Formula {
         match self {
             Formula::Neg(inner) => *inner,
-            Formula::Number(value) if value <= 0.0 => Formula::Number(-value),
+            Formula::Number(value) => Formula::Number(-value),
             other => Formula::Neg(Box::new(other)),
         }
     }

@@ -13,13 +13,17 @@ mod arithmetic;
 mod bound;
 mod described;
 mod formula;
+mod gradient;
 mod name;
 mod of_expr;
+mod of_graph;
 mod query;
+mod visit;
 
 pub(super) use bound::Treatment;
 pub use described::Described;
 pub use formula::{Accent, Big, Formula, Relation};
+pub use gradient::gradient_derivation;
 pub use name::greek;
 pub use of_expr::Names;
 pub use query::derivation_of;

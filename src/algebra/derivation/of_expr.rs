@@ -377,7 +377,7 @@ fn unary_name(op: UnaryOp) -> String {
     }
 }
 
-fn comparison(op: CompareOp) -> Relation {
+pub(super) fn comparison(op: CompareOp) -> Relation {
     match op {
         CompareOp::Eq => Relation::Equal,
         CompareOp::Ne => Relation::NotEqual,

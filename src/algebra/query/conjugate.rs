@@ -119,7 +119,9 @@ impl<'m> Lowering<'m> {
             return Ok(Attempt::Obstacle(Obstacle { span: family.prior.span, reason }));
         };
         self.name_all(&rule.parameters, &posterior.params);
-        self.eval(&rule.result)?.distribution().map(Attempt::Done)
+        let one = self.eval(&rule.result)?.distribution()?;
+        let marginal = Known { dist: one.dist, params: one.params, plates: posterior.plates.clone(), event: one.shape };
+        Ok(Attempt::Done(self.lowered(&marginal)))
     }
 
     /// The block as one prior and what depends on its variables.

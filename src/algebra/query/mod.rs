@@ -2,6 +2,7 @@
 //! continuous ones by the rules that know them, Bayes' rule. Nothing is approximated: where no rule applies, the error names the
 //! variable in the way.
 
+mod classes;
 mod conjugate;
 mod conjugate_steps;
 mod gaussian;
@@ -11,7 +12,8 @@ mod pair;
 mod product;
 mod relation;
 
-pub(in crate::algebra) use product::Obstacle;
+pub(in crate::algebra) use classes::Members;
+pub(in crate::algebra) use product::{Block, Obstacle};
 
 use self::relation::Question;
 use super::derivation::Step;
@@ -37,6 +39,9 @@ impl Lowering<'_> {
 
     /// `p(x | z)` as a value: a declared factor, or the answer of a rule.
     pub(super) fn conditional(&mut self, query: &Query) -> Result<Distribution> {
+        if self.asks_for_chain(query) {
+            return self.chain_conditional(query);
+        }
         let density = &self.model.densities[query.density];
         let given: Vec<VarId> = query.given.iter().map(|(var, _)| *var).collect();
         let [(target, _)] = query.targets[..] else {

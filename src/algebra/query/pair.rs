@@ -7,6 +7,7 @@
 use super::super::lowering::Lowering;
 use super::super::observations::Observations;
 use super::super::value::{Array, Distribution, PlateId, Value};
+use super::classes::Members;
 use super::conjugate::Family;
 use super::product::{Attempt, Obstacle};
 use crate::base::diagnostic::Result;
@@ -31,8 +32,10 @@ struct Likelihood {
     dist: DistId,
     params: Vec<Array>,
     observed: Array,
-    /// Those over which it is repeated
+    /// Those over which it is repeated and its latent variables are not: so many observations
     plates: Vec<PlateId>,
+    /// How much an observation counts, where that is not 1
+    weight: Option<Array>,
 }
 
 impl<'m> Lowering<'m> {
@@ -93,15 +96,15 @@ impl<'m> Lowering<'m> {
                 reason: format!("no rule makes {prior} conjugate to anything here"),
             }));
         }
-        let stand_ins: Vec<Array> = self.centre(known)?.iter().map(|value| self.stand_in(value, &known.plates)).collect();
-        let old = self.bind_all(&family.prior.targets, stand_ins.clone());
-        let likelihood = self.likelihood(kind, family, known, child);
+        let centre = self.centre(known)?;
+        let whole: Vec<Array> = centre.iter().map(|value| self.stand_in(value, &known.plates)).collect();
+        let old = self.bind_all(&family.prior.targets, whole.clone());
+        let found = self.at_stand_ins(kind, family, known, child, &whole);
         self.restore_all(old);
-        let likelihood = match likelihood? {
-            Attempt::Done(likelihood) => likelihood,
+        let (stand_ins, likelihood) = match found? {
+            Attempt::Done(found) => found,
             Attempt::Obstacle(obstacle) => return Ok(Attempt::Obstacle(obstacle)),
         };
-        let stand_ins: Vec<Array> = stand_ins.iter().map(|value| self.lift_onto(value, &known.plates)).collect();
         let mut tried = false;
         for rule in rules.into_iter().filter(|rule| rule.likelihood == likelihood.dist) {
             tried = true;
@@ -117,6 +120,59 @@ impl<'m> Lowering<'m> {
         Ok(Attempt::Obstacle(self.unfit(family, known, child, &likelihood, tried)))
     }
 
+    /// The likelihood, and the stand-ins as rules take them: element by element, or one member for all classes.
+    fn at_stand_ins(
+        &mut self,
+        kind: ConjugateKind,
+        family: &Family<'m>,
+        known: &Known,
+        child: &'m Factor,
+        whole: &[Array],
+    ) -> Result<Attempt<(Vec<Array>, Likelihood)>> {
+        match self.likelihood(kind, family, &known.plates, child)? {
+            Attempt::Done(likelihood) => {
+                let lifted = whole.iter().map(|value| self.lift_onto(value, &known.plates)).collect();
+                Ok(Attempt::Done((lifted, likelihood)))
+            }
+            Attempt::Obstacle(obstacle) => Ok(match self.of_one_class(kind, family, known, child, whole)? {
+                Some(found) => Attempt::Done(found),
+                None => Attempt::Obstacle(obstacle),
+            }),
+        }
+    }
+
+    /// The likelihood where every use of the latent variables is of one class, `theta[k]`, at stand-ins for one member of each.
+    fn of_one_class(
+        &mut self,
+        kind: ConjugateKind,
+        family: &Family<'m>,
+        known: &Known,
+        child: &'m Factor,
+        whole: &[Array],
+    ) -> Result<Option<(Vec<Array>, Likelihood)>> {
+        let ([plate, rest @ ..], ConjugateKind::Posterior) = (&known.plates[..], kind) else { return Ok(None) };
+        let mut members = vec![];
+        for value in self.centre(known)? {
+            let member = self.first_member(&value, *plate);
+            members.push(self.stand_in(&member, rest));
+        }
+        let vars = family.prior.targets.clone();
+        let outer = self.members.replace(Members { vars, members: members.clone(), ..Members::default() });
+        let likelihood = self.likelihood(kind, family, rest, child);
+        let found = std::mem::replace(&mut self.members, outer);
+        let (Attempt::Done(mut likelihood), Some(Members { class: Some(class), several: false, .. })) = (likelihood?, found) else {
+            return Ok(None);
+        };
+        for param in likelihood.params.clone() {
+            if whole.iter().any(|latent| self.depends(&param, latent)) {
+                return Ok(None);
+            }
+        }
+        likelihood.weight = Some(self.class_weight(&class, *plate)?);
+        let members = members.iter().map(|member| self.lift_onto(member, rest)).collect();
+        Ok(Some((members, likelihood)))
+    }
+
     /// The value as a node of its own, its plates lowered.
     fn stand_in(&mut self, value: &Array, plates: &[PlateId]) -> Array {
         let value = self.lower_plates(value, plates);
@@ -125,16 +181,22 @@ impl<'m> Lowering<'m> {
         self.array(node, value.plates)
     }
 
-    fn likelihood(&mut self, kind: ConjugateKind, family: &Family<'m>, known: &Known, child: &'m Factor) -> Result<Attempt<Likelihood>> {
+    fn likelihood(
+        &mut self,
+        kind: ConjugateKind,
+        family: &Family<'m>,
+        repeated: &[PlateId],
+        child: &'m Factor,
+    ) -> Result<Attempt<Likelihood>> {
         let d = self.factor_distribution(family.density, child)?;
         let [target] = child.targets[..] else {
             return Ok(Attempt::Obstacle(Obstacle { span: child.span, reason: "several variables share this factor".into() }));
         };
         let rank = d.shape.len() - self.event_rank(&self.model.dists[d.dist])?;
-        let elementwise = d.shape[..rank] == self.sizes(&known.plates)[..];
-        let plates: Vec<PlateId> = match (&known.plates[..], kind) {
+        let elementwise = d.shape[..rank] == self.sizes(repeated)[..];
+        let plates: Vec<PlateId> = match (repeated, kind) {
             ([], ConjugateKind::Posterior) => d.shape[..rank].iter().map(|&size| self.plate(size)).collect(),
-            (repeated, ConjugateKind::Posterior | ConjugateKind::Predictive) if elementwise => repeated.to_vec(),
+            (_, ConjugateKind::Posterior | ConjugateKind::Predictive) if elementwise => repeated.to_vec(),
             (_, ConjugateKind::Posterior | ConjugateKind::Predictive) => {
                 let names = [&family.prior.targets[..], &[target]].map(|vars| self.names(vars));
                 let reason = format!("each element of {} would have to go with one element of {}", names[1], names[0]);
@@ -146,7 +208,8 @@ impl<'m> Lowering<'m> {
             ConjugateKind::Posterior => self.observation(&d, target, &plates)?,
             ConjugateKind::Predictive => self.real(0.0),
         };
-        Ok(Attempt::Done(Likelihood { dist: d.dist, params, observed, plates }))
+        let plates = if repeated.is_empty() { plates } else { vec![] };
+        Ok(Attempt::Done(Likelihood { dist: d.dist, params, observed, plates, weight: None }))
     }
 
     /// The value of a variable as the likelihood takes it.
@@ -186,6 +249,7 @@ impl<'m> Lowering<'m> {
                 }
                 ConjugateArgument::Scaled(_, name) => {
                     let coefficient = match stand_ins {
+                        [latent] if self.same(param, latent, stand_ins)? => Some(self.real(1.0)),
                         [latent] if vanishing.get(at) == Some(&true) => self.slope_in(param, latent, &known.plates)?,
                         _ => None,
                     };
@@ -215,7 +279,7 @@ impl<'m> Lowering<'m> {
         let zeros: Vec<Array> = zeros.collect();
         let nodes: Vec<NodeId> = zeros.iter().map(|zero| zero.node).collect();
         let old = self.bind_all(&family.prior.targets, zeros);
-        let likelihood = self.likelihood(kind, family, known, child);
+        let likelihood = self.likelihood(kind, family, &known.plates, child);
         self.restore_all(old);
         let Attempt::Done(likelihood) = likelihood? else { return Ok(vec![]) };
         let params: Vec<NodeId> = likelihood.params.iter().map(|param| self.node(param)).collect();
@@ -235,11 +299,10 @@ impl<'m> Lowering<'m> {
         }
     }
 
-    /// c of a parameter c θ that is 0 where θ is: its derivative, if that does not depend on θ. Of a θ that is repeated, only 1.
+    /// c of a parameter c θ that is 0 where θ is: its derivative, if that does not depend on θ. Of a θ that is repeated, it is not asked for.
     fn slope_in(&mut self, param: &Array, latent: &Array, repeated: &[PlateId]) -> Result<Option<Array>> {
         if !repeated.is_empty() {
-            let one = self.real(1.0);
-            return Ok(self.same(param, latent, std::slice::from_ref(latent))?.then_some(one));
+            return Ok(None);
         }
         let (y, x) = (self.node(param), self.node(latent));
         let ones = self.b().fill_like(1.0, x);
@@ -261,9 +324,8 @@ impl<'m> Lowering<'m> {
         let global = family.prior.targets.iter().any(|&var| self.model.vars[var].global);
         let rows = if global { self.whole_plates() } else { vec![] };
         let varies = |plate: &PlateId| likelihood.observed.varies_over(*plate) || likelihood.params.iter().any(|p| p.varies_over(*plate));
-        let repeated = if known.plates.is_empty() { &likelihood.plates[..] } else { &[] };
-        let plates = rows.into_iter().filter(varies).chain(repeated.iter().copied()).collect();
-        let outer = self.observations.replace(Observations { plates, weight: None });
+        let plates = rows.into_iter().filter(varies).chain(likelihood.plates.iter().copied()).collect();
+        let outer = self.observations.replace(Observations { plates, weight: likelihood.weight.clone() });
         let result = self.eval(&rule.result);
         self.observations = outer;
         let result = result?.distribution()?;

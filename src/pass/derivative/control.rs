@@ -66,7 +66,7 @@ pub(super) fn cond_cotangents<'a>(
         let pairs: Vec<(NodeId, NodeId)> = seeded.into_iter().zip(seeds).collect();
         let wrt: Vec<NodeId> = values.iter().zip(&wanted[1..]).filter(|(_, w)| **w).map(|(&x, _)| x).collect();
         let inner = RefCell::new(inner);
-        let parts = reverse::cotangents(&inner, &pairs, &wrt)?;
+        let parts = reverse::cotangents(&inner, &pairs, &wrt, &mut |_| ())?;
         let mut inner = inner.into_inner();
         let parts: Vec<NodeId> = wrt.iter().zip(parts).map(|(&x, part)| part.unwrap_or_else(|| inner.fill_like(0.0, x))).collect();
         inner.finish(&parts)

@@ -4,6 +4,8 @@
 //! graph and apply them. Derivatives are nodes like all others, so they nest. `Int` and `Bool` values and everything behind `Stop`
 //! have derivative zero.
 
+pub use names::rule_name;
+
 use super::term::with_terms;
 use crate::base::op::DType;
 use crate::base::{Code, Diagnostic};
@@ -15,6 +17,7 @@ mod elementwise;
 mod forward;
 mod indexing;
 mod linear;
+mod names;
 mod reduce;
 mod reverse;
 mod scan;
@@ -28,16 +31,36 @@ mod shape;
 ///
 /// Fails with `NotScalar` if the seed is absent and `y` not a scalar, with `NoDerivative` at an operation without a rule.
 pub fn gradient(b: &mut Builder, y: NodeId, wrt: &[NodeId], seed: Option<NodeId>) -> Result<Vec<NodeId>, Diagnostic> {
-    let seed = match seed {
-        Some(seed) => seed,
-        None if b.shape(y).is_empty() => b.real(1.0),
+    let seed = seed_of(b, y, seed)?;
+    let gradients = with_terms(b, |cell| reverse::cotangents(cell, &[(y, seed)], wrt, &mut |_| ()))?;
+    Ok(wrt.iter().zip(gradients).map(|(&x, gradient)| gradient.unwrap_or_else(|| zeros(b, x))).collect())
+}
+
+/// One node that the reverse mode went through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applied {
+    pub node: NodeId,
+    /// The derivative of the result with respect to this node's value
+    pub cotangent: NodeId,
+}
+
+/// [`gradient`] of a scalar, with every node that the reverse mode went through, results first.
+pub fn gradient_with_record(b: &mut Builder, y: NodeId, wrt: &[NodeId]) -> Result<(Vec<NodeId>, Vec<Applied>), Diagnostic> {
+    let seed = seed_of(b, y, None)?;
+    let mut record = vec![];
+    let gradients = with_terms(b, |cell| reverse::cotangents(cell, &[(y, seed)], wrt, &mut |applied| record.push(applied)))?;
+    Ok((wrt.iter().zip(gradients).map(|(&x, gradient)| gradient.unwrap_or_else(|| zeros(b, x))).collect(), record))
+}
+
+fn seed_of(b: &mut Builder, y: NodeId, seed: Option<NodeId>) -> Result<NodeId, Diagnostic> {
+    match seed {
+        Some(seed) => Ok(seed),
+        None if b.shape(y).is_empty() => Ok(b.real(1.0)),
         None => {
             let message = format!("a gradient needs a scalar, and this is {}", b.ty(y));
-            return Err(Diagnostic::new(Code::NotScalar, message).at(b.graph().node(y).span));
+            Err(Diagnostic::new(Code::NotScalar, message).at(b.graph().node(y).span))
         }
-    };
-    let gradients = with_terms(b, |cell| reverse::cotangents(cell, &[(y, seed)], wrt))?;
-    Ok(wrt.iter().zip(gradients).map(|(&x, gradient)| gradient.unwrap_or_else(|| zeros(b, x))).collect())
+    }
 }
 
 /// The derivative of each node of `y` when the nodes of `wrt` move along `direction`, by the forward mode.

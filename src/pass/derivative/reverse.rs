@@ -1,6 +1,6 @@
 //! The reverse mode: cotangents flow from results to operands.
 
-use super::{activity, control, elementwise, indexing, linear, reduce, scan, shape};
+use super::{Applied, activity, control, elementwise, indexing, linear, reduce, scan, shape};
 use crate::base::Diagnostic;
 use crate::base::diagnostic::At;
 use crate::base::op::ReduceOp;
@@ -12,8 +12,14 @@ use std::collections::HashMap;
 
 type Cotangents<'a> = Vec<Option<Term<'a>>>;
 
-/// The cotangent of each node of `wrt`, given those of some results as (result, cotangent) pairs. `None` is zero.
-pub(super) fn cotangents(b: &RefCell<Builder>, seeds: &[(NodeId, NodeId)], wrt: &[NodeId]) -> Result<Vec<Option<NodeId>>, Diagnostic> {
+/// The cotangent of each node of `wrt`, given those of some results as (result, cotangent) pairs. `None` is zero. Nodes whose
+/// cotangent is complete are told to `record`.
+pub(super) fn cotangents(
+    b: &RefCell<Builder>,
+    seeds: &[(NodeId, NodeId)],
+    wrt: &[NodeId],
+    record: &mut dyn FnMut(Applied),
+) -> Result<Vec<Option<NodeId>>, Diagnostic> {
     let targets: Vec<NodeId> = seeds.iter().map(|(target, _)| *target).collect();
     let active = activity::between(b, wrt, &targets);
     let targets = simplify_between(b, wrt, &active, &targets);
@@ -30,6 +36,9 @@ pub(super) fn cotangents(b: &RefCell<Builder>, seeds: &[(NodeId, NodeId)], wrt: 
         let node = b.borrow().graph().nodes[index].clone();
         let wanted: Vec<bool> = node.args.iter().map(|arg| active[arg.index()]).collect();
         b.borrow_mut().span = node.span;
+        if let Some(g) = found[index] {
+            record(Applied { node: NodeId(index as u32), cotangent: g.id });
+        }
         let parts = match (&node.op, found[index]) {
             (Op::Project(result), Some(g)) => {
                 let control = node.args[0].index();
@@ -105,6 +114,7 @@ fn rule<'a>(op: &Op, operand: usize, g: Term<'a>, x: &[Term<'a>], y: Term<'a>) -
         Op::Gather { batch } => Some(indexing::gather_cotangent(g, x[0], x[1], *batch)),
         Op::ScatterAdd { batch, .. } => Some(indexing::scatter_add_cotangent(g, x[0], *batch)),
         Op::Cholesky => Some(linear::cholesky_cotangent(g, y)),
+        Op::SymmetricEigen => return linear::no_derivative_of_eigen(),
         Op::TriangularSolve { transpose } => Some(linear::solve_cotangent(operand, g, x[0], y, *transpose)),
         Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) | Op::Cast(_) => None,
         Op::Compare(_) | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Random { .. } | Op::Stop => None,
@@ -115,6 +125,6 @@ fn rule<'a>(op: &Op, operand: usize, g: Term<'a>, x: &[Term<'a>], y: Term<'a>) -
 
 fn through_product_tree<'a>(g: Term<'a>, x: Term<'a>, axes: &[usize]) -> Result<Option<Term<'a>>, Diagnostic> {
     let tree = reduce::product_tree(x, axes);
-    let parts = cotangents(g.builder(), &[(tree.id, g.id)], &[x.id])?;
+    let parts = cotangents(g.builder(), &[(tree.id, g.id)], &[x.id], &mut |_| ())?;
     Ok(parts[0].map(|id| Term::new(g.builder(), id)))
 }

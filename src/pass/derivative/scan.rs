@@ -132,7 +132,7 @@ fn reverse_body(scan: &Parts<'_>, g: &[Option<Term<'_>>], live: &[bool]) -> Resu
     let wrt: Vec<NodeId> = live_in(0..count).map(|i| operands[i]).collect();
 
     let inner = RefCell::new(inner);
-    let parts = reverse::cotangents(&inner, &seeds, &wrt)?;
+    let parts = reverse::cotangents(&inner, &seeds, &wrt, &mut |_| ())?;
     let mut inner = inner.into_inner();
     let parts: Vec<NodeId> = wrt.iter().zip(parts).map(|(&x, part)| part.unwrap_or_else(|| inner.fill_like(0.0, x))).collect();
     let (of_carries, rest) = parts.split_at(live_in(0..carries).count());

@@ -16,7 +16,7 @@ impl Notation for Latex {
             0.25 => "\\tfrac{1}{4}".to_owned(),
             0.75 => "\\tfrac{3}{4}".to_owned(),
             value if value.is_infinite() => "\\infty".to_owned(),
-            value => format!("{value}"),
+            value => unicode::digits(value),
         };
         Piece::Text(format!("{sign}{text}"), width)
     }

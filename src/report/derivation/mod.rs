@@ -23,8 +23,8 @@ pub enum Format {
 pub struct Derivation {
     /// `train`, `metric iwae`
     pub title: String,
-    /// What is derived as the file names it
-    pub goal: Formula,
+    /// What is derived, where the title does not say it
+    pub goal: Option<Formula>,
     pub steps: Vec<Step>,
 }
 

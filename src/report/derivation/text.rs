@@ -5,7 +5,7 @@ use super::latex::{Latex, escaped};
 use super::layout::{Line, Piece};
 use super::typeset::{Notation, Setter, Symbol};
 use super::unicode::Unicode;
-use crate::algebra::{Formula, Step};
+use crate::algebra::Step;
 use std::fmt::Write;
 
 /// Columns of a terminal.
@@ -29,9 +29,14 @@ pub fn unicode(derivations: &[Derivation]) -> String {
         if !out.is_empty() {
             out.push('\n');
         }
-        let title = format!("{}: ", derivation.title);
-        let goal = Setter(&Unicode).set(&derivation.goal).lines(WIDTH - title.chars().count());
-        write_lines(&mut out, &title, &goal);
+        match &derivation.goal {
+            Some(goal) => {
+                let title = format!("{}: ", derivation.title);
+                let goal = Setter(&Unicode).set(goal).lines(WIDTH - title.chars().count());
+                write_lines(&mut out, &title, &goal);
+            }
+            None => out.push_str(&format!("{}\n", derivation.title)),
+        }
         numbered(&derivation.steps, "", &mut |number, step| unicode_step(&mut out, number, step));
     }
     out
@@ -42,8 +47,8 @@ fn unicode_step(out: &mut String, number: &str, step: &Step) {
     let indent = "  ".repeat(depth);
     let source = step.source.as_ref().map_or(String::new(), |source| format!("  [{source}]"));
     let _ = write!(out, "\n{indent}{number}. {}", step.rule);
-    if indent.len() + number.len() + 2 + step.rule.chars().count() + source.chars().count() > WIDTH {
-        let _ = write!(out, "\n{indent}    {}", source.trim_start());
+    if !source.is_empty() && indent.len() + number.len() + 2 + step.rule.chars().count() + source.chars().count() > WIDTH {
+        let _ = write!(out, "\n{indent}     {}", source.trim_start());
     } else {
         out.push_str(&source);
     }
@@ -83,7 +88,10 @@ pub fn markdown(derivations: &[Derivation]) -> String {
         if !out.is_empty() {
             out.push('\n');
         }
-        let _ = writeln!(out, "## {}\n\n${}$", derivation.title, Setter(&Latex).set(&derivation.goal).flat());
+        let _ = writeln!(out, "## {}", derivation.title);
+        if let Some(goal) = &derivation.goal {
+            let _ = writeln!(out, "\n${}$", Setter(&Latex).set(goal).flat());
+        }
         numbered(&derivation.steps, "", &mut |number, step| {
             let source = step.source.as_ref().map_or(String::new(), |source| format!(" ({source})"));
             let _ = writeln!(out, "\n**{number}. {}**{source}\n", step.rule);
@@ -100,7 +108,10 @@ pub fn latex(derivations: &[Derivation]) -> String {
     let mut out = String::from(PREAMBLE);
     for derivation in derivations {
         let _ = writeln!(out, "\\section*{{{}}}", escaped(&derivation.title));
-        let _ = writeln!(out, "\\begin{{equation*}}\n\\begin{{split}}\n{}\n\\end{{split}}\n\\end{{equation*}}", goal(&derivation.goal));
+        if let Some(goal) = &derivation.goal {
+            let goal = aligned_lines("&", &Setter(&Latex).set(goal), PAGE);
+            let _ = writeln!(out, "\\begin{{equation*}}\n\\begin{{split}}\n{goal}\n\\end{{split}}\n\\end{{equation*}}");
+        }
         numbered(&derivation.steps, "", &mut |number, step| {
             let source = step.source.as_ref().map_or(String::new(), |source| format!(" \\emph{{{}}}", escaped(source)));
             let _ = writeln!(out, "\\paragraph{{{number}. {}}}{source}", escaped(&step.rule));
@@ -116,10 +127,6 @@ pub fn latex(derivations: &[Derivation]) -> String {
 
 const PREAMBLE: &str = "\\documentclass{article}\n\\usepackage{amsmath}\n\\allowdisplaybreaks\n\\setlength{\\textwidth}{16.5cm}\n\
     \\setlength{\\oddsidemargin}{-0.3cm}\n\\setlength{\\parindent}{0pt}\n\\begin{document}\n";
-
-fn goal(goal: &Formula) -> String {
-    aligned_lines("&", &Setter(&Latex).set(goal), PAGE)
-}
 
 /// `before &= after`, long lines broken.
 fn equation(step: &Step) -> String {

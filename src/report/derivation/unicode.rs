@@ -156,9 +156,19 @@ pub fn number(value: f64) -> String {
     let text = match simple {
         Some((_, text)) => (*text).to_owned(),
         None if value.is_infinite() => "∞".to_owned(),
-        None => format!("{}", value.abs()),
+        None => digits(value.abs()),
     };
     if value < 0.0 { format!("−{text}") } else { text }
+}
+
+/// A number with at most seven digits, as a page has it.
+pub fn digits(value: f64) -> String {
+    let exact = format!("{value}");
+    if exact.chars().filter(char::is_ascii_digit).count() <= 7 {
+        return exact;
+    }
+    let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
+    format!("{rounded}")
 }
 
 fn find(table: &[(char, char)], c: char) -> Option<char> {
