@@ -33,7 +33,9 @@ examples! {
     gan;
     gaussian: "mu" in 2.79999 ..= 2.80001, "sigma" in 0.62449 ..= 0.62451;
     hierarchical_vae: "elbo (held out)" in -19.05 ..= -18.7, "iwae (held out)" in -18.1 ..= -17.8;
+    hmm: "loglik" in -328.60 ..= -328.52;
     iwae: "elbo (held out)" in -19.45 ..= -19.2, "iwae (held out)" in -18.35 ..= -18.05;
+    kalman: "level_variance" in 1455.0 ..= 1485.0, "noise_variance" in 15050.0 ..= 15150.0;
     mixture: "loglik" in -1.2450 ..= -1.2437;
     realnvp: "log_density (held out)" in -0.50 ..= -0.38;
     score_matching: "explicit_error (held out)" in 0.1 ..= 0.3, "sliced_error (held out)" in 0.15 ..= 0.4;
