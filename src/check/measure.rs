@@ -180,7 +180,9 @@ impl<'m> Judge<'m> {
             ExprKind::LogProb(dist, x) => {
                 (self.of(dist), self.of(x));
                 match &dist.kind {
-                    ExprKind::Conditional(query) if matches!(query.targets[..], [(var, _)] if is_discrete(self.model, var)) => self.queried(query),
+                    ExprKind::Conditional(query) if matches!(query.targets[..], [(var, _)] if is_discrete(self.model, var)) => {
+                        self.queried(query)
+                    }
                     _ => Measure::Unknown,
                 }
             }
