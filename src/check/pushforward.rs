@@ -169,7 +169,7 @@ impl<'a> Checker<'a> {
         params.extend(further);
         let event = image.ty.clone();
         let name = format!("pushforward({f}, {})", of.name);
-        let id = self.model.pushforwards.push(Pushforward { base, input, image, span });
+        let id = self.model.pushforwards.push(Pushforward { map: f.to_string(), base, input, image, span });
         let x = self.local("x", event.clone(), span);
         let log = Expr::new(ExprKind::LogPushforward(id, Box::new(self.read(x, span))), Type::real([]), span);
         let log_params = std::iter::once(x).chain(params.iter().copied()).collect();
@@ -179,6 +179,11 @@ impl<'a> Checker<'a> {
         let log_prob = function("log_prob", log_params, log);
         let draw = function("draw", params.clone(), Expr::new(ExprKind::DrawPushforward(id), event.clone(), span));
         self.model.dists.push(Dist { name, params, event, log_prob, draw: Some(draw), members: BTreeMap::new(), span })
+    }
+
+    /// Whether a distribution is a pushforward.
+    pub fn is_pushforward(&self, dist: &Dist) -> bool {
+        dist.draw.is_some_and(|draw| matches!(self.model.functions[draw].body.kind, ExprKind::DrawPushforward(_)))
     }
 
     /// `p = pushforward(f, base)`: a density of the only data variable that has the type of f's values.
@@ -249,6 +254,14 @@ fn own_type(arg: &Type, declared: &Type, lead: usize) -> Type {
         }
         _ => arg.clone(),
     }
+}
+
+/// `.mean` and the like.
+pub fn no_member_of_pushforward(member: &str, span: Span) -> Diagnostic {
+    let problem = Diagnostic::new(Code::NoRule, format!("the {member} of a pushforward has no closed form"));
+    problem
+        .label(span, "only draws and log-densities are known")
+        .help("estimate it: `E[x ~ p(x), samples: 1000](…)`, or `H(p(x))` for the entropy")
 }
 
 fn form(span: Span) -> Diagnostic {

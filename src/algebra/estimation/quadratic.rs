@@ -7,9 +7,9 @@ use super::super::value::{Array, PlateId};
 use super::Weighted;
 use super::rule::stands_in;
 use crate::base::diagnostic::Result;
-use crate::base::op::{BinaryOp, DType};
+use crate::base::op::{BinaryOp, DType, ReduceOp, UnaryOp};
 use crate::check::model::ParamId;
-use crate::graph::{NodeId, Op};
+use crate::graph::{Graph, NodeId, Op};
 use crate::pass::{self, derivative};
 
 /// More unknowns than these are left to the gradient: the equations would be too large.
@@ -155,7 +155,7 @@ impl<'m> Lowering<'m> {
         let slopes = derivative::gradient(b, total.node, &wrt, Some(ones))?;
         let rows = derivative::tangent(b, &slopes, &wrt, &directions)?;
         let third = derivative::tangent(b, &rows, &wrt, &directions)?;
-        if !self.vanish(&third)? {
+        if has_kinks(b.graph(), &wrt, total.node) || !self.vanish(&third)? || self.vanish(&rows)? {
             return Ok(None);
         }
         let b = self.b();
@@ -180,6 +180,39 @@ impl<'m> Lowering<'m> {
             _ => false,
         };
         Ok(graph.outputs.iter().all(zero))
+    }
+}
+
+/// Whether a function of the variables passes an operation whose derivatives do not tell what it does: |x| has the second derivative 0.
+fn has_kinks(graph: &Graph, variables: &[NodeId], y: NodeId) -> bool {
+    let first = variables.iter().map(|id| id.index()).min().unwrap_or(0);
+    let mut moving = vec![false; y.index() + 1];
+    variables.iter().for_each(|id| moving[id.index()] = true);
+    for index in first..=y.index() {
+        moving[index] |= graph.nodes[index].args.iter().any(|arg| moving[arg.index()]);
+    }
+    let mut seen = vec![false; y.index() + 1];
+    let mut open = vec![y];
+    while let Some(id) = open.pop() {
+        if !moving[id.index()] || std::mem::replace(&mut seen[id.index()], true) {
+            continue;
+        }
+        if is_kink(graph, id) {
+            return true;
+        }
+        open.extend(&graph.node(id).args);
+    }
+    false
+}
+
+fn is_kink(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    match &node.op {
+        Op::Unary(op) => matches!(op, UnaryOp::Abs | UnaryOp::Sign | UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Round),
+        Op::Binary(op) => matches!(op, BinaryOp::Max | BinaryOp::Min | BinaryOp::Rem | BinaryOp::FloorDiv),
+        Op::Reduce { op, .. } => !matches!(op, ReduceOp::Sum | ReduceOp::Prod),
+        Op::Sort { .. } | Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } | Op::Stop => true,
+        _ => node.ty.dtype != DType::Real,
     }
 }
 
