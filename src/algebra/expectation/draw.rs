@@ -76,7 +76,7 @@ impl Lowering<'_> {
         let enumerated = if estimator == Estimator::Chosen { self.enumerated(d)? } else { None };
         let (site, x) = match enumerated {
             Some(enumerated) => enumerated,
-            None => self.drawn(d, estimator).map_err(|e| e.at(span))?,
+            None => self.for_name(target, |this| this.drawn(d, estimator)).map_err(|e| e.at(span))?,
         };
         let draws = if drawn.samples == 1 { "1 draw".to_owned() } else { format!("{} draws", drawn.samples) };
         let note = match &site {
