@@ -5,7 +5,7 @@
 //! whole bound over N, and the prior counts once (Hoffman, Blei, Wang, Paisley: Stochastic variational inference, 2013, section 2).
 
 use super::lowering::Lowering;
-use super::value::{Array, Distribution};
+use super::value::Array;
 use crate::base::diagnostic::Result;
 use crate::base::{Diagnostic, Span};
 use crate::check::model::{Bound, DensityId, Place, VarId};
