@@ -6,7 +6,7 @@ use super::derivation::Step;
 use super::estimation::Record;
 use super::frame::Frames;
 use super::lost::FixedDraw;
-use super::observations::Observations;
+use super::observations::{FurtherSamples, Observations};
 use super::stable;
 use super::value::{Array, Plate, PlateId, Value};
 use crate::base::diagnostic::Result;
@@ -87,6 +87,7 @@ pub struct Lowering<'m> {
     pub(super) records: Option<Vec<Record<'m>>>,
     /// What `total` sums over, inside a rule about observations
     pub(super) observations: Option<Observations>,
+    pub(super) further_samples: FurtherSamples,
     /// Inside a factor of a frozen density: parameters have derivative zero, variables keep theirs
     pub(super) frozen: bool,
     /// Names with respect to which the program differentiates: each binding is a node of its own
@@ -130,6 +131,7 @@ impl<'m> Lowering<'m> {
             touched_data: false,
             records: None,
             observations: None,
+            further_samples: FurtherSamples::default(),
             frozen: false,
             differentiable: differentiable(model, None),
             fixed_draws: vec![],
