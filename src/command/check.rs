@@ -12,7 +12,7 @@ use crate::report::console;
 use crate::runtime::dataset::Dataset;
 use crate::runtime::engine::{Device, Engine};
 use crate::runtime::shuffle::Batches;
-use crate::runtime::{bijectors, parameters};
+use crate::runtime::{bijectors, normalisation, parameters};
 use clap::Args;
 
 #[derive(Args)]
@@ -26,6 +26,7 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
     let dataset = Dataset::load(&compiled.model, &compiled.folder, 0, Precision::F32).map_err(|e| Failure::Program(e.into()))?;
     let parts = lower_all(&compiled, &dataset).map_err(Failure::Program)?;
     verify_bijectors(&compiled.model, &dataset).map_err(|e| Failure::Program(e.into()))?;
+    normalisation::verify(&compiled.model, &compiled.sources).map_err(|e| Failure::Program(e.into()))?;
     if arguments.file.json {
         return console::answer(json(&parts, &compiled.sources)).map_err(Failure::running);
     }
