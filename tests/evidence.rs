@@ -43,7 +43,10 @@ fn agrees_within(tolerance: f64, model: &str, program: &str, expected: &[(&str, 
         let wanted = numbers(reference["values"].pointer(&format!("/{key}")).unwrap_or_else(|| panic!("{model}: no value {key}")));
         let found = numbers(&found["value"][i]);
         let near = |(a, b): (&f64, &f64)| (a - b).abs() <= tolerance * b.abs().max(1.0);
-        assert!(found.len() == wanted.len() && found.iter().zip(&wanted).all(near), "{model}: {expression}: {found:?}, not {wanted:?}\n{text}");
+        assert!(
+            found.len() == wanted.len() && found.iter().zip(&wanted).all(near),
+            "{model}: {expression}: {found:?}, not {wanted:?}\n{text}"
+        );
     }
 }
 
