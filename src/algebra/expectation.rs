@@ -49,14 +49,6 @@ impl Drawn {
     fn treatments(&self) -> Vec<Treatment> {
         self.sites.iter().map(Site::treatment).collect()
     }
-
-    fn targets(&self) -> Vec<VarId> {
-        let var = |(place, _): &(Place, Option<Value>)| match place {
-            Place::Var(var) => Some(*var),
-            Place::Local(_) | Place::Param(_) => None,
-        };
-        self.old.iter().filter_map(var).collect()
-    }
 }
 
 impl Lowering<'_> {
@@ -240,7 +232,6 @@ impl Lowering<'_> {
         let mut drawn = Drawn::default();
         let value = (|| {
             let value = self.bound_terms(bound, &mut drawn, true, span)?;
-            self.derive_bound_draws(bound, &drawn.targets(), &drawn.treatments(), span);
             self.close_sites(&drawn, value)
         })();
         self.forget(drawn);
@@ -311,6 +302,9 @@ impl Lowering<'_> {
         let terms = std::mem::replace(&mut self.derivation, outer);
         let steps = if average { self.bound_steps(bound, &order, &done, span) } else { self.weighted_steps(bound, &order, span) };
         steps.into_iter().chain(terms).for_each(|step| self.derive(step));
+        if average {
+            self.derive_bound_draws(bound, &order, &done, &drawn.treatments(), span);
+        }
         total.ok_or_else(|| Diagnostic::internal("a bound without factors"))
     }
 

@@ -78,6 +78,11 @@ impl Step {
         self.related(Relation::Approximate)
     }
 
+    /// Whether two derivations read the same.
+    pub fn same(a: &[Step], b: &[Step]) -> bool {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.says_the_same(b) && Step::same(&a.steps, &b.steps))
+    }
+
     fn says_the_same(&self, other: &Step) -> bool {
         let same = self.rule == other.rule && self.before == other.before && self.after == other.after;
         same && self.relation == other.relation && self.remarks == other.remarks

@@ -291,7 +291,7 @@ impl<'m> Names<'m> {
             ("dot", 2) => args.remove(0).transpose() * args.remove(0),
             ("outer", 2) => args.remove(0) * args.remove(0).transpose(),
             ("norm", 1) => args.remove(0).norm(),
-            ("norm2", 1) => args.remove(0).norm().pow(2),
+            ("norm2", 1) => squared_norm(args.remove(0)),
             ("trace", 1) => Formula::apply("tr", args),
             ("log_sigmoid", 1) => Formula::log(Formula::apply("sigmoid", args)),
             ("xlogx", 1) => args[0].clone() * Formula::log(args.remove(0)),
@@ -301,7 +301,8 @@ impl<'m> Names<'m> {
             ("log_choose", 2) => Formula::log(Formula::apply("binom", args)),
             ("log_det_cholesky", 1) => {
                 let factor = args.remove(0);
-                Formula::log((factor.clone() * factor.transpose()).determinant())
+                let matrix = cholesky_of(&factor).cloned().unwrap_or_else(|| factor.clone() * factor.transpose());
+                Formula::log(matrix.determinant())
             }
             _ => Formula::apply(Formula::name(name.as_str()), args),
         }
@@ -360,6 +361,26 @@ impl Formula {
         }
         Formula::distribution(family, params)
     }
+}
+
+/// A, of its factor chol(A).
+fn cholesky_of(factor: &Formula) -> Option<&Formula> {
+    match factor {
+        Formula::Apply(function, args) if **function == Formula::Name("chol".into()) => args.first(),
+        _ => None,
+    }
+}
+
+/// ‖x‖²; of L⁻¹ x, with L Lᵀ = A, it is xᵀ A⁻¹ x.
+fn squared_norm(of: Formula) -> Formula {
+    if let Formula::Mul(factors) = &of
+        && let [Formula::Inverse(factor), rest @ ..] = &factors[..]
+        && let Some(matrix) = cholesky_of(factor)
+    {
+        let x = Formula::product(rest.iter().cloned());
+        return x.clone().transpose() * matrix.clone().inverse() * x;
+    }
+    of.norm().pow(2)
 }
 
 fn rank(ty: &Type) -> usize {

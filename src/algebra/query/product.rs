@@ -160,8 +160,11 @@ impl<'m> Lowering<'m> {
             let joint = self.density_formula(id, &[vars, latents].concat(), given);
             self.derive(Step::new("chain rule", joint, Formula::product(factors), span));
         }
+        // Factors that no rule integrates out are evaluated, and their log-densities are steps of their own.
+        let continuous: Vec<VarId> = latents.iter().copied().filter(|&var| !self.is_finite(var)).collect();
+        let integrated = |factor: &&Factor| factor.targets.iter().chain(&factor.given).any(|var| continuous.contains(var));
         for &var in &all {
-            if let Some(factor) = density.factor_of(var) {
+            if let Some(factor) = density.factor_of(var).filter(integrated) {
                 let dist = self.formula(&factor.dist).at(self.var_formula(var));
                 self.derive(Step::new("declared factor", self.density_formula(id, &[var], &factor.given), dist, factor.span));
             }

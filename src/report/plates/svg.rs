@@ -47,6 +47,8 @@ pub fn svg(diagram: &Diagram) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"{:.1} {:.1} {width:.1} {height:.1}\">",
         page.left, page.top
     );
+    let _ =
+        writeln!(out, "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"white\"/>", page.left, page.top);
     out.push_str(HEAD);
     for (rect, label) in plates.iter().zip(&diagram.plates) {
         if let Some(rect) = rect {
