@@ -139,6 +139,13 @@ impl Lowering<'_> {
         more.iter().for_each(|ty| {
             self.b().input("carry", ty.clone());
         });
+        self.enter_turn(turn_input);
+        self.rebind_arrays(carries, &inputs);
+        Body { turn_input, inputs, outer }
+    }
+
+    /// Random numbers differ from turn to turn: the number of this turn among all turns of the loops around.
+    pub(super) fn enter_turn(&mut self, turn_input: NodeId) {
         let mixed = match self.turn.clone() {
             Some(turn) => {
                 let (turn, factor) = (self.node(&turn), self.b().int(TURNS));
@@ -153,8 +160,6 @@ impl Lowering<'_> {
             }
         };
         self.turn = Some(self.array(mixed, vec![]));
-        self.rebind_arrays(carries, &inputs);
-        Body { turn_input, inputs, outer }
     }
 
     fn leave_body(&mut self, body: Body) {

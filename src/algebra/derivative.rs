@@ -27,7 +27,7 @@ impl Lowering<'_> {
             return self.gradient_of_sum(&y, &x);
         }
         let plates = union([&x.plates[..], &self.scope]);
-        let fresh = self.expanded(&x, &plates);
+        let fresh = self.copied(&x, &plates);
         let y = self.with_place(wrt, &fresh, |this| this.eval_array(body))?;
         self.refuse_hidden_dependence(&y, &x, &fresh)?;
         self.gradient_of_sum(&y, &fresh)
@@ -36,12 +36,17 @@ impl Lowering<'_> {
     /// The same value as a node of its own. Otherwise the stable form of log x, where x = sigmoid(u), would depend on u and not on x.
     fn opaque(&mut self, x: &Array) -> Array {
         let node = self.node(x);
-        let zero = self.b().fill_like(0.0, node);
-        let node = self.b().add(node, zero);
+        let node = self.b().distinct(node);
         self.array(node, x.plates.clone())
     }
 
-    fn gradient_of_sum(&mut self, y: &Array, x: &Array) -> Result<Array> {
+    /// A copy in every cell of more plates, as a node of its own.
+    fn copied(&mut self, x: &Array, plates: &[PlateId]) -> Array {
+        let full = self.expanded(x, plates);
+        self.opaque(&full)
+    }
+
+    pub(super) fn gradient_of_sum(&mut self, y: &Array, x: &Array) -> Result<Array> {
         let plates = union([&x.plates[..], &y.plates[..]]);
         let y = self.expanded(y, &plates);
         let (node, wrt) = (self.node(&y), self.node(x));
@@ -65,7 +70,7 @@ impl Lowering<'_> {
         };
         let plate = self.plate(count);
         let plates = union([&x.plates[..], &self.scope, &[plate]]);
-        let fresh = self.expanded(&x, &plates);
+        let fresh = self.copied(&x, &plates);
         let y = self.with_place(wrt, &fresh, |this| this.eval_array(body))?;
         self.refuse_hidden_dependence(&y, &x, &fresh)?;
         let chosen = self.diagonal_over(&y, plate)?;
@@ -86,7 +91,7 @@ impl Lowering<'_> {
         };
         let plate = self.plate(count);
         let plates = union([&x.plates[..], &self.scope, &[plate]]);
-        let fresh = self.expanded(&x, &plates);
+        let fresh = self.copied(&x, &plates);
         let y = self.with_place(wrt, &fresh, |this| this.eval_array(body))?;
         self.refuse_hidden_dependence(&y, &x, &fresh)?;
         let gradient = self.gradient_of_sum(&y, &fresh)?;

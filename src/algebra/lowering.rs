@@ -97,6 +97,8 @@ pub struct Lowering<'m> {
     pub(super) applications: Vec<Application>,
     /// Draws of pushforwards so far
     pub(super) drawn: Vec<Drawn>,
+    /// Nodes that a graph inside another took over, with axes for plates
+    plated: HashSet<NodeId>,
     pub notes: Vec<Note>,
     /// Every rule that was applied, in order
     pub derivation: Vec<Step>,
@@ -133,6 +135,7 @@ impl<'m> Lowering<'m> {
             fixed_draws: vec![],
             applications: vec![],
             drawn: vec![],
+            plated: HashSet::new(),
             notes: vec![],
             derivation: vec![],
             named_nodes: vec![],
@@ -185,7 +188,15 @@ impl<'m> Lowering<'m> {
 
     /// The array's node in the graph that is being built.
     pub(super) fn node(&mut self, array: &Array) -> NodeId {
+        if array.frame != self.frames.current() && !array.plates.is_empty() {
+            self.plated.insert(array.node);
+        }
         self.frames.node(array.frame, array.node)
+    }
+
+    /// Whether a node that an inner graph uses may differ between cells of plates.
+    pub(super) fn is_plated(&self, node: NodeId) -> bool {
+        self.plated.contains(&node)
     }
 
     pub(super) fn ty(&self, array: &Array) -> TensorType {

@@ -26,6 +26,7 @@ mod subscript;
 mod value;
 mod whole_array;
 
+pub use bijection::verify::{POINTS, Verification, lower_verification};
 pub use derivation::{Formula, Step, derivation_of, gradient_derivation};
 pub use leaves::tensor_type;
 pub use lowering::{InputRole, Lowering, Note, RowCounts};

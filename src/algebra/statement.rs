@@ -4,7 +4,7 @@ use super::lowering::Lowering;
 use super::value::{Array, Value};
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
-use crate::check::model::{LocalId, Pattern, Place, Stmt, StmtKind};
+use crate::check::model::{ExprKind, LocalId, Pattern, Place, Stmt, StmtKind};
 
 impl Lowering<'_> {
     pub(super) fn run(&mut self, stmts: &[Stmt]) -> Result<()> {
@@ -18,6 +18,13 @@ impl Lowering<'_> {
                 self.bind_pattern(pattern, value)
             }
             StmtKind::Draw(draw) => {
+                if let ExprKind::Conditional(query) = &draw.dist.kind
+                    && let Some(chain) = self.draws_chain(query)
+                {
+                    let value = self.draw_chain(query, chain)?;
+                    self.bind(draw.target, value);
+                    return Ok(());
+                }
                 let dist = self.eval(&draw.dist)?.distribution()?;
                 let value = self.draw(&dist)?;
                 let value = self.outside_expectation(draw, &dist, value);

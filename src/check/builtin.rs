@@ -50,8 +50,25 @@ const PRIMITIVES: &[(&str, Primitive)] = &[
 
 const NOISE: &[(&str, Noise)] = &[("noise", Noise::Normal), ("uniform", Noise::Uniform)];
 
-const FORMS: &[&str] =
-    &["stop", "int", "total", "identity", "zeros", "ones", "grad", "jac", "div", "hess", "E", "pushforward", "KL", "H", "ELBO", "IWAE"];
+const FORMS: &[&str] = &[
+    "stop",
+    "int",
+    "total",
+    "identity",
+    "zeros",
+    "ones",
+    "grad",
+    "jac",
+    "div",
+    "hess",
+    "E",
+    "pushforward",
+    "KL",
+    "H",
+    "ELBO",
+    "IWAE",
+    "bits_per_dim",
+];
 
 /// Named in the language, and not supported so far.
 pub const UNSUPPORTED: &[&str] = &[
@@ -126,6 +143,7 @@ impl<'a> Checker<'a> {
             "E" => return self.expectation(brackets, args, span),
             "pushforward" => return self.pushforward(args, want, span),
             "KL" | "H" => return self.divergence(name, args, span),
+            "bits_per_dim" => return self.bits_per_dim(args, span),
             "ELBO" | "IWAE" => return self.bound_on_evidence(name, args, span),
             "grad" | "jac" | "div" | "hess" => return self.derivative(name, brackets, args, span),
             "zeros" | "ones" => return self.filled(if name == "ones" { 1.0 } else { 0.0 }, brackets, want, span),

@@ -23,9 +23,14 @@ impl fmt::Display for Model {
         for dist in self.dists.values() {
             writeln!(f, "dist {} : {}", dist.name, dist.event)?;
         }
+        let mut rules: Vec<String> = vec![];
         for rule in &self.rules {
             let names: Vec<&str> = rule.dists.iter().map(|id| self.dists[*id].name.as_str()).collect();
-            writeln!(f, "rule {:?} {}", rule.kind, names.join(" || "))?;
+            let line = format!("rule {:?} {}", rule.kind, names.join(" || "));
+            if !rules.contains(&line) {
+                writeln!(f, "{line}")?;
+                rules.push(line);
+            }
         }
         self.densities.values().try_for_each(|density| self.write_density(f, density))?;
         for quantity in self.quantities.values() {

@@ -2,6 +2,7 @@
 
 mod annotation;
 mod bijector;
+mod bits;
 mod block;
 mod builtin;
 mod call;

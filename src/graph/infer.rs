@@ -73,6 +73,12 @@ pub fn infer(op: &Op, args: &[&TensorType]) -> Rule<Vec<TensorType>> {
             square(x)?;
             Ok(x.clone())
         })),
+        Op::SymmetricEigen => one(operands(args).and_then(|[x]| {
+            square(x)?;
+            let mut shape = x.shape.clone();
+            shape[x.rank() - 2] += 1;
+            Ok(TensorType::real(shape))
+        })),
         Op::TriangularSolve { .. } => one(operands(args).and_then(|[l, b]| {
             square(l)?;
             let n = l.rank();

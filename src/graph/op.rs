@@ -143,6 +143,10 @@ pub enum Op {
     TriangularSolve {
         transpose: bool,
     },
+    /// Of symmetric matrices in the last two axes [.., n, n] -> [.., n + 1, n]: the eigenvalues, increasing, and below them the
+    /// eigenvectors as columns, of length 1 and with the element of largest magnitude positive. Reads the lower triangle; all NaN where
+    /// an element of it is not finite
+    SymmetricEigen,
 
     /// (carries…, sequences…, constants…) -> (carries…, stacked…): `body` takes (turn: Int[], carries…, one element of each sequence…,
     /// constants…) and returns (carries…, elements to stack…). `turn` counts 0, 1, … in the order of evaluation; with `reverse`,
@@ -184,7 +188,7 @@ impl Op {
             Op::Broadcast { .. } | Op::Reshape(_) | Op::Transpose(_) | Op::Slice { .. } | Op::Pad { .. } => vec![],
             Op::Join { .. } | Op::Reverse { .. } | Op::Reduce { .. } | Op::CumSum { .. } | Op::Sort { .. } => vec![],
             Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Contract { .. } | Op::Gather { .. } | Op::ScatterAdd { .. } => vec![],
-            Op::Random { .. } | Op::Cholesky | Op::TriangularSolve { .. } => vec![],
+            Op::Random { .. } | Op::Cholesky | Op::TriangularSolve { .. } | Op::SymmetricEigen => vec![],
         }
     }
 

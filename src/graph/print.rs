@@ -47,7 +47,7 @@ pub fn op_names() -> Vec<String> {
     let others = [
         &["input", "fill", "literal", "iota", "select", "cast", "broadcast", "reshape", "transpose", "slice", "pad", "join"][..],
         &["reverse", "cum_sum", "sort", "arg_sort", "arg_max", "contract", "gather", "scatter_add", "random uniform"],
-        &["random normal", "cholesky", "triangular_solve", "scan", "while", "cond", "project", "stop"],
+        &["random normal", "cholesky", "triangular_solve", "symmetric_eigen", "scan", "while", "cond", "project", "stop"],
     ];
     unary.chain(binary).chain(compare).chain(reduce).chain(others.concat().into_iter().map(String::from)).collect()
 }
@@ -136,7 +136,7 @@ impl Printer {
             }
             Op::While { carries, .. } => format!(" carries={carries}"),
             Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select | Op::Cast(_) | Op::Iota(_) | Op::Reshape(_) => String::new(),
-            Op::Cholesky | Op::Cond { .. } | Op::Stop => String::new(),
+            Op::Cholesky | Op::SymmetricEigen | Op::Cond { .. } | Op::Stop => String::new(),
         }
     }
 

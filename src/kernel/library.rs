@@ -31,6 +31,10 @@ impl Lowering<'_> {
                 let size = node.ty.shape[node.ty.rank() - 1];
                 Library::Cholesky { x: self.region(node.args[0])?, out, count: node.ty.len() / (size * size).max(1), size }
             }
+            Op::SymmetricEigen => {
+                let size = node.ty.shape[node.ty.rank() - 1];
+                Library::SymmetricEigen { x: self.region(node.args[0])?, out, count: node.ty.len() / (size * (size + 1)).max(1), size }
+            }
             Op::TriangularSolve { transpose } => {
                 let [size, columns] = [node.ty.shape[node.ty.rank() - 2], node.ty.shape[node.ty.rank() - 1]];
                 let (l, b) = (self.region(node.args[0])?, self.region(node.args[1])?);

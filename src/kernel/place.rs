@@ -178,7 +178,7 @@ impl Library {
             Library::Gather { x, index, out, .. } => (&[x, index], *out),
             Library::ScatterAdd { index, y, out, .. } => (&[index, y], *out),
             Library::Random { keys: [a, b, c, d], out, .. } => (&[a, b, c, d], *out),
-            Library::Along { x, out, .. } | Library::Cholesky { x, out, .. } => (&[x], *out),
+            Library::Along { x, out, .. } | Library::Cholesky { x, out, .. } | Library::SymmetricEigen { x, out, .. } => (&[x], *out),
             Library::TriangularSolve { l, b, out, .. } => (&[l, b], *out),
         };
         reads.iter().for_each(|region| visit(region.buffer, Access::Read));

@@ -45,6 +45,7 @@ impl Dataset {
             if model.vars[var].members().is_some() && array.shape.len() == declared.shape.len() {
                 array.shape.insert(0, 1);
             }
+            let array = array.flattened(&ty.shape);
             data::conform(&array, declared).at(model.vars[var].span)?;
             self.counts.entry(id).or_insert(array.rows());
             if self.counts[&id] != array.rows() {

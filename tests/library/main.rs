@@ -4,6 +4,7 @@ mod constraints;
 mod draws;
 mod expectations;
 mod layers;
+mod measures;
 mod optimisers;
 mod program;
 mod values;

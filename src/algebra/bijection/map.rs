@@ -19,8 +19,6 @@ pub(super) struct Map {
     pub constants: Vec<NodeId>,
     /// Those over which u and y vary
     pub plates: Vec<PlateId>,
-    /// The shape of one u
-    pub domain: Vec<usize>,
     pub argument: NodeId,
     pub output: NodeId,
     /// The uses of bijectors inside
@@ -55,18 +53,7 @@ impl Map {
             let (graph, constants) = (closed.graph, closed.constants);
             let depends = dependent(&graph, argument);
             let plate_axes = plate_axes(&graph, argument, &depends, plates.len());
-            return Ok(Map {
-                frame,
-                graph,
-                constants,
-                plates,
-                domain: domain.to_vec(),
-                argument,
-                output,
-                applications,
-                depends,
-                plate_axes,
-            });
+            return Ok(Map { frame, graph, constants, plates, argument, output, applications, depends, plate_axes });
         }
     }
 
@@ -81,6 +68,11 @@ impl Map {
 
     pub fn shape(&self, id: NodeId) -> &[usize] {
         &self.graph.ty(id).shape
+    }
+
+    /// The same where they are known.
+    pub fn axes(&self, id: NodeId) -> Vec<usize> {
+        self.plate_axes[id.index()].clone().unwrap_or_default()
     }
 
     /// The axes of a node that are plates, in the order of the plates.
@@ -117,7 +109,9 @@ fn carried(graph: &Graph, node: &Node, at: usize, axes: &[usize]) -> Option<Vec<
     match &node.op {
         Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select | Op::Cast(_) | Op::Stop => Some(axes.to_vec()),
         Op::Slice { .. } | Op::Pad { .. } | Op::Join { .. } | Op::Reverse { .. } => Some(axes.to_vec()),
-        Op::CumSum { .. } | Op::Sort { .. } | Op::ArgSort { .. } | Op::Cholesky | Op::TriangularSolve { .. } => Some(axes.to_vec()),
+        Op::CumSum { .. } | Op::Sort { .. } | Op::ArgSort { .. } | Op::Cholesky | Op::SymmetricEigen | Op::TriangularSolve { .. } => {
+            Some(axes.to_vec())
+        }
         Op::Broadcast { axes: to, .. } => each(&|axis| to.get(axis).copied()),
         Op::Transpose(perm) => each(&|axis| perm.iter().position(|&from| from == axis)),
         Op::Reshape(shape) => reshaped(operand, shape, axes),

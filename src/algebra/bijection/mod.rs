@@ -6,6 +6,7 @@
 //! - [`solver`]: equations on its nodes, from the value back to the argument
 //! - [`elementwise`], [`linear`], [`pieces`]: the steps
 //! - [`dependence`], [`autoregressive`]: maps whose elements depend on those before them
+//! - [`verify`]: what a file gives, to be compared with the forward map
 
 mod autoregressive;
 mod dependence;
@@ -14,14 +15,15 @@ mod linear;
 mod map;
 mod pieces;
 mod solver;
+pub mod verify;
 
 use super::frame::FrameId;
 use super::leaves::tensor_type;
 use super::lowering::{Lowering, union};
 use super::value::{Array, Distribution, PlateId, Value};
-use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::base::op::UnaryOp;
+use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::{BijectorId, FunctionId, PushforwardId};
 use crate::graph::NodeId;
 use map::{Body, Map};
@@ -74,7 +76,7 @@ impl<'m> Lowering<'m> {
                 Inverse { argument: u, log_det }
             }
             None => {
-                let found = self.inverse(&image, &domain, x)?;
+                let found = self.inverse(&image, &domain, x).map_err(|e| needs_inverse(e, pushed.span))?;
                 self.note(pushed.span, "change of variables: log base(f⁻¹(x)) + log |det ∂f⁻¹/∂x|, both derived from the map");
                 found
             }
@@ -194,6 +196,14 @@ impl<'m> Lowering<'m> {
 
     fn found(&mut self, map: &Map, solution: Solution) -> Inverse {
         Inverse { argument: self.array(solution.argument, map.plates.clone()), log_det: solution.log_det }
+    }
+}
+
+/// The use of a density that needed an inverse which cannot be derived.
+fn needs_inverse(problem: Diagnostic, span: Span) -> Diagnostic {
+    match problem.code {
+        Code::NotInvertible => problem.label(span, "the density of this, at a value that is not its own draw, needs the inverse"),
+        _ => problem,
     }
 }
 

@@ -6,6 +6,7 @@
 //! of the map is the product of the slopes of the steps. Where u itself is known (it was drawn), the same steps give the determinant
 //! and no inverse is computed.
 
+use super::dependence::constant;
 use super::elementwise::{self, OneUnknown};
 use super::map::Map;
 use super::pieces::{Piece, assemble, covered, whole};
@@ -14,7 +15,7 @@ use crate::algebra::value::Array;
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, DType};
 use crate::base::{Code, Diagnostic};
-use crate::graph::{Builder, NodeId, Op, interpret};
+use crate::graph::{Builder, NodeId, Op};
 use std::collections::HashMap;
 
 pub(super) struct Solver<'s, 'm> {
@@ -91,6 +92,11 @@ impl<'s, 'm> Solver<'s, 'm> {
 
     pub fn is_known(&self, id: NodeId) -> bool {
         self.known[id.index()]
+    }
+
+    /// Whether parts of a node are known.
+    pub fn in_pieces(&self, id: NodeId) -> bool {
+        self.pieces.contains_key(&id)
     }
 
     pub fn pending(&self) -> &[NodeId] {
@@ -251,7 +257,9 @@ impl<'s, 'm> Solver<'s, 'm> {
                 Ok(false)
             }
             Op::Pad { .. } | Op::Reduce { .. } | Op::Sort { .. } | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Gather { .. } => Ok(false),
-            Op::ScatterAdd { .. } | Op::Random { .. } | Op::Cholesky | Op::TriangularSolve { .. } | Op::Stop => Ok(false),
+            Op::ScatterAdd { .. } | Op::Random { .. } | Op::Cholesky | Op::SymmetricEigen | Op::TriangularSolve { .. } | Op::Stop => {
+                Ok(false)
+            }
             Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } | Op::Project(_) => Ok(false),
         }
     }
@@ -335,26 +343,7 @@ impl<'s, 'm> Solver<'s, 'm> {
 
     /// The elements of a node that depends on nothing but numbers in the text.
     pub fn constant(&self, id: NodeId) -> Option<Vec<f64>> {
-        let graph = &self.map.graph;
-        let mut open = vec![id];
-        let mut seen = vec![false; graph.nodes.len()];
-        while let Some(at) = open.pop() {
-            if matches!(graph.node(at).op, Op::Input(_) | Op::Random { .. }) {
-                return None;
-            }
-            if !std::mem::replace(&mut seen[at.index()], true) {
-                open.extend(&graph.node(at).args);
-            }
-        }
-        let mut alone = Builder::new();
-        let mut copies: HashMap<NodeId, NodeId> = HashMap::new();
-        for at in graph.ids().filter(|at| seen[at.index()]) {
-            let args: Vec<NodeId> = graph.node(at).args.iter().filter_map(|arg| copies.get(arg).copied()).collect();
-            let copy = alone.push(graph.node(at).op.clone(), &args);
-            copies.insert(at, copy);
-        }
-        let finished = alone.finish(&[*copies.get(&id)?]).ok()?;
-        Some(interpret(&finished, &[]).first()?.elements.to_vec())
+        constant(&self.map.graph, id)
     }
 
     /// Adds the slopes of a node's elements to the log-determinant. Whether there is a slope.

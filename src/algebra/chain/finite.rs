@@ -6,13 +6,13 @@ use super::super::lowering::{Lowering, union};
 use super::super::value::{Array, PlateId};
 use super::network::Network;
 use super::part::Steps;
+use super::scan::Turn;
 use super::segment::{Schedule, Segment};
 use crate::base::diagnostic::Result;
 use crate::base::op::UnaryOp;
 use crate::base::{Code, Diagnostic};
 use crate::check::model::VarId;
 use crate::check::types::{ArrayType, Type};
-use crate::graph::{NodeId, TensorType};
 use std::collections::BTreeMap;
 
 /// The plates of latent members: a variable so many steps ago.
@@ -136,55 +136,19 @@ impl Lowering<'_> {
         terms: Vec<Array>,
         forward: &mut Forward,
     ) -> Result<()> {
-        let (by_step, constant): (Vec<Array>, Vec<Array>) = terms.into_iter().partition(|term| term.varies_over(steps.plate));
-        let message = forward.message.take();
+        let message = forward.message.take().map_or_else(|| self.real(0.0), |message| message);
         let in_window: Vec<PlateId> = window.values().map(|(plate, _)| *plate).collect();
-        let touched = union(by_step.iter().chain(&constant).chain(&message).map(|term| &term.plates[..]));
+        let touched = union(terms.iter().chain([&message]).map(|term| &term.plates[..]));
         let others: Vec<PlateId> = touched.into_iter().filter(|p| *p != steps.plate && !in_window.contains(p)).collect();
         let alive: Vec<PlateId> = segment.alive.iter().filter_map(|&(var, lag)| window.get(&(var, lag - 1)).map(|w| w.0)).collect();
-        let carried = union([&others[..], &alive]);
-        let start = message.map_or_else(|| self.real(0.0), |message| message);
-        let start = self.expanded(&start, &carried);
-        let start = self.node(&start);
-        let sequences: Vec<(NodeId, Vec<PlateId>)> = by_step.iter().map(|term| self.plate_first(term, steps.plate)).collect();
-
-        let types: Vec<TensorType> = sequences.iter().map(|(node, _)| self.element_type(*node)).collect();
-        let carry = self.b().ty(start).clone();
-        self.frames.enter();
-        self.b().input("turn", TensorType::int([]));
-        let message = self.b().input("message", carry);
-        let message = self.array(message, carried.clone());
-        let mut here = vec![];
-        for ((_, plates), ty) in sequences.iter().zip(types) {
-            let node = self.b().input("factor", ty);
-            here.push(self.array(node, plates.clone()));
-        }
-        here.extend(constant);
-        let (message, scale) = self.forward_step(schedule, window, Some(&message), here)?;
-        let outputs = [self.expand(&message, &carried, &[]), self.expand(&scale, &others, &[])];
-        let closed = self.frames.leave(&outputs)?;
-        let sequences: Vec<NodeId> = sequences.into_iter().map(|(node, _)| node).collect();
-        let results = self.b().scan(closed.graph, &[start], &sequences, &closed.constants, segment.count, false);
-        forward.message = Some(self.array(results[0], carried));
-        let scales = self.b().sum(results[1], &[0]);
-        forward.total.push(self.array(scales, others));
+        let start = self.expanded(&message, &union([&others[..], &alive]));
+        let done = self.over_steps(steps, &[start], &terms, |this, inside| {
+            let (message, scale) = this.forward_step(schedule, window, inside.carries.first(), inside.inputs)?;
+            Ok(Turn { carries: vec![message], kept: vec![this.expanded(&scale, &others)] })
+        })?;
+        forward.total.extend(done.kept.iter().map(|scales| self.sum_over(scales, &[steps.plate])));
+        forward.message = done.carries.into_iter().next();
         Ok(())
-    }
-
-    /// The node with the axis of one plate first, and its other plates.
-    pub(super) fn plate_first(&mut self, x: &Array, plate: PlateId) -> (NodeId, Vec<PlateId>) {
-        let at = x.plates.iter().position(|&p| p == plate).unwrap_or(0);
-        let node = self.node(x);
-        let rank = self.b().ty(node).rank();
-        let perm: Vec<usize> = std::iter::once(at).chain((0..rank).filter(|&axis| axis != at)).collect();
-        let node = self.b().transpose(node, &perm);
-        (node, x.plates.iter().copied().filter(|&p| p != plate).collect())
-    }
-
-    /// The type of one element of a sequence.
-    pub(super) fn element_type(&mut self, sequence: NodeId) -> TensorType {
-        let ty = self.b().ty(sequence).clone();
-        TensorType::new(ty.dtype, &ty.shape[1..])
     }
 
     /// The message one step later: what was so many steps ago is now one more.

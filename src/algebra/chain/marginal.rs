@@ -15,7 +15,6 @@ use crate::base::op::{BinaryOp, DType, UnaryOp};
 use crate::check::Support;
 use crate::check::model::{Expr, MemberQuery, Query, VarId, Which};
 use crate::check::types::{ArrayType, Type};
-use crate::pass::derivative;
 
 impl<'m> Lowering<'m> {
     /// The only target of a query, where it is one member of a chain.
@@ -62,12 +61,7 @@ impl<'m> Lowering<'m> {
         let potential = self.zero_potential(network, var, &plates)?;
         let terms = self.forward_algorithm(network, &schedule, Some(&potential))?;
         self.note(network.span, format!("forward-backward algorithm: exact marginals of {}", self.names(&[var])));
-        let log = self.product(&terms)?;
-        let log = self.expanded(&log, &plates);
-        let (y, x) = (self.node(&log), self.node(&potential.value));
-        let ones = self.b().fill_like(1.0, y);
-        let found = derivative::gradient(self.b(), y, &[x], Some(ones))?[0];
-        Ok(self.array(found, plates))
+        self.derivative_by(&terms, &potential.value, &plates)
     }
 
     fn zero_potential(&mut self, network: &Network<'m>, var: VarId, plates: &[PlateId]) -> Result<Potential> {
@@ -78,11 +72,8 @@ impl<'m> Lowering<'m> {
         };
         let shape: Vec<usize> = shape.iter().filter_map(|size| size.known()).collect();
         let values = self.all_values(&support, &shape)?.map_or(1, |(_, plate)| self.sizes(&[plate])[0]);
-        let shape = [&self.sizes(plates)[..], &[(last - first + 1) as usize, values]].concat();
-        let zero = self.b().fill(0.0, DType::Real, &shape);
-        let zero = self.b().stop(zero);
-        let node = self.b().distinct(zero);
-        Ok(Potential { var, first, value: self.array(node, plates.to_vec()) })
+        let value = self.zero_factor(plates, &[(last - first + 1) as usize, values]);
+        Ok(Potential { var, first, value })
     }
 
     /// The entry of a leading axis of members whose first number is `from`.

@@ -1,19 +1,26 @@
 //! Queries of chains: joint densities over members as products of factors, out of which latent members are summed or integrated in
 //! the order of time. Finite chains by the forward algorithm, linear-Gaussian ones by the Kalman filter.
 
+mod draw;
 mod finite;
+mod kalman;
+mod linear;
 mod marginal;
+mod moments;
 mod network;
 mod part;
+mod scan;
 mod segment;
+mod smoothing;
 
 use super::lowering::Lowering;
-use super::value::Array;
+use super::value::{Array, Distribution};
 use crate::base::diagnostic::Result;
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Expr, ExprKind, MemberQuery, Query, VarId, Which};
 use crate::check::types::{Support, Type};
 use network::{Joint, Known, Network};
+use part::Position;
 use segment::Schedule;
 
 impl<'m> Lowering<'m> {
@@ -31,9 +38,56 @@ impl<'m> Lowering<'m> {
         let mut outside = vec![];
         let log = self.substituted(query, &mut outside, |this| match this.one_member(query) {
             Some((member, at)) if this.is_latent_and_finite(member.var) => this.log_member_marginal(query, member, at),
+            Some((member, at)) if member_number(at).is_err() => this.log_varying_member(query, member, at),
             Some(_) | None => this.log_chain_ratio(query),
         })?;
         self.impossible(log, outside)
+    }
+
+    /// `p(z[t] | x)`, `p(x[t] | z[t])` as values.
+    pub(super) fn chain_conditional(&mut self, query: &Query) -> Result<Distribution> {
+        let Some((member, at)) = self.one_member(query) else {
+            return Err(Diagnostic::unsupported("the distribution of a whole chain as a value")
+                .at(query.span)
+                .help("draw from it, or ask for its log-density"));
+        };
+        self.substituted(query, &mut vec![], |this| match this.declared_member(query, member, at)? {
+            Some(distribution) => Ok(distribution),
+            None => this.gaussian_member(query, member, at),
+        })
+    }
+
+    /// The factor of a member, where all that it is given has values and nothing else that is given depends on it.
+    fn declared_member(&mut self, query: &Query, member: &MemberQuery, at: &Expr) -> Result<Option<Distribution>> {
+        let Ok(number) = member_number(at) else { return Ok(None) };
+        let mut known = self.given_of(query)?;
+        known.push(Known { var: member.var, from: number, count: 1, value: None, target: true });
+        let network = Network::new(self.model, query.density, known, query.span);
+        let ratio = network.ratio()?;
+        let schedule = Schedule::new(&network, &ratio.joint)?;
+        let ([segment], []) = (&schedule.direct[..], &schedule.steps[..]) else { return Ok(None) };
+        if ratio.evidence.is_some() {
+            return Ok(None);
+        }
+        let steps = self.steps(segment);
+        let d = self.part_distribution(&network, &segment.parts[0], &Position::All(steps), &|_, _| None)?;
+        let params =
+            d.params.iter().map(|param| if param.varies_over(steps.plate) { self.sum_over(param, &[steps.plate]) } else { param.clone() });
+        Ok(Some(Distribution { params: params.collect(), ..d }))
+    }
+
+    /// `log p(z[t] = v | x)` of a continuous member, where t varies.
+    fn log_varying_member(&mut self, query: &Query, member: &MemberQuery, at: &Expr) -> Result<Array> {
+        let distribution = self.gaussian_member(query, member, at)?;
+        let value = match &member.value {
+            Some(value) => self.eval_array(value)?,
+            None => {
+                let (first, _) = self.model.vars[member.var].members().unwrap_or((0, 0));
+                let all = self.variable(member.var)?;
+                self.member_of(&all, at, first)?
+            }
+        };
+        self.log_prob(&distribution, &value)
     }
 
     fn is_latent_and_finite(&self, var: VarId) -> bool {
@@ -70,6 +124,12 @@ impl<'m> Lowering<'m> {
             let names: Vec<VarId> = schedule.memory.keys().copied().collect();
             self.note(network.span, format!("forward algorithm: exact sum over all paths of {}", self.names(&names)));
             return self.forward_algorithm(network, schedule, None);
+        }
+        if schedule.memory.keys().all(|&var| is_continuous(&network.model.vars[var].member_type())) {
+            let (terms, _) = self.kalman_filter(network, schedule, None)?;
+            let names: Vec<VarId> = schedule.memory.keys().copied().collect();
+            self.note(network.span, format!("Kalman filter: {} integrated out, linear-Gaussian, exact", self.names(&names)));
+            return Ok(terms);
         }
         Err(self.no_chain_rule(network, schedule))
     }
@@ -149,6 +209,11 @@ fn is_finite(member: &Type) -> bool {
         },
         Type::Tuple(_) | Type::Distribution(_) | Type::Error => false,
     }
+}
+
+/// Whether one member is an array of real numbers.
+fn is_continuous(member: &Type) -> bool {
+    matches!(member, Type::Array(array) if array.support.is_real()) && !is_finite(member)
 }
 
 fn member_number(at: &Expr) -> Result<i64> {

@@ -95,6 +95,11 @@ impl<'m> Network<'m> {
         Some(first + usize::try_from(number - from).ok()?)
     }
 
+    /// Whether a member's factor takes part in a joint density.
+    pub fn is_active(&self, joint: &Joint, var: VarId, number: i64) -> bool {
+        self.node(var, number).is_some_and(|node| joint.active.get(node) == Some(&true))
+    }
+
     /// What a joint density knows of a member.
     pub fn state(&self, joint: &Joint, var: VarId, number: i64) -> State {
         match self.node(var, number).map_or(State::Latent, |node| self.states[node]) {

@@ -9,6 +9,14 @@ use crate::base::diagnostic::Result;
 use crate::base::op::DType;
 use crate::check::model::{At, LocalId, VarId};
 
+/// A member of a factor, and what is known of it in a segment.
+#[derive(Clone, Copy)]
+struct Member {
+    var: VarId,
+    at: At,
+    state: State,
+}
+
 /// What a latent member stands for in a factor: by its variable and how many steps ago it was.
 pub(super) type Latents<'a> = &'a dyn Fn(VarId, i64) -> Option<Array>;
 
@@ -19,37 +27,58 @@ pub(super) struct Steps {
     pub first: i64,
 }
 
+/// Where in a segment a factor is looked at.
+#[derive(Clone)]
+pub(super) enum Position {
+    /// In all steps, along a plate
+    All(Steps),
+    /// In one step, whose number is a value; `first` is that of the segment's first step
+    One { step: Array, first: i64 },
+}
+
+impl Position {
+    fn first(&self) -> i64 {
+        match self {
+            Position::All(steps) => steps.first,
+            Position::One { first, .. } => *first,
+        }
+    }
+}
+
 impl Lowering<'_> {
     /// A fresh plate for the steps of a segment.
     pub(super) fn steps(&mut self, segment: &Segment) -> Steps {
         Steps { plate: self.plate(segment.count), first: segment.first }
     }
 
-    /// The distribution that a factor gives its target in each step.
+    /// The distribution that a factor gives its target.
     pub(super) fn part_distribution(
         &mut self,
         network: &Network<'_>,
         part: &Part,
-        steps: Steps,
+        at: &Position,
         latents: Latents<'_>,
     ) -> Result<Distribution> {
         let factor = network.factor(part.factor);
         let mut old: Vec<(LocalId, Option<Value>)> = vec![];
         if let Some(index) = &factor.index {
-            let first = steps.first + part.shift;
-            let value = self.counting(steps.plate, first);
+            let value = self.index_value(at, part.shift)?;
             old.push((index.local, self.locals.insert(index.local, value.into())));
-            self.indices.insert(index.local, IndexPlate { plate: steps.plate, first });
+            if let Position::All(steps) = at {
+                self.indices.insert(index.local, IndexPlate { plate: steps.plate, first: steps.first + part.shift });
+            }
         }
         for (member, state) in factor.members.iter().zip(&part.states[1..]) {
-            let value = self.member_value(network, member.var, member.at, *state, part, steps, latents)?;
+            let value = self.member_value(network, Member { var: member.var, at: member.at, state: *state }, part, at, latents)?;
             old.push((member.local, self.locals.insert(member.local, value.into())));
         }
-        let frozen = self.frozen;
+        let (frozen, scope) = (self.frozen, self.scope.len());
         self.frozen |= network.density.frozen;
-        self.scope.push(steps.plate);
+        if let Position::All(steps) = at {
+            self.scope.push(steps.plate);
+        }
         let value = self.eval(&factor.dist);
-        self.scope.pop();
+        self.scope.truncate(scope);
         self.frozen = frozen;
         if let Some(index) = &factor.index {
             self.indices.remove(&index.local);
@@ -63,48 +92,59 @@ impl Lowering<'_> {
         value?.distribution()
     }
 
-    /// The values of a factor's target in each step.
-    pub(super) fn part_target(&mut self, network: &Network<'_>, part: &Part, steps: Steps, latents: Latents<'_>) -> Result<Array> {
+    /// The values of a factor's target.
+    pub(super) fn part_target(&mut self, network: &Network<'_>, part: &Part, at: &Position, latents: Latents<'_>) -> Result<Array> {
         let factor = network.factor(part.factor);
-        self.member_value(network, factor.target, factor.at.unwrap_or(At::Number(0)), part.states[0], part, steps, latents)
+        let target = Member { var: factor.target, at: factor.at.unwrap_or(At::Number(0)), state: part.states[0] };
+        self.member_value(network, target, part, at, latents)
     }
 
     /// The log-density of a factor in each step.
     pub(super) fn log_part(&mut self, network: &Network<'_>, part: &Part, steps: Steps, latents: Latents<'_>) -> Result<Array> {
-        let distribution = self.part_distribution(network, part, steps, latents)?;
-        let target = self.part_target(network, part, steps, latents)?;
+        let at = Position::All(steps);
+        let distribution = self.part_distribution(network, part, &at, latents)?;
+        let target = self.part_target(network, part, &at, latents)?;
         self.at(network.factor(part.factor).dist.span, |this| this.log_prob(&distribution, &target))
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn member_value(
-        &mut self,
-        network: &Network<'_>,
-        var: VarId,
-        at: At,
-        state: State,
-        part: &Part,
-        steps: Steps,
-        latents: Latents<'_>,
-    ) -> Result<Array> {
-        let number = at.member(steps.first + part.shift);
-        match state {
-            State::Known(k) => self.known_value(network, &network.known[k], at, number, steps),
-            State::Latent => latents(var, steps.first - number).ok_or_else(|| Diagnostic::internal("a latent member without a value")),
+    fn member_value(&mut self, network: &Network<'_>, member: Member, part: &Part, at: &Position, latents: Latents<'_>) -> Result<Array> {
+        let number = member.at.member(at.first() + part.shift);
+        match member.state {
+            State::Known(k) => self.known_value(network, &network.known[k], member.at, part.shift, at),
+            State::Latent => {
+                latents(member.var, at.first() - number).ok_or_else(|| Diagnostic::internal("a latent member without a value"))
+            }
         }
     }
 
-    /// The slice of known members that a segment meets, along its plate.
-    fn known_value(&mut self, network: &Network<'_>, known: &Known, at: At, number: i64, steps: Steps) -> Result<Array> {
+    /// What a segment meets of known members.
+    fn known_value(&mut self, network: &Network<'_>, known: &Known, member: At, shift: i64, at: &Position) -> Result<Array> {
         let Some(value) = &known.value else { return Err(Diagnostic::internal("a member without a value")) };
         if network.model.vars[known.var].members().is_none() {
             return Ok(value.clone());
         }
-        let from = (number - known.from) as usize;
-        Ok(match at {
-            At::Number(_) => self.one_element(value, 0, from),
-            At::Offset(_) => self.axis_to_plate(value, 0, steps.plate, from),
-        })
+        match (member, at) {
+            (At::Number(number), _) => Ok(self.one_element(value, 0, (number - known.from) as usize)),
+            (At::Offset(offset), Position::All(steps)) => {
+                let from = steps.first + shift + offset - known.from;
+                Ok(self.axis_to_plate(value, 0, steps.plate, from as usize))
+            }
+            (At::Offset(offset), Position::One { step, .. }) => {
+                let from = self.int(shift + offset - known.from);
+                let place = self.add(step, &from)?;
+                self.gather(value, 0, &place)
+            }
+        }
+    }
+
+    fn index_value(&mut self, at: &Position, shift: i64) -> Result<Array> {
+        match at {
+            Position::All(steps) => Ok(self.counting(steps.plate, steps.first + shift)),
+            Position::One { step, .. } => {
+                let shift = self.int(shift);
+                self.add(step, &shift)
+            }
+        }
     }
 
     /// first, first + 1, … along a plate.

@@ -36,7 +36,10 @@ impl Formula {
             Formula::Entropy(a) => Formula::Entropy(one(a)),
             Formula::Div(a, b) => Formula::Div(one(a), one(b)),
             Formula::Pow(a, b) => Formula::Pow(one(a), one(b)),
-            Formula::Divergence(a, b) => Formula::Divergence(one(a), one(b)),
+            // What a divergence averages over is its own.
+            Formula::Divergence(a, b) => {
+                Formula::Divergence(Box::new(a.substitute_given(from, to)), Box::new(b.substitute_given(from, to)))
+            }
             Formula::Relation(a, relation, b) => Formula::Relation(one(a), *relation, one(b)),
             Formula::Gradient { wrt, body } => Formula::Gradient { wrt: one(wrt), body: one(body) },
             Formula::Partial { of, wrt } => Formula::Partial { of: one(of), wrt: one(wrt) },
@@ -57,6 +60,17 @@ impl Formula {
             Formula::Big { operator, below, above, body } => {
                 Formula::Big { operator: *operator, below: all(below), above: above.as_deref().map(one), body: one(body) }
             }
+        }
+    }
+
+    /// Of a density, only what it is given.
+    fn substitute_given(&self, from: &Formula, to: &Formula) -> Formula {
+        match self {
+            Formula::Density { name, targets, given } => {
+                let given = given.iter().map(|part| part.substitute(from, to)).collect();
+                Formula::Density { name: name.clone(), targets: targets.clone(), given }
+            }
+            other => other.substitute(from, to),
         }
     }
 

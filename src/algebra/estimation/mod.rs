@@ -10,9 +10,11 @@
 //! - [`slot`]: where in a factor a learned parameter stands
 //! - [`rule`]: the rules of the library
 //! - [`quadratic`]: least squares
+//! - [`principal`]: a linear-Gaussian latent variable whose maximum is known
 //! - [`obstacle`]: why a maximum is not known in closed form
 
 mod obstacle;
+mod principal;
 mod quadratic;
 mod record;
 mod rule;
@@ -70,11 +72,11 @@ impl<'m> Lowering<'m> {
         let learned: Vec<ParamId> = learned.into_iter().filter(|id| self.raw_params.contains_key(id)).collect();
         let factors = self.weighted(&value, records, &learned)?;
         let exactly = matches!(optimise.method, Method::Exactly);
-        if exactly {
-            self.refuse_latents(&factors, &learned, objective.span)?;
-        }
-
         let mut fitted: Vec<(ParamId, Array)> = vec![];
+        if exactly {
+            self.fit_principal_components(&factors, &mut fitted)?;
+            self.refuse_latents(&factors, &fitted, objective.span)?;
+        }
         self.fit_by_rules(&factors, &mut fitted)?;
         self.fit_quadratic(&factors, exactly, &mut fitted)?;
         self.fit_in_turn(&factors, &mut fitted)?;

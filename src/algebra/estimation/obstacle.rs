@@ -27,11 +27,12 @@ impl<'m> Lowering<'m> {
     }
 
     /// Weights that depend on the parameters are those of a latent variable.
-    pub(super) fn refuse_latents(&self, factors: &[Weighted<'m>], learned: &[ParamId], span: Span) -> Result<()> {
+    pub(super) fn refuse_latents(&self, factors: &[Weighted<'m>], fitted: &[(ParamId, Array)], span: Span) -> Result<()> {
         let graph = self.frames.graph(0);
+        let left = |factor: &Weighted<'m>| factor.learned.iter().any(|id| fitted.iter().all(|(known, _)| known != id));
         let latent = |factor: &&Weighted<'m>| {
-            let moves = learned.iter().any(|id| depends(graph, factor.weight.node, self.raw_params[id].node));
-            moves || factor.record.points.is_some()
+            let moves = self.raw_params.keys().any(|id| depends(graph, factor.weight.node, self.raw_params[id].node));
+            left(factor) && (moves || factor.record.points.is_some())
         };
         match factors.iter().find(latent) {
             Some(factor) => {

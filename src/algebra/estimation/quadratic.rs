@@ -172,7 +172,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// Whether nodes are zero whatever the inputs are: decided by simplification.
-    fn vanish(&mut self, nodes: &[NodeId]) -> Result<bool> {
+    pub(super) fn vanish(&mut self, nodes: &[NodeId]) -> Result<bool> {
         let graph = pass::optimise(self.b().clone().finish(nodes)?)?;
         let zero = |id: &NodeId| match &graph.node(*id).op {
             Op::Fill { bits, .. } => f64::from_bits(*bits) == 0.0,

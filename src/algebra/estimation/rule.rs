@@ -26,7 +26,8 @@ impl<'m> Lowering<'m> {
         for factor in factors {
             let positions: Vec<usize> = (0..factor.slots.len()).filter(|&i| factor.slots[i].is_some()).collect();
             let shared = factor.learned.iter().any(|&id| stands_in(factors, id) > 1);
-            if positions.is_empty() || positions.len() < factor.learned.len() || shared {
+            let done = fitted.iter().any(|(id, _)| factor.learned.contains(id));
+            if done || positions.is_empty() || positions.len() < factor.learned.len() || shared {
                 continue;
             }
             fitted.extend(self.fit_together(factor, &positions, &[])?.unwrap_or_default());

@@ -6,10 +6,11 @@
 
 use super::super::lowering::Lowering;
 use super::super::value::{Array, PlateId};
+use super::dependence::{operation, path};
 use super::invariant::Invariance;
 use crate::base::Span;
 use crate::base::diagnostic::Result;
-use crate::base::op::{BinaryOp, DType, ReduceOp, UnaryOp};
+use crate::base::op::{DType, ReduceOp};
 use crate::graph::{Graph, NodeId, Op};
 use crate::pass::{derivative, simplify};
 
@@ -98,7 +99,7 @@ impl<'m> Lowering<'m> {
         }
         let ones = self.b().fill(1.0, DType::Real, &shape);
         let slope = self.derivative_along(y, z, ones)?;
-        if variables.iter().any(|variable| self.leads_to(variable, &slope)) {
+        if self.depends_really(&slope, variables)? {
             return Ok(Err(self.first_nonlinear(y, z)));
         }
         if self.elementwise(y, z) || (shape.is_empty() && self.shape(y).is_empty()) {
@@ -133,7 +134,7 @@ impl<'m> Lowering<'m> {
         let units = self.identity(n);
         let units = self.flattened(&units, &[&[n], &shape[..]].concat());
         let along = self.derivative_along(&y, &moving[at], units.node)?;
-        if moving.iter().any(|variable| self.leads_to(variable, &along)) {
+        if self.depends_really(&along, &moving)? {
             return Ok(Err(self.first_nonlinear(&y, &moving[at])));
         }
         let lean = self.lean(&along, &[plate]);
@@ -181,29 +182,6 @@ impl<'m> Lowering<'m> {
         array
     }
 
-    /// Whether z takes part in y in any way.
-    pub(super) fn leads_to(&mut self, z: &Array, y: &Array) -> bool {
-        let (z, y) = (self.node(z), self.node(y));
-        path(self.b().graph(), z, y)[y.index()]
-    }
-
-    /// The first node on the way from z to y through which z passes without a derivative: a comparison, rounding, `stop`.
-    fn jump(&mut self, y: &Array, z: &Array) -> Option<NodeId> {
-        let (z, y) = (self.node(z), self.node(y));
-        let graph = self.b().graph();
-        let on_path = path(graph, z, y);
-        graph.ids().take(on_path.len()).find(|id| on_path[id.index()] && *id != z && is_jump(graph, *id))
-    }
-
-    /// The first node on the way from z to y that is not linear in what it is made of.
-    fn first_nonlinear(&mut self, y: &Array, z: &Array) -> NodeId {
-        let (z, y) = (self.node(z), self.node(y));
-        let graph = self.b().graph();
-        let on_path = path(graph, z, y);
-        let nonlinear = |id: &NodeId| on_path[id.index()] && *id != z && !is_linear(graph, *id, &on_path);
-        graph.ids().take(on_path.len()).find(nonlinear).unwrap_or(y)
-    }
-
     /// Whether element i of y depends on element i of z alone, for all i: decided by following the axes of z.
     fn elementwise(&mut self, y: &Array, z: &Array) -> bool {
         let rank = self.shape(z).len();
@@ -225,24 +203,6 @@ impl<'m> Lowering<'m> {
         }
         axes[y.index()].as_ref() == Some(&own)
     }
-}
-
-/// For each node up to y, whether it lies on a way from z to y.
-fn path(graph: &Graph, z: NodeId, y: NodeId) -> Vec<bool> {
-    let last = z.max(y);
-    let mut below = vec![false; last.index() + 1];
-    below[z.index()] = true;
-    for index in z.index() + 1..=last.index() {
-        below[index] = graph.nodes[index].args.iter().any(|arg| below[arg.index()]);
-    }
-    let mut on_path = vec![false; last.index() + 1];
-    on_path[y.index()] = below[y.index()];
-    for index in (0..=y.index()).rev().filter(|&i| below[i]) {
-        if on_path[index] {
-            graph.nodes[index].args.iter().for_each(|arg| on_path[arg.index()] = below[arg.index()]);
-        }
-    }
-    on_path
 }
 
 /// The axes of z in a node, given those in its operands (`None`: the operand does not depend on z), where it is elementwise in z.
@@ -267,57 +227,5 @@ fn follow(graph: &Graph, id: NodeId, args: &[Option<&Vec<usize>>]) -> Option<Vec
             first.iter().map(|&axis| out.iter().position(|label| *label == labels[axis])).collect()
         }
         _ => None,
-    }
-}
-
-/// Whether a change of an operand may leave no trace in the derivative.
-fn is_jump(graph: &Graph, id: NodeId) -> bool {
-    let node = graph.node(id);
-    match &node.op {
-        Op::Unary(UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Round | UnaryOp::Sign) | Op::Stop => true,
-        Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } => false,
-        _ => node.ty.dtype != DType::Real,
-    }
-}
-
-/// Whether a node is linear in those of its operands that are `moving`.
-fn is_linear(graph: &Graph, id: NodeId, moving: &[bool]) -> bool {
-    let node = graph.node(id);
-    let moves = |i: usize| moving[node.args[i].index()];
-    match &node.op {
-        Op::Unary(op) => *op == UnaryOp::Neg,
-        Op::Binary(op) => match op {
-            BinaryOp::Add | BinaryOp::Sub => true,
-            BinaryOp::Mul => !(moves(0) && moves(1)),
-            BinaryOp::Div => !moves(1),
-            BinaryOp::Pow | BinaryOp::Max | BinaryOp::Min | BinaryOp::FloorDiv | BinaryOp::Rem | BinaryOp::And | BinaryOp::Or => false,
-        },
-        Op::Contract { .. } => !(moves(0) && moves(1)),
-        Op::Reduce { op, .. } => *op == ReduceOp::Sum,
-        Op::Select => !moves(0),
-        Op::TriangularSolve { .. } => !moves(0),
-        Op::Gather { .. } => !moves(1),
-        Op::Broadcast { .. } | Op::Reshape(_) | Op::Transpose(_) | Op::Slice { .. } | Op::Pad { .. } | Op::Join { .. } => true,
-        Op::Reverse { .. } | Op::CumSum { .. } | Op::ScatterAdd { .. } | Op::Project(_) => true,
-        Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) | Op::Random { .. } => true,
-        Op::Compare(_) | Op::Cast(_) | Op::Sort { .. } | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Cholesky | Op::Stop => false,
-        Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } => false,
-    }
-}
-
-/// What an operation is called where it is in the way.
-fn operation(op: &Op) -> String {
-    match op {
-        Op::Unary(op) => format!("{op:?}").to_lowercase(),
-        Op::Binary(BinaryOp::Mul) | Op::Contract { .. } => "a product of random variables".into(),
-        Op::Binary(BinaryOp::Div) => "a division by it".into(),
-        Op::Binary(BinaryOp::Pow) => "a power".into(),
-        Op::Compare(_) | Op::Select => "`if`".into(),
-        Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } => "a loop".into(),
-        Op::Gather { .. } => "an index".into(),
-        other => {
-            let name = format!("{other:?}");
-            name.chars().take_while(|c| c.is_alphanumeric()).collect::<String>().to_lowercase()
-        }
     }
 }

@@ -7,7 +7,7 @@ use super::super::value::{Array, Distribution};
 use super::affine::{Affine, NotAffine};
 use crate::base::Span;
 use crate::base::diagnostic::Result;
-use crate::check::model::{Density, DensityId, DistId, Factor, Place, VarId};
+use crate::check::model::{Density, DensityId, DistId, Expr, ExprKind, Factor, FunctionId, Place, VarId};
 use crate::check::types::Type;
 
 /// The covariance of a vector.
@@ -92,17 +92,17 @@ impl<'m> Lowering<'m> {
     }
 
     /// The mean of a Gaussian over the shape of one value.
-    fn full_mean(&mut self, d: &Distribution) -> Array {
-        let mean = d.params[0].clone();
-        let node = self.expand(&mean, &mean.plates, &d.shape);
-        self.array(node, mean.plates)
+    pub(in crate::algebra) fn full_mean(&mut self, d: &Distribution) -> Array {
+        let own = self.shape(&d.params[0]).len();
+        let axes: Vec<usize> = (d.shape.len() - own..d.shape.len()).collect();
+        self.placed(&d.params[0], &d.shape, &axes)
     }
 
     fn is_real(&self, var: VarId) -> bool {
         matches!(&self.model.vars[var].ty, Type::Array(array) if array.support.is_real())
     }
 
-    fn covariance(&mut self, d: &Distribution, family: &Family) -> Result<Covariance> {
+    pub(in crate::algebra) fn covariance(&mut self, d: &Distribution, family: &Family) -> Result<Covariance> {
         let lean = self.lean(&d.params[1], &[]);
         Ok(match family {
             Family::Normal => Covariance::Diagonal(self.one_if_uniform(&lean)),
@@ -136,11 +136,14 @@ impl<'m> Lowering<'m> {
         Obstacle { span: factor.span, reason: format!("{head} is not Gaussian: it is {family}") }
     }
 
-    fn not_linear(&self, density: &Density, factor: &Factor, parents: &[VarId], found: &NotAffine) -> Obstacle {
-        let through = self.function_around(found.span).map_or(found.operation.clone(), |name| format!("`{name}`"));
+    fn not_linear(&self, density: &Density, factor: &'m Factor, parents: &[VarId], found: &NotAffine) -> Obstacle {
         let z = parents.get(found.variable).map_or("it", |&var| self.model.vars[var].name.as_str());
+        let (through, span) = match self.call_around(&factor.dist, found.span) {
+            Some((name, span)) => (format!("`{name}`"), span),
+            None => (found.operation.clone(), found.span),
+        };
         let reason = format!("{} is not linear-Gaussian in {z}, because it passes through {through}", self.head(density, factor));
-        Obstacle { span: found.span, reason }
+        Obstacle { span, reason }
     }
 
     fn spread_varies(&self, density: &Density, factor: &Factor, var: VarId) -> Obstacle {
@@ -154,8 +157,26 @@ impl<'m> Lowering<'m> {
         if given.is_empty() { format!("{}({targets})", density.name) } else { format!("{}({targets} | {given})", density.name) }
     }
 
+    /// The outermost call in an expression that leads into the body that holds a place: the function's name, and where it is called.
+    fn call_around(&self, expr: &'m Expr, place: Span) -> Option<(&'m str, Span)> {
+        if let ExprKind::Call(function, _) = &expr.kind
+            && self.leads_into(*function, place)
+        {
+            return Some((&self.model.functions[*function].name, expr.span));
+        }
+        let mut found = None;
+        expr.each_part(&mut |part| found = found.or_else(|| self.call_around(part, place)));
+        found
+    }
+
+    fn leads_into(&self, function: FunctionId, place: Span) -> bool {
+        let body = &self.model.functions[function].body;
+        let inside = body.span.file == place.file && body.span.start <= place.start && place.end <= body.span.end;
+        inside || self.call_around(body, place).is_some()
+    }
+
     /// The smallest function whose body holds an expression.
-    fn function_around(&self, span: Span) -> Option<&str> {
+    pub(in crate::algebra) fn function_around(&self, span: Span) -> Option<&str> {
         let around = |outer: Span| outer.file == span.file && outer.start <= span.start && span.end <= outer.end;
         let functions = self.model.functions.values().filter(|function| around(function.body.span));
         functions.min_by_key(|function| function.body.span.end - function.body.span.start).map(|function| function.name.as_str())

@@ -64,6 +64,8 @@ impl Invariance {
                 let moved = without(perm, axis).iter().map(|&p| if p > perm[axis] { p - 1 } else { p }).collect::<Vec<_>>();
                 Some(b.transpose(from, &moved))
             }
+            // A variable of a derivative, told apart from what it is a copy of
+            Op::Reshape(_) if node.ty.shape == b.shape(arg(0)) => None,
             Op::Reshape(_) => {
                 let before: usize = node.ty.shape[..axis].iter().product();
                 let own = b.shape(arg(0)).to_vec();
@@ -88,7 +90,7 @@ impl Invariance {
                 }
                 Some(b.contract(sides[0].0, sides[1].0, &sides[0].1, &sides[1].1, &without(out, axis)))
             }
-            Op::Cholesky | Op::TriangularSolve { .. } if axis + 2 < node.ty.rank() => {
+            Op::Cholesky | Op::SymmetricEigen | Op::TriangularSolve { .. } if axis + 2 < node.ty.rank() => {
                 let args = node.args.iter().map(|&arg| self.without(b, arg, axis)).collect::<Option<Vec<_>>>()?;
                 Some(b.push(node.op.clone(), &args))
             }

@@ -8,7 +8,7 @@ use crate::graph::Op;
 
 impl Lowering<'_> {
     /// How many numbers one cell holds.
-    pub(super) fn count(&self, x: &Array) -> usize {
+    pub(in crate::algebra) fn count(&self, x: &Array) -> usize {
         self.shape(x).iter().product()
     }
 
@@ -21,7 +21,7 @@ impl Lowering<'_> {
     }
 
     /// A scalar or an array of a shape, as the vector of its elements.
-    pub(super) fn vector(&mut self, x: &Array, shape: &[usize]) -> Array {
+    pub(in crate::algebra) fn vector(&mut self, x: &Array, shape: &[usize]) -> Array {
         let node = self.expand(x, &x.plates, shape);
         let full = self.array(node, x.plates.clone());
         self.flattened(&full, &[shape.iter().product()])
@@ -34,7 +34,7 @@ impl Lowering<'_> {
     }
 
     /// The diagonal matrix of a vector.
-    pub(super) fn diagonal_matrix(&mut self, d: &Array) -> Result<Array> {
+    pub(in crate::algebra) fn diagonal_matrix(&mut self, d: &Array) -> Result<Array> {
         let n = self.count(d);
         if n == 1 {
             return Ok(self.flattened(d, &[1, 1]));
@@ -82,33 +82,33 @@ impl Lowering<'_> {
     }
 
     /// The squared length of a vector.
-    pub(super) fn squared_norm(&mut self, x: &Array) -> Result<Array> {
+    pub(in crate::algebra) fn squared_norm(&mut self, x: &Array) -> Result<Array> {
         let squares = self.mul(x, x)?;
         let (lifted, axes) = self.lift(&squares, 1);
         Ok(self.sum_over(&lifted, &axes))
     }
 
     /// The sum of the elements of one cell.
-    pub(super) fn sum_of_elements(&mut self, x: &Array) -> Array {
+    pub(in crate::algebra) fn sum_of_elements(&mut self, x: &Array) -> Array {
         let rank = self.shape(x).len();
         let (lifted, axes) = self.lift(x, rank);
         self.sum_over(&lifted, &axes)
     }
 
     /// The lower Cholesky factor.
-    pub(super) fn cholesky_factor(&mut self, m: &Array) -> Array {
+    pub(in crate::algebra) fn cholesky_factor(&mut self, m: &Array) -> Array {
         if self.count(m) == 1 { self.unary(UnaryOp::Sqrt, m) } else { self.apply(Op::Cholesky, m) }
     }
 
     /// log det L of a triangular matrix.
-    pub(super) fn log_det_triangular(&mut self, l: &Array) -> Result<Array> {
+    pub(in crate::algebra) fn log_det_triangular(&mut self, l: &Array) -> Result<Array> {
         let diagonal = if self.count(l) == 1 { self.flattened(l, &[1]) } else { self.diagonal(l)? };
         let logs = self.unary(UnaryOp::Log, &diagonal);
         Ok(self.sum_of_elements(&logs))
     }
 
     /// L⁻¹ b or L⁻ᵀ b, of a vector or a matrix. Cells of `b` that share a matrix are its columns, so that L is not repeated.
-    pub(super) fn solve_triangular(&mut self, l: &Array, b: &Array, transpose: bool) -> Result<Array> {
+    pub(in crate::algebra) fn solve_triangular(&mut self, l: &Array, b: &Array, transpose: bool) -> Result<Array> {
         let shape = self.shape(b);
         if self.count(l) == 1 {
             let vector = self.flattened(l, &[1]);
@@ -133,7 +133,7 @@ impl Lowering<'_> {
     }
 
     /// (L Lᵀ)⁻¹ b
-    pub(super) fn solve_factored(&mut self, l: &Array, b: &Array) -> Result<Array> {
+    pub(in crate::algebra) fn solve_factored(&mut self, l: &Array, b: &Array) -> Result<Array> {
         let half = self.solve_triangular(l, b, false)?;
         self.solve_triangular(l, &half, true)
     }

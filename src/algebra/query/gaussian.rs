@@ -19,6 +19,7 @@ impl<'m> Lowering<'m> {
                     [latent] => Ok(Some((latent, this.moments_of(&reduced, latent)?))),
                     _ => Ok(None),
                 })?;
+                self.derive_gaussian_evidence(block);
                 let names = self.names(&block.latents);
                 self.note(block.span, format!("{names} integrated out: linear-Gaussian, exact"));
                 Ok(Attempt::Done(log))
@@ -45,6 +46,7 @@ impl<'m> Lowering<'m> {
             return Ok(Attempt::Obstacle(self.no_gaussian(target, block)));
         };
         let moments = self.moments_of(&single, target)?;
+        self.derive_gaussian_posterior(target, block);
         let names = self.names(&[target]);
         self.note(block.span, format!("{names}: linear-Gaussian, exact"));
         let params = match independent {

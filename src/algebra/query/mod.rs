@@ -8,7 +8,7 @@ mod obstacle;
 mod product;
 mod relation;
 
-pub(in crate::algebra) use product::Obstacle;
+pub(in crate::algebra) use product::{Block, Obstacle};
 
 use self::relation::Question;
 use super::derivation::Step;
@@ -33,6 +33,9 @@ impl Lowering<'_> {
 
     /// `p(x | z)` as a value: a declared factor, or the answer of a rule.
     pub(super) fn conditional(&mut self, query: &Query) -> Result<Distribution> {
+        if self.asks_for_chain(query) {
+            return self.chain_conditional(query);
+        }
         let density = &self.model.densities[query.density];
         let given: Vec<VarId> = query.given.iter().map(|(var, _)| *var).collect();
         let [(target, _)] = query.targets[..] else {

@@ -1,9 +1,9 @@
 //! Library calls: indexing, ordering, random numbers, factorisation.
 
-use super::linear;
 use super::memory::Table;
 use super::pool::Pool;
 use super::random::Random;
+use super::{eigen, linear};
 use crate::backend::Precision;
 use crate::base::op::DType;
 use crate::kernel::{AlongOp, BufferId, Indexing, Library, Region};
@@ -46,6 +46,15 @@ pub fn call(call: &Library, table: Table<'_>, precision: Precision, pool: &mut P
                 Precision::F32 => unsafe { linear::cholesky::<f32>(table.slice(x, len), table.slice_mut(whole(out), len), size) },
                 // SAFETY: likewise.
                 Precision::F64 => unsafe { linear::cholesky::<f64>(table.slice(x, len), table.slice_mut(whole(out), len), size) },
+            }
+        }
+        Library::SymmetricEigen { x, out, count, size } => {
+            let (len, full) = (count * size * size, count * (size + 1) * size);
+            match precision {
+                // SAFETY: the buffers hold `count` matrices of these sizes, in the plan's precision.
+                Precision::F32 => unsafe { eigen::symmetric::<f32>(table.slice(x, len), table.slice_mut(whole(out), full), size) },
+                // SAFETY: likewise.
+                Precision::F64 => unsafe { eigen::symmetric::<f64>(table.slice(x, len), table.slice_mut(whole(out), full), size) },
             }
         }
         Library::TriangularSolve { l, b, out, count, size, columns, transpose } => {

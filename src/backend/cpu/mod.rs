@@ -19,6 +19,7 @@ use memory::{Memory, read_pointer, write_pointer};
 use std::time::{Duration, Instant};
 
 mod contract;
+mod eigen;
 mod execute;
 mod jit;
 mod lanes;

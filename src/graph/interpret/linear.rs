@@ -1,6 +1,7 @@
 //! Linear algebra on the last two axes, one matrix after another.
 
 use super::Value;
+use crate::graph::TensorType;
 
 pub fn cholesky(x: &Value) -> Value {
     let n = x.shape()[x.ty.rank() - 1];
@@ -43,6 +44,27 @@ fn solve_matrix(l: &[f64], b: &[f64], n: usize, m: usize, transpose: bool) -> Ve
         }
     }
     y
+}
+
+/// The eigenvalues above the eigenvectors.
+pub fn eigen(x: &Value) -> Value {
+    let n = x.shape()[x.ty.rank() - 1];
+    let found = x.elements.chunks((n * n).max(1)).flat_map(|matrix| {
+        let lower = (0..n * n).filter(|k| k % n <= k / n);
+        if lower.clone().any(|k| !matrix[k].is_finite()) {
+            return vec![f64::NAN; n * (n + 1)];
+        }
+        let (values, vectors) = symmetric_eigen(matrix, n);
+        let positive = |column: usize| {
+            let largest = (0..n).map(|row| vectors[row * n + column]).fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
+            if largest < 0.0 { -1.0 } else { 1.0 }
+        };
+        let signs: Vec<f64> = (0..n).map(positive).collect();
+        values.into_iter().chain((0..n * n).map(|k| vectors[k] * signs[k % n])).collect()
+    });
+    let mut shape = x.shape().to_vec();
+    shape[x.ty.rank() - 2] += 1;
+    Value::new(TensorType::real(shape), found.collect::<Vec<_>>())
 }
 
 /// The eigenvalues of a symmetric matrix, increasing, and its eigenvectors as columns, by cyclic Jacobi rotations

@@ -101,6 +101,7 @@ fn evaluate(op: &Op, x: &[&Value], inputs: &[Value], observer: Observer<'_>) -> 
         Op::Random { kind, site, shape } => random::random(*kind, *site, shape, [x[0], x[1], x[2], x[3]]),
 
         Op::Cholesky => linear::cholesky(x[0]),
+        Op::SymmetricEigen => linear::eigen(x[0]),
         Op::TriangularSolve { transpose } => linear::triangular_solve(x[0], x[1], *transpose),
         Op::Stop => x[0].clone(),
     };

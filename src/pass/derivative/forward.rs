@@ -100,6 +100,7 @@ fn rule<'a>(op: &Op, t: &[Option<Term<'a>>], x: &[Term<'a>], y: Term<'a>) -> Res
         Op::Reduce { op, axes } => t[0].and_then(|t| reduce::reduce_tangent(*op, axes, t, x[0], y)),
         Op::Sort { axis } => t[0].map(|t| reduce::sort_tangent(t, x[0], *axis)),
         Op::Cholesky => t[0].map(|t| linear::cholesky_tangent(t, y)),
+        Op::SymmetricEigen => return linear::no_derivative_of_eigen(),
         Op::TriangularSolve { transpose } => linear::solve_tangent(t[0], t[1], x[0], y, *transpose),
         Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) | Op::Cast(_) => None,
         Op::Compare(_) | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Random { .. } | Op::Stop => None,

@@ -4,6 +4,7 @@
 //! Both operations read the lower triangle only, so the cotangents of their matrices are lower triangular.
 
 use crate::base::op::CompareOp;
+use crate::base::{Code, Diagnostic};
 use crate::graph::Op;
 use crate::pass::term::Term;
 
@@ -78,4 +79,10 @@ fn lower(x: Term<'_>, strict: bool) -> Term<'_> {
 /// Φ: the lower triangle with half of the diagonal.
 fn half_diagonal(x: Term<'_>) -> Term<'_> {
     (lower(x, false) + lower(x, true)) * 0.5
+}
+
+/// Eigenvectors jump where eigenvalues meet: no derivative is taken through them.
+pub(super) fn no_derivative_of_eigen<T>() -> Result<T, Diagnostic> {
+    Err(Diagnostic::new(Code::NoDerivative, "no derivative is taken through eigenvectors")
+        .help("put `stop(…)` around what they are made into"))
 }

@@ -19,6 +19,7 @@ pub fn rule_name(op: &Op) -> Option<&'static str> {
         Op::Cholesky => Some("Cholesky factor"),
         Op::TriangularSolve { .. } => Some("triangular solve"),
         Op::Scan { .. } => Some("recursion"),
+        Op::SymmetricEigen => Some("eigenvalues and eigenvectors"),
         Op::While { .. } | Op::Cond { .. } | Op::Project(_) => None,
         Op::Slice { .. } | Op::Pad { .. } | Op::Join { .. } | Op::Reverse { .. } => None,
         Op::Broadcast { .. } | Op::Reshape(_) | Op::Transpose(_) | Op::Reduce { op: ReduceOp::And | ReduceOp::Or, .. } => None,

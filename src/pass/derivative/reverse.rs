@@ -114,6 +114,7 @@ fn rule<'a>(op: &Op, operand: usize, g: Term<'a>, x: &[Term<'a>], y: Term<'a>) -
         Op::Gather { batch } => Some(indexing::gather_cotangent(g, x[0], x[1], *batch)),
         Op::ScatterAdd { batch, .. } => Some(indexing::scatter_add_cotangent(g, x[0], *batch)),
         Op::Cholesky => Some(linear::cholesky_cotangent(g, y)),
+        Op::SymmetricEigen => return linear::no_derivative_of_eigen(),
         Op::TriangularSolve { transpose } => Some(linear::solve_cotangent(operand, g, x[0], y, *transpose)),
         Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) | Op::Cast(_) => None,
         Op::Compare(_) | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Random { .. } | Op::Stop => None,

@@ -174,7 +174,10 @@ fn pays<'a>(cx: &Rewriter<'a>, a: &Factor<'a>, b: &Factor<'a>, kept: &[usize], s
 /// Whether a value lies in memory anyway, rather than being made element by element.
 fn is_stored<'a>(cx: &Rewriter<'a>, x: Term<'a>) -> bool {
     match cx.open(x) {
-        Some((Op::Input(_) | Op::Literal(_) | Op::Project(_) | Op::Contract { .. } | Op::Cholesky | Op::Gather { .. }, _)) => true,
+        Some((
+            Op::Input(_) | Op::Literal(_) | Op::Project(_) | Op::Contract { .. } | Op::Cholesky | Op::SymmetricEigen | Op::Gather { .. },
+            _,
+        )) => true,
         Some((Op::Transpose(_) | Op::Reshape(_), args)) => is_stored(cx, args[0]),
         _ => false,
     }
