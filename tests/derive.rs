@@ -105,6 +105,14 @@ fn check_latex(text: &str, path: &Path) {
 }
 
 #[test]
+fn the_page_shows_a_derivation_as_it_is() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/derivations.md")).unwrap();
+    for arguments in [&["examples/vae.tilde", "ELBO(p, q)"][..], &["examples/classifier.tilde", "grad[logits](log p(y | x))"]] {
+        assert!(page.contains(derive(arguments).trim_end()), "docs/derivations.md differs from tilde derive {arguments:?}");
+    }
+}
+
+#[test]
 fn a_plate_diagram_has_every_variable_and_plate() {
     let output = tilde(&["emit", "examples/mixture.tilde", "--stage", "plates"]);
     let text = String::from_utf8(output.stdout).unwrap();

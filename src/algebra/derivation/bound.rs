@@ -262,10 +262,12 @@ impl Lowering<'_> {
 
     /// An expectation as the file writes it: an exact sum, or draws.
     pub(in crate::algebra) fn derive_expectation(&mut self, draws: &[Draw], how: &[Treatment], samples: Option<usize>, body: &Expr) {
-        let value = self.formula(body);
-        for (draw, &how) in draws.iter().zip(how) {
-            let drawn = Names::new(self.model).draw(draw);
-            let before = Formula::expectation([drawn], value.clone());
+        let body = self.formula(body);
+        let all: Vec<Formula> = draws.iter().map(|draw| Names::new(self.model).draw(draw)).collect();
+        for (at, (draw, &how)) in draws.iter().zip(how).enumerate() {
+            // Later draws may depend on this one, so their expectation stands inside.
+            let value = if at + 1 == all.len() { body.clone() } else { Formula::expectation(all[at + 1..].to_vec(), body.clone()) };
+            let before = Formula::expectation([all[at].clone()], value.clone());
             let described = self.described(&draw.dist, None);
             let name = Names::new(self.model).place(draw.target);
             let weight = match &draw.dist.kind {
@@ -273,7 +275,7 @@ impl Lowering<'_> {
                 _ => self.formula(&draw.dist).at(name.clone()),
             };
             let samples = samples.unwrap_or(1);
-            self.derive_draw(Shown { before, value: value.clone(), name, weight, described, how, samples, span: draw.span });
+            self.derive_draw(Shown { before, value, name, weight, described, how, samples, span: draw.span });
         }
     }
 
@@ -307,7 +309,13 @@ impl Lowering<'_> {
                 let after = Formula::gradient("theta", value.clone()) + value.clone() * score;
                 Step::new("score function", gradient, after, span).approximately().with(Formula::drawn(name, weight)).source(SCORE)
             }
-            Treatment::Sampled => Step::new("draw", before, mean, span).approximately().with(Formula::drawn(name, weight)),
+            Treatment::Sampled => {
+                let from = match weight {
+                    Formula::Distribution { family, params, .. } => Formula::Distribution { family, value: None, params },
+                    weight => weight,
+                };
+                Step::new("draw", before, mean, span).approximately().with(Formula::drawn(drawn, from))
+            }
         };
         self.derive(step);
     }

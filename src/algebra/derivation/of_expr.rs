@@ -67,8 +67,9 @@ impl<'m> Names<'m> {
             ExprKind::Project(tuple, part) => self.project(tuple, *part),
             ExprKind::Fold { fold, indices, condition, body } => self.fold(*fold, indices, condition.as_deref(), body),
             ExprKind::Array { indices, body } => {
-                let body = self.expr(body);
-                Formula::List(vec![body]).index(self.indices(indices))
+                let (body, indices) = (self.expr(body), self.indices(indices));
+                // An array whose entries are all the same is written as one.
+                if indices.iter().any(|index| body.mentions(index)) { Formula::List(vec![body]).index(indices) } else { body }
             }
             ExprKind::FoldAll(fold, x) => self.fold_all(*fold, x),
             ExprKind::Primitive(primitive, args) => self.primitive(*primitive, args),

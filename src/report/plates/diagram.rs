@@ -45,11 +45,13 @@ struct Maker<'m> {
     /// The variable, its member of a chain, and its item
     vars: Vec<(VarId, String, usize)>,
     learned: Vec<(String, usize)>,
+    /// Runs over members of chains: letter, first, last, plate
+    runs: Vec<(&'m str, i64, i64, usize)>,
 }
 
 /// The diagram of all densities of a file; the first is drawn with full lines.
 pub fn diagram(model: &Model) -> Diagram {
-    let mut maker = Maker { model, diagram: Diagram::default(), vars: vec![], learned: vec![] };
+    let mut maker = Maker { model, diagram: Diagram::default(), vars: vec![], learned: vec![], runs: vec![] };
     for (at, density) in model.densities.values().filter(|density| !density.frozen).enumerate() {
         for factor in &density.factors {
             let given: Vec<usize> = factor.given.iter().map(|&var| maker.var(var, None)).collect();
@@ -66,7 +68,7 @@ pub fn diagram(model: &Model) -> Diagram {
             given.extend(maker.learned_by(&factor.dist));
             let plate = factor.index.as_ref().map(|index| {
                 let last = index.first + index.count as i64 - 1;
-                maker.plate(format!("{} = {} … {last}", model.locals[index.local].name, index.first))
+                maker.run(&model.locals[index.local].name, index.first, last)
             });
             let to = match factor.at {
                 Some(at) => maker.member(factor.target, at, letter, plate),
@@ -78,7 +80,7 @@ pub fn diagram(model: &Model) -> Diagram {
     maker.diagram
 }
 
-impl Maker<'_> {
+impl<'m> Maker<'m> {
     fn var(&mut self, var: VarId, member: Option<Formula>) -> usize {
         let declared = &self.model.vars[var];
         let name = match member {
@@ -115,7 +117,7 @@ impl Maker<'_> {
         let rank = |var: VarId| tensor_type(&self.model.vars[var].ty).map_or(0, |ty| ty.rank());
         self.model.data.values().any(|data| match &data.source {
             Source::Named { .. } => true,
-            Source::Values { shape, .. } => data.vars.first().is_some_and(|&var| shape.len() > rank(var)),
+            Source::Values { shape, .. } => data.vars.first().is_some_and(|&var| shape.len() > rank(var) && shape[0] > 1),
         })
     }
 
@@ -125,6 +127,20 @@ impl Maker<'_> {
             plates.push(label);
             plates.len() - 1
         })
+    }
+
+    /// The plate of all runs over one letter.
+    fn run(&mut self, letter: &'m str, first: i64, last: i64) -> usize {
+        if !self.runs.iter().any(|(known, ..)| *known == letter) {
+            self.diagram.plates.push(String::new());
+            self.runs.push((letter, first, last, self.diagram.plates.len() - 1));
+        }
+        let mut plate = 0;
+        for (_, from, to, own) in self.runs.iter_mut().filter(|(known, ..)| *known == letter) {
+            (*from, *to, plate) = ((*from).min(first), (*to).max(last), *own);
+            self.diagram.plates[plate] = format!("{letter} = {from} … {to}");
+        }
+        plate
     }
 
     fn connect(&mut self, from: impl IntoIterator<Item = usize>, to: usize, dashed: bool) {

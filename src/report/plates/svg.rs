@@ -65,9 +65,7 @@ pub fn svg(diagram: &Diagram) -> String {
     out
 }
 
-const HEAD: &str = "<defs><marker id=\"head\" viewBox=\"0 0 10 8\" refX=\"9.5\" refY=\"4\" markerWidth=\"9\" markerHeight=\"8\" \
-orient=\"auto\"><path d=\"M0 0 L10 4 L0 8 z\" fill=\"#222\"/></marker></defs>\n\
-<style>text{font-family:'DejaVu Serif',Georgia,serif;font-style:italic;font-size:17px;fill:#222}\
+const HEAD: &str = "<style>text{font-family:'DejaVu Serif',Georgia,serif;font-style:italic;font-size:17px;fill:#222}\
 .plate{font-size:14px}path.arrow{stroke:#222;stroke-width:1.3;fill:none}</style>\n";
 
 /// What an item covers, its label included.
@@ -163,10 +161,19 @@ fn draw_arrow(out: &mut String, diagram: &Diagram, layout: &Layout, arrow: &Arro
     let start = towards(from, middle, radius(arrow.from));
     let end = towards(to, middle, radius(arrow.to));
     let dashes = if arrow.dashed { " stroke-dasharray=\"5 4\"" } else { "" };
+    let way = if bend == 0.0 { String::from("L") } else { format!("Q{:.1} {:.1} ", middle.x, middle.y) };
+    let _ = writeln!(out, "<path class=\"arrow\" d=\"M{:.1} {:.1} {way}{:.1} {:.1}\"{dashes}/>", start.x, start.y, end.x, end.y);
+    let base = towards(end, middle, 9.0);
+    let (wide, high) = ((end.y - base.y) * 0.42, (end.x - base.x) * 0.42);
     let _ = writeln!(
         out,
-        "<path class=\"arrow\" d=\"M{:.1} {:.1} Q{:.1} {:.1} {:.1} {:.1}\"{dashes} marker-end=\"url(#head)\"/>",
-        start.x, start.y, middle.x, middle.y, end.x, end.y
+        "<path d=\"M{:.1} {:.1} L{:.1} {:.1} L{:.1} {:.1} z\" fill=\"#222\"/>",
+        end.x,
+        end.y,
+        base.x - wide,
+        base.y + high,
+        base.x + wide,
+        base.y - high
     );
 }
 
