@@ -6,7 +6,7 @@ use super::super::value::{Array, Distribution, PlateId, Value};
 use crate::base::diagnostic::Result;
 use crate::base::op::{CompareOp, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
-use crate::check::model::{Estimator, Place, VarId};
+use crate::check::model::{Estimator, Place};
 use crate::check::types::Type;
 use crate::graph::{NodeId, Op};
 use std::collections::HashSet;
@@ -51,14 +51,6 @@ impl Drawn {
 
     pub fn treatments(&self) -> Vec<Treatment> {
         self.sites.iter().map(Site::treatment).collect()
-    }
-
-    pub fn targets(&self) -> Vec<VarId> {
-        let var = |(place, _): &(Place, Option<Value>)| match place {
-            Place::Var(var) => Some(*var),
-            Place::Local(_) | Place::Param(_) => None,
-        };
-        self.old.iter().filter_map(var).collect()
     }
 }
 
