@@ -76,17 +76,19 @@ impl Lowering<'_> {
         let enumerated = if estimator == Estimator::Chosen { self.enumerated(d)? } else { None };
         let (site, x) = match enumerated {
             Some(enumerated) => enumerated,
-            None => self.drawn(d, estimator).map_err(|e| e.at(span))?,
+            None => self.drawn(target, d, estimator).map_err(|e| e.at(span))?,
         };
         let draws = if drawn.samples == 1 { "1 draw".to_owned() } else { format!("{} draws", drawn.samples) };
+        let gradient = match &site {
+            Site::Enumerated { .. } | Site::Fixed | Site::Relaxed => "",
+            Site::Pathwise(_) => ", pathwise gradient",
+            Site::Score(_) if drawn.samples > 1 => ", score-function gradient with leave-one-out baseline",
+            Site::Score(_) => ", score-function gradient without baseline",
+        };
+        let gradient = if self.differentiated { gradient } else { "" };
         let note = match &site {
             Site::Enumerated { plate, .. } => format!("exact sum of {} values", self.sizes(&[*plate])[0]),
-            Site::Fixed => format!("sampled with {draws}, unbiased"),
-            Site::Pathwise(_) => format!("sampled with {draws}, unbiased, pathwise gradient"),
-            Site::Score(_) if drawn.samples > 1 => {
-                format!("sampled with {draws}, unbiased, score-function gradient with leave-one-out baseline")
-            }
-            Site::Score(_) => format!("sampled with {draws}, unbiased, score-function gradient without baseline"),
+            Site::Fixed | Site::Pathwise(_) | Site::Score(_) => format!("sampled with {draws}, unbiased{gradient}"),
             Site::Relaxed => format!("sampled with {draws}, BIASED: {}", estimator.described()),
         };
         self.note(span, format!("E over {name}: {note}"));
@@ -107,12 +109,12 @@ impl Lowering<'_> {
         Ok(Some((Site::Enumerated { plate, log_weights }, values)))
     }
 
-    fn drawn(&mut self, d: &Distribution, estimator: Estimator) -> Result<(Site, Array)> {
+    fn drawn(&mut self, target: Place, d: &Distribution, estimator: Estimator) -> Result<(Site, Array)> {
         match estimator {
             Estimator::GumbelSoftmax(temperature) => Ok((Site::Relaxed, self.relaxed_draw(d, temperature)?)),
             Estimator::StraightThrough => Ok((Site::Relaxed, self.straight_through_draw(d)?)),
             Estimator::Chosen | Estimator::Pathwise | Estimator::ScoreFunction => {
-                let x = self.draw(d)?;
+                let x = self.draw_for(target, d)?;
                 self.estimated(d, x, estimator)
             }
         }
