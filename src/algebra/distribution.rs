@@ -18,11 +18,24 @@ impl Lowering<'_> {
     pub(super) fn distribution(&mut self, dist: DistId, args: &[Expr], ty: &Type) -> Result<Distribution> {
         let Type::Distribution(of) = ty else { return Err(Diagnostic::internal("a distribution of another type")) };
         let params = args.iter().map(|arg| self.eval_array(arg)).collect::<Result<Vec<_>>>()?;
-        Ok(Distribution { dist, params, shape: tensor_type(of)?.shape })
+        let shape = match (&**of, &self.model.dists[dist].event) {
+            // Of a tuple, the axes that its members have in front of those of the event
+            (Type::Tuple(of), Type::Tuple(event)) => {
+                let (Some(of), Some(event)) = (of.first(), event.first()) else { return Err(Diagnostic::internal("an empty tuple")) };
+                let (mut shape, event) = (tensor_type(of)?.shape, tensor_type(event)?.rank());
+                shape.truncate(shape.len() - event);
+                shape
+            }
+            (of, _) => tensor_type(of)?.shape,
+        };
+        Ok(Distribution { dist, params, shape })
     }
 
-    fn event_rank(&self, dist: &Dist) -> Result<usize> {
-        Ok(tensor_type(&dist.event)?.rank())
+    pub(super) fn event_rank(&self, dist: &Dist) -> Result<usize> {
+        match &dist.event {
+            Type::Tuple(_) => Ok(0),
+            event => Ok(tensor_type(event)?.rank()),
+        }
     }
 
     /// Fresh plates for the axes over which a distribution is repeated, and its parameters over them.
@@ -33,7 +46,7 @@ impl Lowering<'_> {
         Ok((self.lift_params_onto(d, &plates)?, plates))
     }
 
-    fn lift_params_onto(&mut self, d: &Distribution, plates: &[PlateId]) -> Result<Vec<Value>> {
+    pub(super) fn lift_params_onto(&mut self, d: &Distribution, plates: &[PlateId]) -> Result<Vec<Value>> {
         let locals = &self.model.dists[d.dist].params;
         let lift = |(param, &local): (&Array, _)| {
             let own = tensor_type(&self.model.locals[local].ty)?.rank();
@@ -53,6 +66,15 @@ impl Lowering<'_> {
         let x = if self.shape(&x).len() > event { self.lift_onto(&x, &plates) } else { x };
         let args = std::iter::once(Value::Array(x)).chain(params).collect();
         let value = self.call(function, args)?.array()?;
+        Ok(self.sum_over(&value, &plates))
+    }
+
+    /// The log-density of a value of several parts.
+    pub(super) fn log_prob_of_tuple(&mut self, d: &Distribution, parts: Vec<Array>) -> Result<Array> {
+        let (params, plates) = self.lift_params(d)?;
+        let parts = parts.iter().map(|part| Value::Array(self.lift_onto(part, &plates))).collect();
+        let args = std::iter::once(Value::Tuple(parts)).chain(params).collect();
+        let value = self.call(self.model.dists[d.dist].log_prob, args)?.array()?;
         Ok(self.sum_over(&value, &plates))
     }
 

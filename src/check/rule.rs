@@ -2,9 +2,9 @@
 
 use super::checker::{Checked, Checker, Fault, Scope};
 use super::declarations::RuleDecl;
-use super::dist;
 use super::model::{Dist, DistId, Expr, Function, FunctionId, LocalId, Rule, RuleKind};
 use super::types::Type;
+use super::{conjugate, dist};
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
 use crate::syntax::ast::{self, ArgKind};
@@ -30,7 +30,14 @@ impl<'a> Checker<'a> {
     /// Instances of all rules that fit the distributions in the model. An instance needs equal sizes on both sides.
     pub fn rules(&mut self) {
         let declarations = self.declarations;
+        // Predictive distributions may be of a kind that nothing else in the program is.
         for rule in &declarations.rules {
+            if let Some(given) = conjugate::given_by(rule.pattern) {
+                let made = self.conjugacy(rule, given);
+                self.settle(made);
+            }
+        }
+        for rule in declarations.rules.iter().filter(|rule| conjugate::given_by(rule.pattern).is_none()) {
             let made = self.rule(rule);
             self.settle(made);
         }

@@ -103,7 +103,7 @@ fn default_count(picture: Option<Picture>) -> usize {
 
 /// As many rows of a data variable of that shape, if there is one.
 fn beside(dataset: &Dataset, shape: &[usize], count: usize) -> Option<Vec<f64>> {
-    let table = dataset.tables.values().find(|table| &table.shape()[1..] == shape)?;
+    let table = dataset.tables.values().find(|table| table.shape().get(1..) == Some(shape))?;
     let width: usize = shape.iter().product();
     let mut values = table.to_f64();
     values.truncate(count * width);

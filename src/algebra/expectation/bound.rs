@@ -24,6 +24,7 @@ impl Lowering<'_> {
     /// Variables with few values are summed over instead of drawn; the gradient of other draws that are no differentiable function is
     /// that of the score, with a baseline for each sample.
     pub(in crate::algebra) fn iwae(&mut self, bound: &Bound, span: Span) -> Result<Array> {
+        self.refuse_weighted_globals(bound, span)?;
         let samples = bound.samples.unwrap_or(1);
         let plate = self.plate(samples);
         self.scope.push(plate);
@@ -83,6 +84,7 @@ impl Lowering<'_> {
                     self.note(span, format!("KL({}({name} | …) || {}({name} | …)): closed form", q.name, p.name));
                     self.derive_bound_divergence(bound, z, span);
                     let term = self.unary(UnaryOp::Neg, &kl);
+                    let term = self.shared_by_rows(bound.p, z, term)?;
                     total = Some(self.plus(total, term)?);
                     done.push(z);
                 }
@@ -94,6 +96,7 @@ impl Lowering<'_> {
             if weighted {
                 let log = self.bound_term(bound.q, factor, &posterior, (closes, &posterior, &value), span)?;
                 let term = self.unary(UnaryOp::Neg, &log);
+                let term = self.shared_by_rows(bound.p, z, term)?;
                 total = Some(self.plus(total, term)?);
             }
             open.push((z, posterior, value));
@@ -110,6 +113,7 @@ impl Lowering<'_> {
                         self.log_prob(&distribution, &value)?
                     }
                 };
+                let term = self.shared_by_rows(bound.p, var, term)?;
                 total = Some(self.plus(total, term)?);
             }
         }

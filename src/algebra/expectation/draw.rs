@@ -76,7 +76,7 @@ impl Lowering<'_> {
         let enumerated = if estimator == Estimator::Chosen { self.enumerated(d)? } else { None };
         let (site, x) = match enumerated {
             Some(enumerated) => enumerated,
-            None => self.drawn(d, estimator).map_err(|e| e.at(span))?,
+            None => self.drawn(target, d, estimator).map_err(|e| e.at(span))?,
         };
         let draws = if drawn.samples == 1 { "1 draw".to_owned() } else { format!("{} draws", drawn.samples) };
         let gradient = match &site {
@@ -109,12 +109,12 @@ impl Lowering<'_> {
         Ok(Some((Site::Enumerated { plate, log_weights }, values)))
     }
 
-    fn drawn(&mut self, d: &Distribution, estimator: Estimator) -> Result<(Site, Array)> {
+    fn drawn(&mut self, target: Place, d: &Distribution, estimator: Estimator) -> Result<(Site, Array)> {
         match estimator {
             Estimator::GumbelSoftmax(temperature) => Ok((Site::Relaxed, self.relaxed_draw(d, temperature)?)),
             Estimator::StraightThrough => Ok((Site::Relaxed, self.straight_through_draw(d)?)),
             Estimator::Chosen | Estimator::Pathwise | Estimator::ScoreFunction => {
-                let x = self.draw(d)?;
+                let x = self.draw_for(target, d)?;
                 self.estimated(d, x, estimator)
             }
         }
