@@ -121,11 +121,22 @@ impl Lowering<'_> {
 
     /// A closed form from a `rule` declaration or, of an entropy, from the member of that name: summed over the repeated axes.
     pub(super) fn closed_form(&mut self, kind: RuleKind, ds: &[&Distribution]) -> Result<Option<Array>> {
+        match (self.by_rule(kind, ds)?, kind) {
+            // KL(a ‖ b) = −E log b − H(a)
+            (None, RuleKind::Kl) => match (self.by_rule(RuleKind::CrossEntropy, ds)?, self.by_rule(RuleKind::Entropy, &ds[..1])?) {
+                (Some(cross), Some(entropy)) => self.sub(&cross, &entropy).map(Some),
+                _ => Ok(None),
+            },
+            (found, _) => Ok(found),
+        }
+    }
+
+    fn by_rule(&mut self, kind: RuleKind, ds: &[&Distribution]) -> Result<Option<Array>> {
         let ids: Vec<DistId> = ds.iter().map(|d| d.dist).collect();
         let rule = self.model.rules.iter().find(|rule| rule.kind == kind && rule.dists == ids).map(|rule| rule.function);
         let member = || match kind {
             RuleKind::Entropy => self.model.dists[ids[0]].members.get("entropy").copied(),
-            RuleKind::Kl | RuleKind::MaximumLikelihood => None,
+            RuleKind::Kl | RuleKind::CrossEntropy | RuleKind::MaximumLikelihood => None,
         };
         let Some(function) = rule.or_else(member) else { return Ok(None) };
         if ds.iter().any(|d| d.shape != ds[0].shape) {

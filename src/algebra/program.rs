@@ -108,7 +108,7 @@ impl Lowering<'_> {
         let (Some(constraint), Type::Array(array)) = (&param.constraint, &param.ty) else { return Ok(value.clone()) };
         let shape = self.shape(value);
         let (value, lifted) = self.lift(value, shape.len() - array.support.event_rank());
-        let raw = self.call(constraint.inverse, vec![value.into()])?.array()?;
+        let raw = self.undo_constraint(constraint, value)?;
         Ok(self.lower_plates(&raw, &lifted))
     }
 

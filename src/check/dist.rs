@@ -5,6 +5,7 @@ use super::checker::{Binding, Checked, Checker, Fault, Scope, State, circle};
 use super::coerce::Why;
 use super::definition::with_statement;
 use super::model::{Dist, DistId, Expr, ExprKind, Fold, Function, FunctionId, LocalId, VarId};
+use super::pushforward::no_member_of_pushforward;
 use super::sizes::Solved;
 use super::types::{ArrayType, Support, Type};
 use super::{message, shape};
@@ -266,6 +267,7 @@ impl<'a> Checker<'a> {
                 Type::Array(array) => Ok(Type::array(array.support.clone(), [lead, &array.shape[..]].concat())),
                 ty => Ok(ty.clone()),
             },
+            None if self.is_pushforward(dist) => Err(no_member_of_pushforward(&name.name, name.span).into()),
             None => {
                 let params = dist.params.iter().map(|param| self.model.locals[*param].name.as_str());
                 let known = dist.members.keys().map(String::as_str).chain(params);

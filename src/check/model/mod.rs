@@ -163,7 +163,8 @@ pub enum Init {
 #[derive(Clone, Debug)]
 pub struct Constraint {
     pub forward: FunctionId,
-    pub inverse: FunctionId,
+    /// Derived from `forward` where it is not given
+    pub inverse: Option<FunctionId>,
 }
 
 /// One instance of a `fn`, `layer`, `net`, or of a member of a library declaration. A layer's use and a turn of `repeat` are
@@ -209,6 +210,8 @@ pub struct Bijector {
 /// `pushforward(f, base)`. Its `Dist` binds the parameters of the base and the further arguments of f as locals.
 #[derive(Clone, Debug)]
 pub struct Pushforward {
+    /// The name of f
+    pub map: String,
     /// The base with these parameters
     pub base: Expr,
     /// A draw of it
@@ -224,6 +227,8 @@ pub enum RuleKind {
     Kl,
     /// `H(a)`
     Entropy,
+    /// `cross_entropy(a || b)`: minus the expectation under a of the log-density of b
+    CrossEntropy,
     /// `maximum_likelihood(x ~ a)`: takes a draw before the parameters, and yields the distribution with the parameters that make
     /// the draws most likely. Sums over all draws are [`ExprKind::Total`]
     MaximumLikelihood,
