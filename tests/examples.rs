@@ -26,6 +26,7 @@ macro_rules! examples {
 }
 
 examples! {
+    beta_bernoulli_test: "log_bayes_factor" in 0.99279 ..= 0.99280, "greater" in 0.966 ..= 0.971;
     beta_vae: "distortion (held out)" in 18.2 ..= 19.2, "rate (held out)" in 1.85 ..= 2.05;
     classifier: "accuracy (held out)" in 0.96 ..= 1.0;
     coin: "theta" in 0.5714 ..= 0.5715;
