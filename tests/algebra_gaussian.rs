@@ -469,3 +469,34 @@ fn covariances() {
         assert!(told.contains(words), "{cov}: {told}");
     }
 }
+
+/// Weights that all rows share: every row is one more observation, in rows of two children with coefficients of their own.
+#[test]
+fn global_latent_variables() {
+    let p = "data (u : Real[2], y : Real, v : Real) = [[1, 0.5, 0.7, 1.1], [-1, 2, 0.1, 0.3], [0.2, 0.3, -0.4, 0.9]]\n\
+             global w : Real[2]\np(w) = Normal([0.1, 0.2], [1, 2])\np(y | w, u) = Normal(dot(w, u), 0.5)\np(v | w) = Normal(w[1] + 1, 0.8)\n\
+             p(next : Real | w) = Normal(w[0] - w[1], 0.3)\n";
+    let a = vec![vec![1.0, 0.5], vec![-1.0, 2.0], vec![0.2, 0.3], vec![0.0, 1.0], vec![0.0, 1.0], vec![0.0, 1.0], vec![1.0, -1.0]];
+    let noise = diagonal(&[0.25, 0.25, 0.25, 0.64, 0.64, 0.64, 0.09]);
+    let joint = Joint::new(&[0.1, 0.2], diagonal(&[1.0, 4.0])).then(&a, &[0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0], noise);
+    let (both, seen) = ([2, 3, 4, 5, 6, 7], [0.7, 0.1, -0.4, 1.1, 0.3, 0.9]);
+    let predictive = joint.given(&[8], &both, &seen);
+    agree(
+        p,
+        vec![
+            ("log p(y, v | u)", vec![joint.of(&both).log_density(&seen)]),
+            ("log p(y | u)", vec![joint.of(&both[..3]).log_density(&seen[..3])]),
+            ("p(w | y, v, u).mean", joint.given(&[0, 1], &both, &seen).mean),
+            ("p(w | y, v, u).cov", joint.given(&[0, 1], &both, &seen).cov.concat()),
+            ("p(w | v).mean", joint.given(&[0, 1], &both[3..], &seen[3..]).mean),
+            ("p(next | y, v, u).mean", predictive.mean.clone()),
+            ("p(next | y, v, u).std", predictive.stds()),
+            ("log p(next = 0.4 | y, v, u)", vec![predictive.log_density(&[0.4])]),
+        ],
+    );
+    // One number of each row beside one of all rows: not a product over rows
+    let p = "data y : Real = [1, 2, 3]\nglobal w : Real\np(w) = Normal(0, 1)\np(z : Real | w) = Normal(w, 1)\np(y | z) = Normal(z, 1)\n";
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    let told = evaluated(p, "p(w | y).mean", &engine).expect_err("each row has its own z");
+    assert!(told.contains("all rows share w, and each row has its own z"), "{told}");
+}
