@@ -159,7 +159,7 @@ impl Lowering<'_> {
     }
 
     /// Whether `from` depends on `to` other than through `except`.
-    fn reaches(&mut self, from: NodeId, to: NodeId, except: NodeId) -> bool {
+    pub(super) fn reaches(&mut self, from: NodeId, to: NodeId, except: NodeId) -> bool {
         let graph = self.frames.builder().graph();
         let mut seen = vec![false; graph.nodes.len()];
         let mut open = vec![from];

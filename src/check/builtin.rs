@@ -3,11 +3,10 @@
 use super::checker::{Checked, Checker};
 use super::coerce::to_real;
 use super::comprehension::FOLDS;
-use super::model::{Estimator, Expr, ExprKind, Index, Noise, Primitive};
+use super::model::{Expr, ExprKind, Index, Noise, Primitive};
 use super::support::Facts;
 use super::types::{Support, Type};
 use super::{message, shape};
-use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, UnaryOp};
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
@@ -317,14 +316,5 @@ impl<'a> Checker<'a> {
             [n] => identity(Some(&Type::real([n.clone(), n.clone()])), span),
             _ => identity(want, span),
         }
-    }
-}
-
-/// `estimator: score_function`
-pub fn estimator(name: &ast::Expr) -> Result<Estimator> {
-    match &name.kind {
-        ast::ExprKind::Name(name) if name.name == "pathwise" => Ok(Estimator::Pathwise),
-        ast::ExprKind::Name(name) if name.name == "score_function" => Ok(Estimator::ScoreFunction),
-        _ => Err(Diagnostic::new(Code::BadSetting, "this is not an estimator").at(name.span).help("`pathwise` or `score_function`")),
     }
 }

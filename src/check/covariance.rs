@@ -57,14 +57,8 @@ impl<'a> Checker<'a> {
         positive && matches!(&e.ty, Type::Array(array) if array.shape.is_empty())
     }
 
-    /// A matrix of numbers as a covariance, or several, as of `Cov[K, D]`. `None`: it is not made of numbers.
+    /// A matrix of numbers as a covariance. `None`: it is not made of numbers.
     pub fn literal_covariance(&self, e: &Expr, why: &Why) -> Option<Checked<()>> {
-        if let (ExprKind::Stack(several), Type::Array(ArrayType { shape, .. })) = (&e.kind, &e.ty)
-            && shape.len() > 2
-        {
-            let judged: Option<Vec<Checked<()>>> = several.iter().map(|one| self.literal_covariance(one, why)).collect();
-            return judged.map(|judged| judged.into_iter().collect());
-        }
         let rows = self.rows_of(e)?;
         let n = rows.len();
         if n == 0 || rows.iter().any(|row| row.len() != n) {

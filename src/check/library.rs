@@ -9,7 +9,9 @@ macro_rules! files {
 /// Name and text of every file.
 pub const FILES: &[(&str, &str)] = files! {
     "activations.tilde"
+    "conjugacy.tilde"
     "constraints.tilde"
+    "distributions/conjugate.tilde"
     "distributions/continuous.tilde"
     "distributions/discrete.tilde"
     "distributions/discretised.tilde"

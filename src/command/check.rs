@@ -81,10 +81,16 @@ fn lower_all(compiled: &Compiled, dataset: &Dataset) -> Result<Vec<Part>, Diagno
 fn summarise(model: &Model, dataset: &Dataset) -> Result<(), Diagnostic> {
     let numbers: usize = model.params.values().filter_map(|param| algebra::tensor_type(&param.ty).ok()).map(|ty| ty.len()).sum();
     console::answer(format_args!("fine: {} with {}", counted(model.params.len(), "parameter"), counted(numbers, "number")))?;
-    for data in model.data.values() {
+    for (id, data) in model.data.iter() {
         let names: Vec<&str> = data.vars.iter().map(|&var| model.vars[var].name.as_str()).collect();
-        let (train, held_out) = (dataset.split.train.len(), dataset.split.held_out.len());
-        console::answer(format_args!("data {}: {} to train, {held_out} held out", names.join(", "), counted(train, "row")))?;
+        let names = names.join(", ");
+        match dataset.counts.get(&id) {
+            Some(rows) => {
+                let held_out = rows.all - rows.train;
+                console::answer(format_args!("data {names}: {} to train, {held_out} held out", counted(rows.train, "row")))?;
+            }
+            None => console::answer(format_args!("data {names}: one object"))?,
+        }
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod constraints;
 mod draws;
+mod estimators;
 mod expectations;
 mod layers;
 mod measures;

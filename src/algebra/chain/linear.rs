@@ -195,11 +195,14 @@ impl<'m> Lowering<'m> {
     }
 
     fn not_affine_member(&self, network: &Network<'m>, part: &Part, parents: &[Entry], found: &NotAffine) -> Diagnostic {
-        let through = self.function_around(found.span).map_or(found.operation.clone(), |name| format!("`{name}`"));
+        let (through, place) = match self.call_around(&network.factor(part.factor).dist, found.span) {
+            Some((name, span)) => (format!("`{name}`"), span),
+            None => (found.operation.clone(), found.span),
+        };
         let z = parents.get(found.variable).map_or("it", |(var, _)| self.model.vars[*var].name.as_str());
         let head = self.member_head(network, part);
         let message = format!("no rule integrates this chain: {head} is not linear-Gaussian in {z}, because it passes through {through}");
-        let problem = Diagnostic::new(Code::NoRule, message).label(found.span, format!("not linear in {z}"));
+        let problem = Diagnostic::new(Code::NoRule, message).label(place, format!("not linear in {z}"));
         self.in_the_way(network, part, format!("the mean of {head}"), problem)
     }
 

@@ -158,7 +158,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// The outermost call in an expression that leads into the body that holds a place: the function's name, and where it is called.
-    fn call_around(&self, expr: &'m Expr, place: Span) -> Option<(&'m str, Span)> {
+    pub(in crate::algebra) fn call_around(&self, expr: &'m Expr, place: Span) -> Option<(&'m str, Span)> {
         if let ExprKind::Call(function, _) = &expr.kind
             && self.leads_into(*function, place)
         {
@@ -173,12 +173,5 @@ impl<'m> Lowering<'m> {
         let body = &self.model.functions[function].body;
         let inside = body.span.file == place.file && body.span.start <= place.start && place.end <= body.span.end;
         inside || self.call_around(body, place).is_some()
-    }
-
-    /// The smallest function whose body holds an expression.
-    pub(in crate::algebra) fn function_around(&self, span: Span) -> Option<&str> {
-        let around = |outer: Span| outer.file == span.file && outer.start <= span.start && span.end <= outer.end;
-        let functions = self.model.functions.values().filter(|function| around(function.body.span));
-        functions.min_by_key(|function| function.body.span.end - function.body.span.start).map(|function| function.name.as_str())
     }
 }
