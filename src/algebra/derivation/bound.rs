@@ -312,15 +312,15 @@ impl Lowering<'_> {
                 let after = Formula::gradient("theta", value.clone()) + value.clone() * score;
                 Step::new("score function", gradient, after, span).approximately().with(Formula::drawn(name, weight)).source(SCORE)
             }
-            Treatment::Relaxed => {
-                Step::new("relaxed draw", before, mean, span).approximately().with(Formula::drawn(name, weight)).source(RELAXED)
-            }
             Treatment::Sampled => {
                 let from = match weight {
                     Formula::Distribution { family, params, .. } => Formula::Distribution { family, value: None, params },
                     weight => weight,
                 };
                 Step::new("draw", before, mean, span).approximately().with(Formula::drawn(drawn, from))
+            }
+            Treatment::Relaxed => {
+                Step::new("relaxed draw", before, mean, span).approximately().with(Formula::drawn(name, weight)).source(RELAXED)
             }
         };
         self.derive(step);
