@@ -120,7 +120,9 @@ impl Failure {
     /// An error of running: a file that cannot be written, a loss that is not finite, a checkpoint of another model.
     pub fn running(diagnostic: Diagnostic) -> Failure {
         match diagnostic.code {
-            Code::NonFinite | Code::Degenerate | Code::Fell | Code::Checkpoint | Code::Output | Code::Internal => Failure::Running(diagnostic.into()),
+            Code::NonFinite | Code::Degenerate | Code::Fell | Code::Checkpoint | Code::Output | Code::Internal => {
+                Failure::Running(diagnostic.into())
+            }
             _ => Failure::Program(diagnostic.into()),
         }
     }

@@ -159,7 +159,8 @@ fn assert_closed(text: &str, expected: f64, tolerance: f64) {
 /// What depends on the draw stays at the draw.
 #[test]
 fn a_log_density_that_depends_on_the_draw_is_not_closed() {
-    let text = "p(x : Real) = Normal(0, 1)\np(y : Real | x) = Normal(x, 1)\nq(x) = Normal(0.5, 2)\nq(y | x) = Normal(x, 3)\nb(y) = Normal(0, 1)
+    let text =
+        "p(x : Real) = Normal(0, 1)\np(y : Real | x) = Normal(x, 1)\nq(x) = Normal(0.5, 2)\nq(y | x) = Normal(x, 3)\nb(y) = Normal(0, 1)
 b(x | y) = Normal(y, 1)\n";
     // E (y - x)² = 9 given x.
     let expected = -0.5 * 9.0 - 0.5 * (2.0 * std::f64::consts::PI).ln();
