@@ -99,7 +99,7 @@ group({"Binomial(5, 0.0).log_prob(0)": 0.0, "Binomial(5, 1.0).log_prob(5)": 0.0,
 # Priors and predictive distributions of conjugate pairs
 
 distribution("InverseGamma(3.5, 2.0)", stats.invgamma(3.5, scale=2.0), [0.05, 0.8, 40.0], mode=2 / 4.5, centre=2 / 4.5)
-distribution("Lomax(3.5, 2.0)", stats.lomax(3.5, scale=2.0), [0.0, 0.7, 100.0])
+distribution("Lomax(3.5, 2.0)", stats.lomax(3.5, scale=2.0), [1e-9, 0.7, 100.0])
 distribution("NegativeBinomial(2.5, 0.3)", stats.nbinom(2.5, 0.3), [0, 4, 60, -1], ("mean", "var", "std"))
 distribution("BetaBinomial(10, 2.0, 3.5)", stats.betabinom(10, 2.0, 3.5), [0, 4, 10, 11, -1], ("mean", "var", "std"))
 shares, concentration = [0.2, 0.3, 0.5], [0.5, 1.5, 2.0]
