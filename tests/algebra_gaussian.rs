@@ -373,3 +373,34 @@ fn obstacles() {
         assert!(told.contains("ELBO(p, q)"), "{told}");
     }
 }
+
+/// What is no covariance is refused, with the reason.
+#[test]
+fn covariances() {
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    let p = "param W : Real[2, 1] = [[1], [2]]\nparam S : Cov[2] = [[2, 0.5], [0.5, 1]]\nlet T = [[1, 0.5], [0.5, 2]]\n";
+    let of = |cov: &str| evaluated(p, &format!("MvNormal([0, 0], {cov}).log_prob([0, 0])"), &engine);
+    let log_density = |a: f64, b: f64, c: f64| -(2.0 * std::f64::consts::PI).ln() - 0.5 * (a * c - b * b).ln();
+    for (cov, [a, b, c]) in [
+        ("[[2, 0.5], [0.5, 1]]", [2.0, 0.5, 1.0]),
+        ("S", [2.0, 0.5, 1.0]),
+        ("0.1 * identity", [0.1, 0.0, 0.1]),
+        ("W @ W' + 0.5 * identity", [1.5, 2.0, 4.5]),
+        ("T @ S @ T' + S / 2", [3.75, 3.375, 6.0]),
+        ("(S + T)'", [3.0, 1.0, 3.0]),
+    ] {
+        let found = of(cov).unwrap_or_else(|problems| panic!("{problems}"))[0];
+        assert!((found - log_density(a, b, c)).abs() < 1e-9, "{cov}: {found}");
+    }
+    for (cov, words) in [
+        ("[[1, 2], [2, 1]]", "the smallest eigenvalue of this matrix is -1"),
+        ("[[1, 0.3], [0.2, 1]]", "a covariance is symmetric"),
+        ("W @ W'", "a positive definite matrix is needed"),
+        ("S - T", "a positive definite matrix is needed"),
+        ("-1 * S", "a positive definite matrix is needed"),
+        ("W[0, 0] * S", "a positive definite matrix is needed"),
+    ] {
+        let told = of(cov).expect_err(cov);
+        assert!(told.contains(words), "{cov}: {told}");
+    }
+}

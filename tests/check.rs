@@ -79,6 +79,8 @@ fn the_pages_of_the_codes_are_true() {
         NoRule,
         NoEstimator,
         NoDerivative,
+        NotInvertible,
+        WrongBijector,
         DataMissing,
         DataFormat,
         DataShape,

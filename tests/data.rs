@@ -51,12 +51,16 @@ fn cat(k: i64) -> Support {
 }
 
 #[test]
-fn mnist_is_scaled_or_binary() {
+fn mnist_is_scaled_or_binary_or_as_stored() {
     let (grey, binary) = (builtin("mnist", "features"), builtin("mnist", "binary"));
     assert_eq!((&grey.shape[..], &binary.shape[..]), (&[10_000, 784][..], &[10_000, 784][..]));
     assert_eq!(grey.values.iter().map(|pixel| (pixel * 255.0).round()).sum::<f64>(), 262_146_600.0);
     assert!(grey.values.iter().zip(binary.values.iter()).all(|(g, b)| (g * 255.0 > 127.5) == (b == 1.0)));
-    assert_eq!(builtin("mnist", "images").shape, [10_000, 28, 28]);
+    let images = builtin("mnist", "images");
+    assert_eq!(images.shape, [10_000, 28, 28]);
+    assert!(images.values.iter().zip(grey.values.iter()).all(|(level, g)| level == (g * 255.0).round()));
+    assert!(conform(&images.clone().flattened(&[784]), &of(cat(256), &[784])).is_ok());
+    assert!(conform(&images.flattened(&[28]), &of(Support::Int, &[28])).is_err());
     assert_eq!(builtin("mnist", "labels").values.iter().take(4).collect::<Vec<_>>(), [9.0, 0.0, 2.0, 5.0]);
 }
 

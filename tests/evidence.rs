@@ -58,7 +58,11 @@ fn gaussian_mixture() {
          param w : Simplex[3] = {weights}, mu : Real[3, 4] = {means}, S : Cov[3, 4] = {covs}
          p(k : Cat<3>) = Categorical(w)
          p(x | k)      = MvNormal(mu[k], cov: S[k])",
-        &[("mean_log_likelihood", "log p(x)")],
+        &[
+            ("mean_log_likelihood", "log p(x)"),
+            ("log_likelihood_of_flower", "log p(x = [6.6, 3.0, 4.4, 1.4])"),
+            ("responsibilities_of_flower", "p(k | x = [6.6, 3.0, 4.4, 1.4]).probs"),
+        ],
     );
 }
 
@@ -110,6 +114,44 @@ fn linear_gaussian() {
         "data x : Real[3] = [{x}]
          p(z : Real[2]) = MvNormal({m0}, cov: {S0})
          p(x | z)       = Normal({A} @ z + {offset}, {std})",
-        &[("log_evidence", "log p(x)"), ("posterior_mean", "p(z | x).mean")],
+        &[("log_evidence", "log p(x)"), ("posterior_mean", "p(z | x).mean"), ("posterior_var", "p(z | x).var")],
+    );
+}
+
+#[test]
+fn hidden_markov_model() {
+    agrees(
+        "hmm",
+        "data x[1..8] : Int = {y}
+         var z[1..8] : Cat<2>
+         param w : Simplex[2] = {start}, A : Simplex[2, 2] = {transition}, rate : Positive[2] = {rates}
+         p(z[1])          = Categorical(w)
+         p(z[t] | z[t-1]) = Categorical(A[z[t-1]])
+         p(x[t] | z[t])   = Poisson(rate[z[t]])",
+        &[
+            ("log_likelihood", "log p(x)"),
+            ("smoothed", "[p(z[t] | x).probs for t in 1..8]"),
+            ("filtered/2", "p(z[3] | x[1..3]).probs"),
+            ("log_joint_of_most_likely_path", "log p(x, z = [0, 0, 0, 1, 1, 1, 0, 0])"),
+        ],
+    );
+}
+
+#[test]
+fn local_level() {
+    agrees(
+        "local_level",
+        "data x[1..8] : Real = {y}
+         var z[1..8] : Real
+         p(z[1])          = Normal({m0}, {s0})
+         p(z[t] | z[t-1]) = Normal(z[t-1], {level_std})
+         p(x[t] | z[t])   = Normal(z[t], {noise})",
+        &[
+            ("log_likelihood", "log p(x)"),
+            ("log_likelihood_terms/2", "log p(x[3] | x[1..2])"),
+            ("filtered_mean/2", "p(z[3] | x[1..3]).mean"),
+            ("smoothed_mean", "[p(z[t] | x).mean for t in 1..8]"),
+            ("smoothed_std", "[p(z[t] | x).std for t in 1..8]"),
+        ],
     );
 }

@@ -33,17 +33,12 @@ def em_step(params, y):
     return (smoothed[0], transition, y @ smoothed / smoothed.sum(0)), log_likelihood
 
 
-def init(rng, y, k):
-    rates = np.sort(rng.choice(np.unique(y), k, replace=False)) + 0.5
-    return (
-        np.full(k, 1 / k),
-        np.full((k, k), 0.1 / (k - 1)) + (0.9 - 0.1 / (k - 1)) * np.eye(k),
-        rates,
-    )
+def init():
+    return np.full(3, 1 / 3), np.full((3, 3), 0.05) + 0.85 * np.eye(3), np.array([10.0, 20.0, 30.0])
 
 
-def train(rng, y, k=2, steps=100):
-    params = init(rng, y, k)
+def train(y, steps=200):
+    params = init()
     for _ in range(steps):
         params, log_likelihood = em_step(params, y)
     return params, log_likelihood

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-optimiser = optax.adam(0.1)
+optimiser = optax.adam(0.05)
 
 
 def filtered(params, y):
@@ -18,7 +18,7 @@ def filtered(params, y):
         mean, var = mean + gain * (value - mean), (1 - gain) * var
         return (mean, var + level_var, total), (mean, var)
 
-    (_, _, log_likelihood), (means, variances) = jax.lax.scan(step, (y[0], 1e7, 0.0), y)
+    (_, _, log_likelihood), (means, variances) = jax.lax.scan(step, (1000.0, 1e8, 0.0), y)
     return log_likelihood, means, variances
 
 
@@ -40,8 +40,8 @@ def smoothed(params, y):
     return jnp.append(m, last[0]), jnp.append(v, last[1])
 
 
-def init(y):
-    return {"level": jnp.log(y.std()), "noise": jnp.log(y.std())}
+def init():
+    return {"level": jnp.log(50.0), "noise": jnp.log(100.0)}
 
 
 @jax.jit
@@ -51,8 +51,8 @@ def step(params, moments, y):
     return optax.apply_updates(params, updates), moments, loss
 
 
-def train(y, steps=300):
-    params = init(y)
+def train(y, steps=500):
+    params = init()
     moments = optimiser.init(params)
     for _ in range(steps):
         params, moments, loss = step(params, moments, y)

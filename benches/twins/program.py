@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -12,7 +13,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 matplotlib.use("agg")
-DATA = Path(__file__).resolve().parents[2] / "data"
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "data"
+
+
+def series(example):
+    """The list of numbers that an example holds, so that both have the same."""
+    text = (ROOT / "examples" / f"{example}.tilde").read_text()
+    numbers = re.search(r"^data [^\[]*\[1\.\.\w+\] .*?= \[(.*?)\]", text, re.DOTALL | re.MULTILINE)
+    return np.array([float(number) for number in numbers[1].split(",")])
 
 
 def options(description, steps):

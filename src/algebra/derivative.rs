@@ -46,7 +46,7 @@ impl Lowering<'_> {
         self.opaque(&full)
     }
 
-    fn gradient_of_sum(&mut self, y: &Array, x: &Array) -> Result<Array> {
+    pub(super) fn gradient_of_sum(&mut self, y: &Array, x: &Array) -> Result<Array> {
         let plates = union([&x.plates[..], &y.plates[..]]);
         let y = self.expanded(y, &plates);
         let (node, wrt) = (self.node(&y), self.node(x));
@@ -159,7 +159,7 @@ impl Lowering<'_> {
     }
 
     /// Whether `from` depends on `to` other than through `except`.
-    fn reaches(&mut self, from: NodeId, to: NodeId, except: NodeId) -> bool {
+    pub(super) fn reaches(&mut self, from: NodeId, to: NodeId, except: NodeId) -> bool {
         let graph = self.frames.builder().graph();
         let mut seen = vec![false; graph.nodes.len()];
         let mut open = vec![from];

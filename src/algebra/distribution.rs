@@ -18,11 +18,24 @@ impl Lowering<'_> {
     pub(super) fn distribution(&mut self, dist: DistId, args: &[Expr], ty: &Type) -> Result<Distribution> {
         let Type::Distribution(of) = ty else { return Err(Diagnostic::internal("a distribution of another type")) };
         let params = args.iter().map(|arg| self.eval_array(arg)).collect::<Result<Vec<_>>>()?;
-        Ok(Distribution { dist, params, shape: tensor_type(of)?.shape })
+        let shape = match (&**of, &self.model.dists[dist].event) {
+            // Of a tuple, the axes that its members have in front of those of the event
+            (Type::Tuple(of), Type::Tuple(event)) => {
+                let (Some(of), Some(event)) = (of.first(), event.first()) else { return Err(Diagnostic::internal("an empty tuple")) };
+                let (mut shape, event) = (tensor_type(of)?.shape, tensor_type(event)?.rank());
+                shape.truncate(shape.len() - event);
+                shape
+            }
+            (of, _) => tensor_type(of)?.shape,
+        };
+        Ok(Distribution { dist, params, shape })
     }
 
-    fn event_rank(&self, dist: &Dist) -> Result<usize> {
-        Ok(tensor_type(&dist.event)?.rank())
+    pub(super) fn event_rank(&self, dist: &Dist) -> Result<usize> {
+        match &dist.event {
+            Type::Tuple(_) => Ok(0),
+            event => Ok(tensor_type(event)?.rank()),
+        }
     }
 
     /// Fresh plates for the axes over which a distribution is repeated, and its parameters over them.
@@ -33,7 +46,7 @@ impl Lowering<'_> {
         Ok((self.lift_params_onto(d, &plates)?, plates))
     }
 
-    fn lift_params_onto(&mut self, d: &Distribution, plates: &[PlateId]) -> Result<Vec<Value>> {
+    pub(super) fn lift_params_onto(&mut self, d: &Distribution, plates: &[PlateId]) -> Result<Vec<Value>> {
         let locals = &self.model.dists[d.dist].params;
         let lift = |(param, &local): (&Array, _)| {
             let own = tensor_type(&self.model.locals[local].ty)?.rank();
@@ -53,6 +66,15 @@ impl Lowering<'_> {
         let x = if self.shape(&x).len() > event { self.lift_onto(&x, &plates) } else { x };
         let args = std::iter::once(Value::Array(x)).chain(params).collect();
         let value = self.call(function, args)?.array()?;
+        Ok(self.sum_over(&value, &plates))
+    }
+
+    /// The log-density of a value of several parts.
+    pub(super) fn log_prob_of_tuple(&mut self, d: &Distribution, parts: Vec<Array>) -> Result<Array> {
+        let (params, plates) = self.lift_params(d)?;
+        let parts = parts.iter().map(|part| Value::Array(self.lift_onto(part, &plates))).collect();
+        let args = std::iter::once(Value::Tuple(parts)).chain(params).collect();
+        let value = self.call(self.model.dists[d.dist].log_prob, args)?.array()?;
         Ok(self.sum_over(&value, &plates))
     }
 
@@ -99,11 +121,22 @@ impl Lowering<'_> {
 
     /// A closed form from a `rule` declaration or, of an entropy, from the member of that name: summed over the repeated axes.
     pub(super) fn closed_form(&mut self, kind: RuleKind, ds: &[&Distribution]) -> Result<Option<Array>> {
+        match (self.by_rule(kind, ds)?, kind) {
+            // KL(a ‖ b) = −E log b − H(a)
+            (None, RuleKind::Kl) => match (self.by_rule(RuleKind::CrossEntropy, ds)?, self.by_rule(RuleKind::Entropy, &ds[..1])?) {
+                (Some(cross), Some(entropy)) => self.sub(&cross, &entropy).map(Some),
+                _ => Ok(None),
+            },
+            (found, _) => Ok(found),
+        }
+    }
+
+    fn by_rule(&mut self, kind: RuleKind, ds: &[&Distribution]) -> Result<Option<Array>> {
         let ids: Vec<DistId> = ds.iter().map(|d| d.dist).collect();
         let rule = self.model.rules.iter().find(|rule| rule.kind == kind && rule.dists == ids).map(|rule| rule.function);
         let member = || match kind {
             RuleKind::Entropy => self.model.dists[ids[0]].members.get("entropy").copied(),
-            RuleKind::Kl | RuleKind::MaximumLikelihood => None,
+            RuleKind::Kl | RuleKind::CrossEntropy | RuleKind::MaximumLikelihood => None,
         };
         let Some(function) = rule.or_else(member) else { return Ok(None) };
         if ds.iter().any(|d| d.shape != ds[0].shape) {

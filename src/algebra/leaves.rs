@@ -44,21 +44,7 @@ impl Lowering<'_> {
         let Some(data) = var.observed else {
             return Err(Diagnostic::internal(format!("{} has no value here", var.name)));
         };
-        let Some(rows) = self.rows else {
-            self.touched_data = true;
-            return Err(Diagnostic::internal(format!("{} is data and no rows are given", var.name)));
-        };
-        let count = self.row_counts.get(&data).copied().unwrap_or(0);
-        let one = tensor_type(&var.ty)?;
-        let all = TensorType::new(one.dtype, [&[count], &one.shape[..]].concat());
-        let name = var.name.clone();
-        let table = self.root_input(InputRole::Data(id), &name, all);
-        let chosen = self.rows_node().ok_or_else(|| Diagnostic::internal("no row numbers"))?;
-        let node = self.frames.root().gather(table, chosen, 0);
-        let array = self.root_array(node, vec![rows]);
-        self.touched_data = true;
-        self.vars.insert(id, array.clone());
-        Ok(array)
+        self.observed(id, data)
     }
 
     /// A parameter inside its support; a constant in a frozen density.

@@ -66,6 +66,12 @@ impl Lowering<'_> {
             let message = format!("this depends on {w} as it was before it was updated, so its gradient with respect to {w} would be lost");
             return Err(Diagnostic::new(Code::NoEstimator, message).help("write the `let` or the draw between the two statements"));
         }
+        let learns = |id: &ParamId| reaches(graph, loss, self.raw_params[id].node, slopes);
+        if !params.is_empty() && !params.iter().any(learns) {
+            let message = "no parameter can learn from this: the gradient is 0 everywhere";
+            let help = "a value inside `stop(…)`, rounded or compared passes no gradient; `over` lists what is to learn";
+            return Err(Diagnostic::new(Code::NoEstimator, message).help(help));
+        }
         Ok(())
     }
 }

@@ -6,7 +6,9 @@ use super::derivation::Step;
 use super::estimation::Record;
 use super::frame::Frames;
 use super::lost::FixedDraw;
-use super::observations::Observations;
+use super::observations::{FurtherSamples, Observations};
+use super::observed::ObservedData;
+use super::query::Members;
 use super::stable;
 use super::value::{Array, Plate, PlateId, Value};
 use crate::base::diagnostic::Result;
@@ -23,6 +25,8 @@ pub enum InputRole {
     Data(VarId),
     /// The numbers of the rows that this run sees
     Rows,
+    /// The numbers of all rows to train on, of a source that holds others out
+    TrainingRows(Id<Data>),
     Seed,
     /// The number of the step, from 1
     Step,
@@ -34,8 +38,15 @@ pub enum InputRole {
     State(usize, ParamId, usize),
 }
 
-/// How many rows each observed data source has.
-pub type RowCounts = HashMap<Id<Data>, usize>;
+/// How many rows each data source has; one that is a single object is not among them.
+pub type RowCounts = HashMap<Id<Data>, RowCount>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowCount {
+    pub all: usize,
+    /// Not held out
+    pub train: usize,
+}
 
 /// One remark for `tilde check`: how an expectation or a divergence was computed.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +79,10 @@ pub struct Lowering<'m> {
     pub(super) scope: Vec<PlateId>,
     pub(super) locals: HashMap<LocalId, Value>,
     pub(super) indices: HashMap<LocalId, IndexPlate>,
+    /// What random variables are bound to
     pub(super) vars: HashMap<VarId, Array>,
+    /// What data variables stand for where they are not bound
+    pub(super) data: ObservedData,
     /// Unconstrained numbers, as nodes of the root
     pub(super) raw_params: HashMap<ParamId, Array>,
     pub(super) params: HashMap<ParamId, Array>,
@@ -85,8 +99,11 @@ pub struct Lowering<'m> {
     pub(super) touched_data: bool,
     /// What the factors of a log-density leave, where an estimate is being made
     pub(super) records: Option<Vec<Record<'m>>>,
+    /// What members of latent arrays stand for, while a rule about conjugate pairs is matched
+    pub(super) members: Option<Members>,
     /// What `total` sums over, inside a rule about observations
     pub(super) observations: Option<Observations>,
+    pub(super) further_samples: FurtherSamples,
     /// Inside a factor of a frozen density: parameters have derivative zero, variables keep theirs
     pub(super) frozen: bool,
     /// Names with respect to which the program differentiates: each binding is a node of its own
@@ -97,6 +114,8 @@ pub struct Lowering<'m> {
     pub(super) applications: Vec<Application>,
     /// Draws of pushforwards so far
     pub(super) drawn: Vec<Drawn>,
+    /// Nodes that a graph inside another took over, with axes for plates
+    plated: HashSet<NodeId>,
     pub notes: Vec<Note>,
     /// Every rule that was applied, in order
     pub derivation: Vec<Step>,
@@ -115,6 +134,7 @@ impl<'m> Lowering<'m> {
             locals: HashMap::new(),
             indices: HashMap::new(),
             vars: HashMap::new(),
+            data: ObservedData::default(),
             raw_params: HashMap::new(),
             params: HashMap::new(),
             consts: HashMap::new(),
@@ -127,12 +147,15 @@ impl<'m> Lowering<'m> {
             differentiated: false,
             touched_data: false,
             records: None,
+            members: None,
             observations: None,
+            further_samples: FurtherSamples::default(),
             frozen: false,
             differentiable: differentiable(model, None),
             fixed_draws: vec![],
             applications: vec![],
             drawn: vec![],
+            plated: HashSet::new(),
             notes: vec![],
             derivation: vec![],
             named_nodes: vec![],
@@ -169,10 +192,13 @@ impl<'m> Lowering<'m> {
     /// The node that holds the row numbers of this run, if there is a plate of rows.
     pub(super) fn rows_node(&mut self) -> Option<NodeId> {
         let at = self.inputs.iter().position(|role| *role == InputRole::Rows)?;
-        self.frames.root().graph().ids().find(|&id| {
-            let graph = self.frames.root().graph();
-            graph.node(id).op == Op::Input(at)
-        })
+        self.input_node(at)
+    }
+
+    /// The node of an input of the root graph.
+    pub(super) fn input_node(&mut self, at: usize) -> Option<NodeId> {
+        let graph = self.frames.root().graph();
+        graph.ids().find(|&id| graph.node(id).op == Op::Input(at))
     }
 
     pub(super) fn root_array(&self, node: NodeId, plates: Vec<PlateId>) -> Array {
@@ -185,7 +211,15 @@ impl<'m> Lowering<'m> {
 
     /// The array's node in the graph that is being built.
     pub(super) fn node(&mut self, array: &Array) -> NodeId {
+        if array.frame != self.frames.current() && !array.plates.is_empty() {
+            self.plated.insert(array.node);
+        }
         self.frames.node(array.frame, array.node)
+    }
+
+    /// Whether a node that an inner graph uses may differ between cells of plates.
+    pub(super) fn is_plated(&self, node: NodeId) -> bool {
+        self.plated.contains(&node)
     }
 
     pub(super) fn ty(&self, array: &Array) -> TensorType {

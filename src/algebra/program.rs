@@ -36,9 +36,8 @@ pub fn lower_expression(model: &Model, expr: &Expr, row_counts: &RowCounts, rows
 }
 
 /// Whether an expression's value depends on the rows of the data.
-pub fn mentions_data(model: &Model, expr: &Expr) -> bool {
-    let none = RowCounts::new();
-    let mut lowering = Lowering::new(model, &none, None);
+pub fn mentions_data(model: &Model, expr: &Expr, row_counts: &RowCounts) -> bool {
+    let mut lowering = Lowering::new(model, row_counts, None);
     // Without rows, the first use of data is an error that leaves its mark.
     let _ = lowering.eval(expr);
     lowering.touched_data
@@ -47,6 +46,7 @@ pub fn mentions_data(model: &Model, expr: &Expr) -> bool {
 /// Independent draws of a `sample` block: every one is a row, of the data where the block speaks of data.
 pub fn lower_sample(model: &Model, expr: &Expr, row_counts: &RowCounts, draws: usize) -> Result<Evaluated> {
     let mut lowering = Lowering::new(model, row_counts, Some(draws));
+    lowering.data.draws = true;
     let value = lowering.eval(expr)?;
     let rows: Vec<PlateId> = lowering.rows.into_iter().collect();
     let value = value.map(&mut |array| {
@@ -108,7 +108,7 @@ impl Lowering<'_> {
         let (Some(constraint), Type::Array(array)) = (&param.constraint, &param.ty) else { return Ok(value.clone()) };
         let shape = self.shape(value);
         let (value, lifted) = self.lift(value, shape.len() - array.support.event_rank());
-        let raw = self.call(constraint.inverse, vec![value.into()])?.array()?;
+        let raw = self.undo_constraint(constraint, value)?;
         Ok(self.lower_plates(&raw, &lifted))
     }
 

@@ -11,7 +11,10 @@ use crate::graph::Op;
 
 impl Lowering<'_> {
     pub(super) fn subscript(&mut self, base: &Expr, subscripts: &[Subscript]) -> Result<Array> {
-        let mut value = self.eval_array(base)?;
+        let (mut value, subscripts) = match self.member_of_class(base, subscripts)? {
+            Some(member) => (member, &subscripts[1..]),
+            None => (self.eval_array(base)?, subscripts),
+        };
         // Axes before `axis` are kept; an `At` removes the axis.
         let mut axis = 0;
         for subscript in subscripts {

@@ -51,6 +51,8 @@ codes! {
     NotADensity = "E0304", "this likelihood is not a density of this data";
     NoEstimator = "E0305", "this expectation cannot be estimated with a gradient";
     MeasureMismatch = "E0306", "log-densities over different measures are subtracted or compared";
+    NoBits = "E0307", "bits per dimension of what is not the log-probability of discrete data";
+    GlobalByRow = "E0315", "a value that all rows share depends on one row";
     NotInvertible = "E0320", "a map cannot be inverted";
     WrongBijector = "E0321", "what a bijector gives does not belong to its forward map";
     NoDerivative = "E0401", "an operation has no derivative";

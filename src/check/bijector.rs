@@ -27,7 +27,7 @@ impl<'a> Checker<'a> {
         let made = self.in_scope(arguments.scope, Some(used), |this| this.bijector_members(definition, &arguments.params, instance))?;
         let (bijector, to) = made;
         if !same_count(&from, &to) {
-            let problem = Diagnostic::new(Code::ShapeMismatch, format!("`{}` maps {from} to {to}, which cannot be undone", decl.name.name));
+            let problem = Diagnostic::new(Code::NotInvertible, format!("`{}` maps {from} to {to}, which cannot be undone", decl.name.name));
             let at = decl.result.map_or(decl.name.span, |result| result.span);
             return Err(problem.label(at, "a bijection keeps the number of elements").at(span).into());
         }

@@ -3,11 +3,10 @@
 use super::checker::{Checked, Checker};
 use super::coerce::to_real;
 use super::comprehension::FOLDS;
-use super::model::{Estimator, Expr, ExprKind, Index, Noise, Primitive};
+use super::model::{Expr, ExprKind, Index, Noise, Primitive};
 use super::support::Facts;
 use super::types::{Support, Type};
 use super::{message, shape};
-use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, UnaryOp};
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
@@ -50,8 +49,25 @@ const PRIMITIVES: &[(&str, Primitive)] = &[
 
 const NOISE: &[(&str, Noise)] = &[("noise", Noise::Normal), ("uniform", Noise::Uniform)];
 
-const FORMS: &[&str] =
-    &["stop", "int", "total", "identity", "zeros", "ones", "grad", "jac", "div", "hess", "E", "pushforward", "KL", "H", "ELBO", "IWAE"];
+const FORMS: &[&str] = &[
+    "stop",
+    "int",
+    "total",
+    "identity",
+    "zeros",
+    "ones",
+    "grad",
+    "jac",
+    "div",
+    "hess",
+    "E",
+    "pushforward",
+    "KL",
+    "H",
+    "ELBO",
+    "IWAE",
+    "bits_per_dim",
+];
 
 /// Named in the language, and not supported so far.
 pub const UNSUPPORTED: &[&str] = &[
@@ -126,6 +142,7 @@ impl<'a> Checker<'a> {
             "E" => return self.expectation(brackets, args, span),
             "pushforward" => return self.pushforward(args, want, span),
             "KL" | "H" => return self.divergence(name, args, span),
+            "bits_per_dim" => return self.bits_per_dim(args, span),
             "ELBO" | "IWAE" => return self.bound_on_evidence(name, args, span),
             "grad" | "jac" | "div" | "hess" => return self.derivative(name, brackets, args, span),
             "zeros" | "ones" => return self.filled(if name == "ones" { 1.0 } else { 0.0 }, brackets, want, span),
@@ -299,14 +316,5 @@ impl<'a> Checker<'a> {
             [n] => identity(Some(&Type::real([n.clone(), n.clone()])), span),
             _ => identity(want, span),
         }
-    }
-}
-
-/// `estimator: score_function`
-pub fn estimator(name: &ast::Expr) -> Result<Estimator> {
-    match &name.kind {
-        ast::ExprKind::Name(name) if name.name == "pathwise" => Ok(Estimator::Pathwise),
-        ast::ExprKind::Name(name) if name.name == "score_function" => Ok(Estimator::ScoreFunction),
-        _ => Err(Diagnostic::new(Code::BadSetting, "this is not an estimator").at(name.span).help("`pathwise` or `score_function`")),
     }
 }

@@ -60,7 +60,7 @@ impl<'a> Checker<'a> {
                     let (a, b) = (self.coerce_branch(*a, wanted, &why)?, self.coerce_branch(*b, wanted, &why)?);
                     Ok(Expr { kind: ExprKind::If(c, Box::new(a), Box::new(b)), ty, span: e.span })
                 }
-                ExprKind::Stack(parts) if wanted.support.event_rank() == 0 && !wanted.shape.is_empty() => {
+                ExprKind::Stack(parts) if wanted.shape.len() > wanted.support.event_rank() => {
                     let part = ArrayType { support: wanted.support.clone(), shape: wanted.shape[1..].to_vec() };
                     let parts = parts.into_iter().map(|part_e| self.coerce_array(part_e, &part, why.clone()));
                     Ok(Expr { kind: ExprKind::Stack(parts.collect::<Checked<_>>()?), ty, span: e.span })

@@ -12,17 +12,18 @@ use crate::syntax::ast::{self, ArgKind, ExprKind, VarFamily};
 const SOURCES: &[&str] = &["csv", "npy", "npz", "idx", "digits", "mnist", "iris", "moons", "gaussians", "swiss_roll", "checkerboard"];
 
 impl<'a> Checker<'a> {
-    /// Declares the variables that have a type here.
-    pub fn declare_vars(&mut self, vars: &'a [ast::VarDecl]) {
+    /// Declares the variables that have a type here; `global`: each has one value for all rows.
+    pub fn declare_vars(&mut self, vars: &'a [ast::VarDecl], global: bool) {
         for var in vars.iter().filter(|var| var.ty.is_some()) {
-            let declared = self.declare_var(var);
+            let declared = self.declare_var(var, global);
             self.settle(declared);
         }
     }
 
-    fn declare_var(&mut self, var: &'a ast::VarDecl) -> Checked<()> {
+    fn declare_var(&mut self, var: &'a ast::VarDecl, global: bool) -> Checked<()> {
         let construct = match &var.family {
             VarFamily::Single => None,
+            VarFamily::Chain { .. } if global => Some("a global chain"),
             VarFamily::Chain { from, to } => return self.declare_chain(var, from, to),
             VarFamily::AtIndex(_) => Some("a member of a chain with a type of its own"),
             VarFamily::Process { .. } | VarFamily::AtTime(_) => Some("a process in continuous time"),
@@ -33,7 +34,7 @@ impl<'a> Checker<'a> {
         let Some(ty) = &var.ty else { return Ok(()) };
         let ty = self.annotation(ty)?;
         if !self.vars.contains_key(&var.name.name) {
-            let made = Var { name: var.name.name.clone(), ty, observed: None, family: Family::Single, span: var.name.span };
+            let made = Var { name: var.name.name.clone(), ty, observed: None, global, family: Family::Single, span: var.name.span };
             let id = self.model.vars.push(made);
             self.vars.insert(var.name.name.clone(), id);
         }
@@ -66,14 +67,19 @@ impl<'a> Checker<'a> {
         }
         let source = self.source(source)?;
         let source = self.one_series(source, &ids);
-        if let (Source::Values { shape, span, .. }, [var]) = (&source, &ids[..]) {
-            self.rows_fit(shape, *var, *span)?;
-        }
+        let object = match (&source, &ids[..]) {
+            (Source::Values { shape, span, .. }, [var]) => self.list_fits(shape, *var, *span)?,
+            _ => false,
+        };
         let mut split = 0.0;
         for setting in settings {
             match setting.name.name.as_str() {
                 "split" => {
                     split = self.setting_number(&setting.value)?;
+                    if object {
+                        let problem = Diagnostic::new(Code::BadSetting, "one object has no rows to hold out").at(setting.name.span);
+                        return Err(problem.help("leave `split` away, or declare the type of one row").into());
+                    }
                     if !(0.0..1.0).contains(&split) {
                         let problem = Diagnostic::new(Code::BadSetting, format!("the part held out is {split}")).at(setting.value.span);
                         return Err(problem.help("write a fraction below 1: `split: 0.1`").into());
@@ -82,7 +88,7 @@ impl<'a> Checker<'a> {
                 name => return Err(call::unknown_argument(name, "setting", ["split"].into_iter(), setting.name.span).into()),
             }
         }
-        let id = self.model.data.push(Data { vars: ids.clone(), source, split, span });
+        let id = self.model.data.push(Data { vars: ids.clone(), source, object, split, span });
         for var in ids {
             if self.model.vars[var].observed.is_some() {
                 let problem = Diagnostic::new(Code::DuplicateName, format!("`{}` has two sources", self.model.vars[var].name)).at(span);
@@ -93,16 +99,20 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    /// Rows in the file have the declared shape, and there is one at least.
-    fn rows_fit(&self, shape: &[usize], var: VarId, span: Span) -> Checked<()> {
+    /// A list in the file is one value of the declared type, which is answered by true, or holds rows of it, one at least.
+    fn list_fits(&self, shape: &[usize], var: VarId, span: Span) -> Checked<bool> {
         let var = &self.model.vars[var];
-        let Type::Array(array) = &var.ty else { return Ok(()) };
-        let row: Vec<Size> = shape.iter().skip(1).map(|n| Size::from(*n)).collect();
+        let Type::Array(array) = &var.ty else { return Ok(false) };
+        let whole: Vec<Size> = shape.iter().map(|n| Size::from(*n)).collect();
+        if !shape.contains(&0) && whole.len() == array.shape.len() && shape::same_shape(&whole, &array.shape) {
+            return Ok(true);
+        }
+        let row: Vec<Size> = whole.iter().skip(1).cloned().collect();
         if shape.contains(&0) {
             return Err(Diagnostic::new(Code::DataEmpty, format!("`{}` has no rows", var.name)).at(span).into());
         }
         if shape::same_shape(&row, &array.shape) {
-            return Ok(());
+            return Ok(false);
         }
         let found = Type::array(array.support.clone(), row);
         let problem = Diagnostic::new(Code::DataShape, format!("one row of this list is {found}, `{}` is {}", var.name, var.ty));

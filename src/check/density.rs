@@ -4,7 +4,7 @@ use super::chain::ChainHead;
 use super::checker::{Callable, Checked, Checker, Fault, Scope, State, circle};
 use super::declarations::Global;
 use super::message;
-use super::model::{Density, DensityId, Expr, Factor, MemberQuery, Query, VarId};
+use super::model::{Density, DensityId, Expr, Factor, MemberQuery, Query, Var, VarId};
 use super::names::Named;
 use super::types::Type;
 use crate::base::{Code, Diagnostic, Span, nearest};
@@ -20,10 +20,17 @@ pub struct Head<'a> {
     pub chain: Vec<ChainHead<'a>>,
 }
 
+/// One side of a query.
+#[derive(Default)]
+struct AskedVars {
+    whole: Vec<(VarId, Option<Expr>)>,
+    members: Vec<MemberQuery>,
+}
+
 /// What a query speaks of.
 pub enum Asked {
     Variable(VarId, Option<Expr>),
-    Members(MemberQuery),
+    Members(Box<MemberQuery>),
 }
 
 #[derive(Clone)]
@@ -56,14 +63,12 @@ impl<'a> Checker<'a> {
             self.made.poisoned.insert(id);
             return;
         };
-        if targets.len() != 1 {
-            self.report(Diagnostic::unsupported("a factor of several variables").at(span).help("write one factor for each variable"));
-            self.made.poisoned.insert(id);
-            return;
-        }
+        self.global_given(&targets, &given, span);
         let head = &mut self.heads[id.index()];
-        if let Some(first) = head.factors.iter().find(|other| other.targets == targets) {
-            let name = &self.model.vars[targets[0]].name;
+        let shared = |other: &&FactorHead<'a>| other.targets.iter().any(|var| targets.contains(var));
+        if let Some(first) = head.factors.iter().find(shared) {
+            let both = first.targets.iter().find(|var| targets.contains(var));
+            let name = &self.model.vars[*both.unwrap_or(&targets[0])].name;
             let problem = Diagnostic::new(Code::DuplicateFactor, format!("`{}` has two factors for `{name}`", head.name))
                 .label(span, "the second factor")
                 .label(first.span, "the first factor")
@@ -72,6 +77,20 @@ impl<'a> Checker<'a> {
             return;
         }
         head.factors.push(FactorHead { value: &factor.value, targets, given, dist: None, span });
+    }
+
+    /// One value for all rows cannot depend on what each row has its own of.
+    fn global_given(&mut self, targets: &[VarId], given: &[VarId], span: Span) {
+        let vars = &self.model.vars;
+        let by_row = |var: &Var| !var.global && var.observed.is_none_or(|data| !self.model.data[data].object);
+        let Some(global) = targets.iter().map(|&var| &vars[var]).find(|var| var.global) else { return };
+        let Some(local) = given.iter().map(|&var| &vars[var]).find(|var| by_row(var)) else { return };
+        let problem =
+            Diagnostic::new(Code::GlobalByRow, format!("`{}` is one value for all rows, `{}` has one for each", global.name, local.name))
+                .label(span, format!("`{}` would differ from row to row", global.name))
+                .label(local.span, format!("`{}` is declared here", local.name))
+                .help(format!("leave `{}` out, or declare `{}` without `global`", local.name, global.name));
+        self.report(problem);
     }
 
     /// `ref = frozen(pi)`; other densities made from densities are not supported.
@@ -162,12 +181,20 @@ impl<'a> Checker<'a> {
             Some(State::New) | None => {}
         }
         self.made.factors.insert((id, at), State::Busy);
-        let target = head.targets[0];
-        let want = Type::Distribution(Box::new(self.model.vars[target].ty.clone()));
+        let types: Vec<Type> = head.targets.iter().map(|&var| self.model.vars[var].ty.clone()).collect();
+        let want = match <[Type; 1]>::try_from(types) {
+            Ok([one]) => one,
+            Err(several) => Type::Tuple(several),
+        };
+        let want = Type::Distribution(Box::new(want));
         let scope = Scope { bound: head.given.clone(), only_bound: true, instance: Some(Default::default()), ..Scope::default() };
         let dist = self.in_scope(scope, None, |this| {
             let dist = this.expr(head.value, Some(&want));
-            if dist.is_error() { Err(Fault::Reported) } else { this.fit_event(dist, target) }
+            match head.targets[..] {
+                _ if dist.is_error() => Err(Fault::Reported),
+                [target] => this.fit_event(dist, target),
+                _ => this.coerce(dist, &want, Some((head.span, format!("a factor of {want}")))),
+            }
         });
         let dist = self.settle(dist);
         self.heads[id.index()].factors[at].dist = dist.clone();
@@ -264,8 +291,8 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Checked<Query> {
         self.usable(density)?;
-        let (targets, member_targets) = self.query_vars(density, targets, true, log)?;
-        let (given, member_given) = self.query_vars(density, given.unwrap_or(&[]), false, true)?;
+        let AskedVars { whole: targets, members: member_targets } = self.query_vars(density, targets, true, log)?;
+        let AskedVars { whole: given, members: member_given } = self.query_vars(density, given.unwrap_or(&[]), false, true)?;
         if targets.is_empty() && member_targets.is_empty() {
             return Err(Diagnostic::new(Code::UnknownVariable, "a query names the variables it asks for")
                 .at(span)
@@ -277,21 +304,15 @@ impl<'a> Checker<'a> {
     }
 
     /// Variables as a whole, and members of chains.
-    fn query_vars(
-        &mut self,
-        density: DensityId,
-        args: &'a [ast::Arg],
-        target: bool,
-        needs_value: bool,
-    ) -> Checked<(Vec<(VarId, Option<Expr>)>, Vec<MemberQuery>)> {
-        let (mut vars, mut members) = (vec![], vec![]);
+    fn query_vars(&mut self, density: DensityId, args: &'a [ast::Arg], target: bool, needs_value: bool) -> Checked<AskedVars> {
+        let mut asked = AskedVars::default();
         for arg in args {
             match self.query_var(density, arg, target, needs_value)? {
-                Asked::Variable(var, value) => vars.push((var, value)),
-                Asked::Members(asked) => members.push(asked),
+                Asked::Variable(var, value) => asked.whole.push((var, value)),
+                Asked::Members(members) => asked.members.push(*members),
             }
         }
-        Ok((vars, members))
+        Ok(asked)
     }
 
     /// A variable with two values has no meaning.

@@ -5,6 +5,7 @@ use super::checker::{Binding, Checked, Checker, Fault, Scope, State, circle};
 use super::coerce::Why;
 use super::definition::with_statement;
 use super::model::{Dist, DistId, Expr, ExprKind, Fold, Function, FunctionId, LocalId, VarId};
+use super::pushforward::no_member_of_pushforward;
 use super::sizes::Solved;
 use super::types::{ArrayType, Support, Type};
 use super::{message, shape};
@@ -48,7 +49,15 @@ impl<'a> Checker<'a> {
             return Err(message::size_not_known(span).into());
         }
         let Type::Array(event) = event else {
-            return Err(Diagnostic::unsupported("a distribution over tuples").at(span).into());
+            if lead.is_empty() {
+                lead = leading_axes(want, &event);
+            }
+            let sizes: Vec<(String, Size)> = solved.into_iter().collect();
+            let dist = self.dist_instance(id, &sizes, &event, (span, format!("`{name}`, used here")))?;
+            return Ok(with_statement(
+                before,
+                Expr::new(ExprKind::Dist(dist, values), Type::Distribution(Box::new(over_axes(&lead, event))), span),
+            ));
         };
         if lead.is_empty()
             && let Some(Type::Distribution(wanted)) = want
@@ -58,7 +67,7 @@ impl<'a> Checker<'a> {
             lead = wanted.shape[..wanted.shape.len() - event.shape.len()].to_vec();
         }
         let sizes: Vec<(String, Size)> = solved.into_iter().collect();
-        let dist = self.dist_instance(id, &sizes, &event, (span, format!("`{name}`, used here")))?;
+        let dist = self.dist_instance(id, &sizes, &Type::Array(event.clone()), (span, format!("`{name}`, used here")))?;
         let ty = Type::Distribution(Box::new(Type::array(event.support, [lead, event.shape].concat())));
         Ok(with_statement(before, Expr::new(ExprKind::Dist(dist, values), ty, span)))
     }
@@ -107,7 +116,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The declaration for given sizes: one instance for all uses.
-    pub fn dist_instance(&mut self, id: usize, sizes: &[(String, Size)], event: &ArrayType, used: (Span, String)) -> Checked<DistId> {
+    pub fn dist_instance(&mut self, id: usize, sizes: &[(String, Size)], event: &Type, used: (Span, String)) -> Checked<DistId> {
         let key = (id, sizes.iter().map(|(_, size)| size.clone()).collect::<Vec<_>>());
         let entry = self.declarations.dists[id].clone();
         match self.made.dists.get(&key) {
@@ -137,18 +146,17 @@ impl<'a> Checker<'a> {
             Some(ty) => self.in_scope(scope, None, |this| this.annotation(ty))?,
             None => Type::real([]),
         };
-        let Type::Array(event) = event else { return Err(Fault::Reported) };
         self.dist_instance(id, &sizes, &event, (span, "alone".into()))
     }
 
-    fn dist_members(&mut self, decl: &'a Declared, event: &ArrayType) -> Checked<Dist> {
+    fn dist_members(&mut self, decl: &'a Declared, event_ty: &Type) -> Checked<Dist> {
         let name = &decl.name.name;
         let params = self.declared_params(decl)?;
         for member in decl.members.iter().filter(|member| member.params.is_empty()) {
             self.scope.names.push((member.name.name.clone(), Binding::Member(&member.body)));
         }
         self.scope.members_from = self.scope.names.len();
-        let event_ty = Type::Array(event.clone());
+        let whole = matches!(event_ty, Type::Array(event) if !event.support.is_real());
         let (mut log_prob, mut draw, mut members) = (None, None, BTreeMap::new());
         for member in &decl.members {
             match (member.name.name.as_str(), &member.params[..]) {
@@ -161,9 +169,9 @@ impl<'a> Checker<'a> {
                 }
                 ("draw", []) => {
                     draw = Some(self.member_function(name, member, &params, |this| {
-                        let body = this.expr(&member.body, Some(&event_ty));
-                        let body = if event.support.is_real() { body } else { to_int(body) };
-                        (vec![], this.coerce(body, &event_ty, Some((decl.name.span, format!("values of `{name}` are {event_ty}")))))
+                        let body = this.expr(&member.body, Some(event_ty));
+                        let body = if whole { to_int(body) } else { body };
+                        (vec![], this.coerce(body, event_ty, Some((decl.name.span, format!("values of `{name}` are {event_ty}")))))
                     }));
                 }
                 (member_name, []) => {
@@ -180,7 +188,7 @@ impl<'a> Checker<'a> {
             let problem = Diagnostic::new(Code::UnknownArgument, format!("`{name}` has no log-density")).at(decl.name.span);
             return Err(problem.help("add a member `log_prob(x) = …`").into());
         };
-        Ok(Dist { name: name.clone(), params, event: event_ty, log_prob, draw, members, span: decl.name.span })
+        Ok(Dist { name: name.clone(), params, event: event_ty.clone(), log_prob, draw, members, span: decl.name.span })
     }
 
     /// The parameters of a declaration as locals in scope.
@@ -259,6 +267,7 @@ impl<'a> Checker<'a> {
                 Type::Array(array) => Ok(Type::array(array.support.clone(), [lead, &array.shape[..]].concat())),
                 ty => Ok(ty.clone()),
             },
+            None if self.is_pushforward(dist) => Err(no_member_of_pushforward(&name.name, name.span).into()),
             None => {
                 let params = dist.params.iter().map(|param| self.model.locals[*param].name.as_str());
                 let known = dist.members.keys().map(String::as_str).chain(params);
@@ -307,6 +316,27 @@ impl<'a> Checker<'a> {
             return Err(message::not_a_density(&family, &event.support, &name, &ty, dist.span, declared).into());
         }
         Ok(Expr { ty: wanted, ..dist })
+    }
+}
+
+/// The axes that the first member of a wanted tuple has in front of those of the declared one.
+fn leading_axes(want: Option<&Type>, event: &Type) -> Vec<Size> {
+    let (Some(Type::Distribution(wanted)), Type::Tuple(declared)) = (want, event) else { return vec![] };
+    match (&**wanted, declared.first()) {
+        (Type::Tuple(wanted), Some(Type::Array(declared))) => match wanted.first() {
+            Some(Type::Array(wanted)) => wanted.shape[..wanted.shape.len().saturating_sub(declared.shape.len())].to_vec(),
+            _ => vec![],
+        },
+        _ => vec![],
+    }
+}
+
+/// Each member of a tuple with these axes in front.
+fn over_axes(lead: &[Size], event: Type) -> Type {
+    match event {
+        Type::Array(array) => Type::array(array.support, [lead, &array.shape].concat()),
+        Type::Tuple(types) => Type::Tuple(types.into_iter().map(|ty| over_axes(lead, ty)).collect()),
+        other => other,
     }
 }
 

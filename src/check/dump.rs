@@ -101,7 +101,7 @@ impl Model {
 
 fn write_var(f: &mut fmt::Formatter<'_>, var: &Var) -> fmt::Result {
     match var.family {
-        Family::Single => writeln!(f, "var {} : {}", var.name, var.ty),
+        Family::Single => writeln!(f, "{} {} : {}", if var.global { "global" } else { "var" }, var.name, var.ty),
         Family::Chain { from, to } => writeln!(f, "var {}[{from}..{to}] : {}", var.name, var.ty),
         Family::Member { at, .. } => writeln!(f, "var {}[{at}] : {}", var.name, var.ty),
         Family::Process { from, to } => writeln!(f, "var {}(t in {from}..{to}) : {}", var.name, var.ty),

@@ -1,6 +1,5 @@
 //! Quantities of inference: expectations, divergences, bounds on the evidence.
 
-use super::builtin::estimator;
 use super::call::unknown_argument;
 use super::checker::{Callable, Checked, Checker, Fault};
 use super::model::{Bound, DensityId, Estimator, Expr, ExprKind};
@@ -31,7 +30,7 @@ impl<'a> Checker<'a> {
                     }
                     ArgKind::Named(name, value) => match name.name.as_str() {
                         "samples" => samples = Some(this.count(value)?),
-                        "estimator" => chosen = estimator(value)?,
+                        "estimator" => chosen = this.estimator(value)?,
                         _ => return Err(unknown_argument(&name.name, "setting", ["samples", "estimator"].into_iter(), name.span).into()),
                     },
                     _ => return Err(Diagnostic::new(Code::WrongKind, "a draw `z ~ …` is needed here").at(arg.span).into()),
@@ -48,6 +47,38 @@ impl<'a> Checker<'a> {
             let kind = ExprKind::Expectation { draws, samples, estimator: chosen, body: Box::new(coerce::to_real(body)) };
             Ok(Expr::new(kind, Type::array(support, array.shape), span))
         })
+    }
+
+    /// `estimator: score_function`, `estimator: gumbel_softmax(0.5)`
+    fn estimator(&mut self, e: &'a ast::Expr) -> Checked<Estimator> {
+        let unknown = || {
+            let help =
+                "`pathwise`, `score_function`, or of bits the biased `gumbel_softmax(0.5)`, by its temperature, and `straight_through`";
+            Diagnostic::new(Code::BadSetting, "this is not an estimator").at(e.span).help(help)
+        };
+        match &e.kind {
+            ast::ExprKind::Name(name) => match name.name.as_str() {
+                "pathwise" => Ok(Estimator::Pathwise),
+                "score_function" => Ok(Estimator::ScoreFunction),
+                "straight_through" => Ok(Estimator::StraightThrough),
+                _ => Err(unknown().into()),
+            },
+            ast::ExprKind::Call { callee, args, given: None } => match (&callee.kind, &args[..]) {
+                (ast::ExprKind::Name(name), [ast::Arg { kind: ArgKind::Positional(of), .. }]) if name.name == "gumbel_softmax" => {
+                    let temperature = self.expr(of, None);
+                    match self.constant_of(&temperature) {
+                        Some(temperature) if temperature > 0.0 => Ok(Estimator::GumbelSoftmax(temperature)),
+                        _ if temperature.is_error() => Err(Fault::Reported),
+                        _ => {
+                            let problem = Diagnostic::new(Code::BadSetting, "the temperature of a relaxation is a constant above 0");
+                            Err(problem.at(of.span).into())
+                        }
+                    }
+                }
+                _ => Err(unknown().into()),
+            },
+            _ => Err(unknown().into()),
+        }
     }
 
     /// A whole number above 0 that is known.
@@ -120,7 +151,7 @@ impl<'a> Checker<'a> {
                 ArgKind::Positional(e) => densities.push(self.density_arg(e)?),
                 ArgKind::Named(name, value) => match name.name.as_str() {
                     "samples" => samples = Some(self.count(value)?),
-                    "estimator" => chosen = estimator(value)?,
+                    "estimator" => chosen = self.estimator(value)?,
                     _ => return Err(unknown_argument(&name.name, "setting", ["samples", "estimator"].into_iter(), name.span).into()),
                 },
                 _ => return Err(Diagnostic::new(Code::WrongKind, "the name of a density is needed here").at(arg.span).into()),

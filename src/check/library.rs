@@ -9,10 +9,14 @@ macro_rules! files {
 /// Name and text of every file.
 pub const FILES: &[(&str, &str)] = files! {
     "activations.tilde"
+    "conjugacy.tilde"
     "constraints.tilde"
+    "distributions/conjugate.tilde"
     "distributions/continuous.tilde"
     "distributions/discrete.tilde"
+    "distributions/discretised.tilde"
     "distributions/multivariate.tilde"
+    "flows.tilde"
     "layers.tilde"
     "math.tilde"
     "optimizers.tilde"

@@ -171,11 +171,19 @@ pub fn not_a_density(dist: &str, event: &Support, var: &str, ty: &Type, span: Sp
     let problem = Diagnostic::new(Code::NotADensity, format!("`{dist}` is not a density of `{var}`, which is {ty}"))
         .label(span, format!("gives {} as its value", region(event)))
         .label(declared, format!("`{var}` is {ty}"));
+    let binary = matches!(ty, Type::Array(array) if matches!(array.support, Support::Bit | Support::Spin | Support::Bool));
     match event {
-        Support::Bit => problem.help("use `.binary` data, `ContinuousBernoulli`, or a discretised likelihood"),
-        _ if discrete_data => {
-            problem.help("use a distribution over whole numbers such as Bernoulli or Categorical, or dequantise the data")
+        Support::Bit => problem.help(
+            "of values between 0 and 1 use `ContinuousBernoulli`, or take `.binary` data; of grey levels (`Int`, `Cat<256>`) a \
+             discretised likelihood: `DiscretisedLogistic`, `DiscretisedNormal`, `Categorical`",
+        ),
+        _ if discrete_data && !event.is_discrete() && binary => {
+            problem.help("a continuous density gives no probability to single values: use `Bernoulli`")
         }
+        _ if discrete_data && !event.is_discrete() => problem.help(format!(
+            "a continuous density gives no probability to whole numbers: use a discretised likelihood (`DiscretisedLogistic`, \
+             `DiscretisedNormal`), or dequantise: p(y : Real[…]) = {dist}(…), p({var} | y) = Floor(y), q(y | {var}) = dequantise({var})"
+        )),
         _ => problem.help("choose a distribution over the values that the variable has"),
     }
 }

@@ -2,6 +2,7 @@
 
 mod annotation;
 mod bijector;
+mod bits;
 mod block;
 mod builtin;
 mod call;
@@ -9,6 +10,7 @@ mod chain;
 mod checker;
 mod coerce;
 mod comprehension;
+mod conjugate;
 mod covariance;
 mod data;
 mod declarations;
@@ -111,10 +113,9 @@ impl<'a> Checker<'a> {
         }
         for decl in &file.decls {
             match &decl.kind {
-                DeclKind::Data { vars, .. } => self.declare_vars(vars),
-                DeclKind::Var { global: false, vars } => self.declare_vars(vars),
-                DeclKind::Var { global: true, .. } => self.report(Diagnostic::unsupported("a global variable").at(decl.span)),
-                DeclKind::Factor(factor) => self.declare_vars(&factor.targets),
+                DeclKind::Data { vars, .. } => self.declare_vars(vars, false),
+                DeclKind::Var { global, vars } => self.declare_vars(vars, *global),
+                DeclKind::Factor(factor) => self.declare_vars(&factor.targets, false),
                 _ => {}
             }
         }

@@ -186,9 +186,9 @@ impl<'a> Checker<'a> {
                 }
             }
             match (forward, inverse) {
-                (Some(forward), Some(inverse)) => Ok(Constraint { forward, inverse }),
-                _ => {
-                    let problem = Diagnostic::new(Code::UnknownArgument, format!("`{}` needs `forward` and `inverse(y)`", decl.name.name));
+                (Some(forward), inverse) => Ok(Constraint { forward, inverse }),
+                (None, _) => {
+                    let problem = Diagnostic::new(Code::UnknownArgument, format!("`{}` needs `forward`", decl.name.name));
                     Err(problem.at(decl.name.span).into())
                 }
             }

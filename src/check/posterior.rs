@@ -47,7 +47,7 @@ impl<'a> Checker<'a> {
         let Some(id) = dists.position(|dist| dist.library && dist.decl.name.name == name && fits(&dist.decl.params)) else {
             return Err(Diagnostic::internal(format!("the library has no {name}")).at(span).into());
         };
-        let event = ArrayType { support: Support::Real, shape: sizes.clone() };
+        let event = Type::array(Support::Real, sizes.clone());
         let names = self.declarations.dists[id].decl.sizes.iter().map(|size| size.name.name.clone());
         let sizes: Vec<(String, Size)> = names.zip(sizes).collect();
         self.dist_instance(id, &sizes, &event, (span, "this distribution is needed here".into()))
@@ -96,9 +96,6 @@ impl<'a> Checker<'a> {
         let id = dists.position(|dist| dist.library && dist.decl.name.name == name && takes_logits(&dist.decl.params));
         let (Some(id), Type::Distribution(event)) = (id, ty) else {
             return Err(Diagnostic::internal(format!("the library has no {name} by logits")).at(span).into());
-        };
-        let Type::Array(event) = &**event else {
-            return Err(Diagnostic::internal("a finite variable that is not one number").at(span).into());
         };
         let names = self.declarations.dists[id].decl.sizes.iter().map(|size| size.name.name.clone());
         let sizes: Vec<(String, Size)> = names.zip(classes).collect();

@@ -2,9 +2,9 @@
 
 use super::checker::{Checked, Checker, Fault, Scope};
 use super::declarations::RuleDecl;
-use super::dist;
 use super::model::{Dist, DistId, Expr, Function, FunctionId, LocalId, Rule, RuleKind};
 use super::types::Type;
+use super::{conjugate, dist};
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
 use crate::syntax::ast::{self, ArgKind};
@@ -30,7 +30,14 @@ impl<'a> Checker<'a> {
     /// Instances of all rules that fit the distributions in the model. An instance needs equal sizes on both sides.
     pub fn rules(&mut self) {
         let declarations = self.declarations;
+        // Predictive distributions may be of a kind that nothing else in the program is.
         for rule in &declarations.rules {
+            if let Some(given) = conjugate::given_by(rule.pattern) {
+                let made = self.conjugacy(rule, given);
+                self.settle(made);
+            }
+        }
+        for rule in declarations.rules.iter().filter(|rule| conjugate::given_by(rule.pattern).is_none()) {
             let made = self.rule(rule);
             self.settle(made);
         }
@@ -104,7 +111,7 @@ impl<'a> Checker<'a> {
                 }
             }
             let body = match kind {
-                RuleKind::Kl | RuleKind::Entropy => {
+                RuleKind::Kl | RuleKind::Entropy | RuleKind::CrossEntropy => {
                     let body = this.expr(rule.value, None);
                     let body = this.scalar_real(body, "a closed form")?;
                     this.coerce(body, &Type::real([]), None)?
@@ -155,7 +162,7 @@ fn pattern<'a>(e: &'a ast::Expr) -> Checked<Pattern<'a>> {
         return Err(malformed(e.span));
     };
     let of = match (name.name.as_str(), kind) {
-        ("KL" | "H", ArgKind::Positional(of)) if brackets.is_empty() => of,
+        ("KL" | "H" | "cross_entropy", ArgKind::Positional(of)) if brackets.is_empty() => of,
         ("maximum_likelihood", ArgKind::Draw(draw, of)) => {
             let ast::ExprKind::Name(draw) = &draw.kind else { return Err(malformed(draw.span)) };
             let of = side(of).ok_or_else(|| malformed(of.span))?;
@@ -170,9 +177,10 @@ fn pattern<'a>(e: &'a ast::Expr) -> Checked<Pattern<'a>> {
         _ => return Err(malformed(e.span)),
     };
     match (name.name.as_str(), &of.kind) {
-        ("KL", ast::ExprKind::Binary { op: ast::BinaryOp::Parallel, left, right }) => {
+        (form @ ("KL" | "cross_entropy"), ast::ExprKind::Binary { op: ast::BinaryOp::Parallel, left, right }) => {
+            let kind = if form == "KL" { RuleKind::Kl } else { RuleKind::CrossEntropy };
             let sides = vec![side(left).ok_or_else(|| malformed(left.span))?, side(right).ok_or_else(|| malformed(right.span))?];
-            Ok(Pattern { kind: RuleKind::Kl, fitted: vec![], sides })
+            Ok(Pattern { kind, fitted: vec![], sides })
         }
         ("H", _) => {
             let sides = vec![side(of).ok_or_else(|| malformed(of.span))?];

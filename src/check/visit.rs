@@ -112,6 +112,8 @@ impl Model {
         let mut open: Vec<&Expr> = extra.into_iter().collect();
         open.extend(self.consts.values().map(|definition| &definition.value));
         open.extend(self.functions.values().map(|function| &function.body));
+        open.extend(self.conjugates.iter().map(|rule| &rule.result));
+        open.extend(self.marginals.iter().map(|rule| &rule.result));
         open.extend(self.densities.values().flat_map(|density| &density.factors).map(|factor: &Factor| &factor.dist));
         open.extend(self.pushforwards.values().flat_map(|pushed| [&pushed.base, &pushed.image]));
         open.extend(self.densities.values().flat_map(|density| &density.chain).map(|factor| &factor.dist));

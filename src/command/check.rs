@@ -10,7 +10,9 @@ use crate::check::model::Model;
 use crate::driver::Compiled;
 use crate::report::console;
 use crate::runtime::dataset::Dataset;
+use crate::runtime::engine::{Device, Engine};
 use crate::runtime::shuffle::Batches;
+use crate::runtime::{bijectors, parameters};
 use clap::Args;
 
 #[derive(Args)]
@@ -23,10 +25,20 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
     let compiled = context.compile(&arguments.file, None)?;
     let dataset = Dataset::load(&compiled.model, &compiled.folder, 0, Precision::F32).map_err(|e| Failure::Program(e.into()))?;
     let parts = lower_all(&compiled, &dataset).map_err(Failure::Program)?;
+    verify_bijectors(&compiled.model, &dataset).map_err(|e| Failure::Program(e.into()))?;
     if arguments.file.json {
         return console::answer(json(&parts, &compiled.sources)).map_err(Failure::running);
     }
     summarise(&compiled.model, &dataset).and_then(|()| list(&parts, &compiled.sources)).map_err(Failure::running)
+}
+
+/// What the file or the library gives of a bijector is compared with its forward map, at the starting values of the parameters.
+fn verify_bijectors(model: &Model, dataset: &Dataset) -> Result<(), Diagnostic> {
+    if model.bijectors.is_empty() {
+        return Ok(());
+    }
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    bijectors::verify(model, &parameters::initial(model, dataset, &engine)?).map(|_| ())
 }
 
 fn list(parts: &[Part], sources: &Sources) -> Result<(), Diagnostic> {
@@ -62,10 +74,16 @@ fn lower_all(compiled: &Compiled, dataset: &Dataset) -> Result<Vec<Part>, Diagno
 fn summarise(model: &Model, dataset: &Dataset) -> Result<(), Diagnostic> {
     let numbers: usize = model.params.values().filter_map(|param| algebra::tensor_type(&param.ty).ok()).map(|ty| ty.len()).sum();
     console::answer(format_args!("fine: {} with {}", counted(model.params.len(), "parameter"), counted(numbers, "number")))?;
-    for data in model.data.values() {
+    for (id, data) in model.data.iter() {
         let names: Vec<&str> = data.vars.iter().map(|&var| model.vars[var].name.as_str()).collect();
-        let (train, held_out) = (dataset.split.train.len(), dataset.split.held_out.len());
-        console::answer(format_args!("data {}: {} to train, {held_out} held out", names.join(", "), counted(train, "row")))?;
+        let names = names.join(", ");
+        match dataset.counts.get(&id) {
+            Some(rows) => {
+                let held_out = rows.all - rows.train;
+                console::answer(format_args!("data {names}: {} to train, {held_out} held out", counted(rows.train, "row")))?;
+            }
+            None => console::answer(format_args!("data {names}: one object"))?,
+        }
     }
     Ok(())
 }

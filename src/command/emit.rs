@@ -53,7 +53,7 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
         Stage::Model => model.to_string(),
         Stage::Opencl => return Err(Failure::CommandLine("--stage opencl is not supported yet".into())),
         Stage::Graph | Stage::Grad | Stage::Kernels | Stage::Clif | Stage::Asm => {
-            let engine = arguments.engine.engine(None)?;
+            let engine = arguments.engine.engine(model, None)?;
             let dataset = Dataset::load(model, &compiled.folder, engine.seed, engine.precision).map_err(Failure::running)?;
             let train = block(model, arguments.block).map_err(Failure::running)?;
             let graph = step_graph(model, train, &dataset, arguments.stage).map_err(Failure::running)?;

@@ -31,7 +31,7 @@ pub struct Arguments {
 
 pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failure> {
     let compiled = context.compile(&arguments.file, Some(&arguments.expression))?;
-    let engine = arguments.engine.engine(None)?;
+    let engine = arguments.engine.engine(&compiled.model, None)?;
     let model = &compiled.model;
     let expr = compiled.expression.as_ref().ok_or_else(|| Failure::CommandLine("no expression".into()))?;
     let dataset = Dataset::load(model, &compiled.folder, engine.seed, engine.precision).map_err(|e| Failure::Program(e.into()))?;

@@ -16,6 +16,7 @@ mod watcher;
 
 use crate::backend::Precision;
 use crate::base::{Code, Diagnostic, Diagnostics, Sources};
+use crate::check::model::Model;
 use crate::driver::{self, Compiled, Rejected, Request};
 use crate::report::console;
 use crate::report::render::{self, Style};
@@ -71,9 +72,9 @@ pub struct EngineArguments {
     /// What computes
     #[arg(long, value_enum, default_value_t = DeviceArgument::Cpu)]
     pub device: DeviceArgument,
-    /// How real numbers are computed
-    #[arg(long, value_enum, default_value_t = PrecisionArgument::F32)]
-    pub precision: PrecisionArgument,
+    /// How real numbers are computed [default: f32; f64 for a file whose `train` blocks are all `exactly` or `by em`]
+    #[arg(long, value_enum)]
+    pub precision: Option<PrecisionArgument>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -90,6 +91,12 @@ pub enum DeviceArgument {
 pub enum PrecisionArgument {
     F32,
     F64,
+}
+
+/// Closed forms are exact but for rounding.
+fn usual_precision(model: &Model) -> Precision {
+    let closed_form = !model.trains.is_empty() && model.trains.iter().all(|train| train.closed_form().is_some());
+    if closed_form { Precision::F64 } else { Precision::F32 }
 }
 
 fn parse_override(text: &str) -> Result<(String, String), String> {
@@ -113,7 +120,9 @@ impl Failure {
     /// An error of running: a file that cannot be written, a loss that is not finite, a checkpoint of another model.
     pub fn running(diagnostic: Diagnostic) -> Failure {
         match diagnostic.code {
-            Code::NonFinite | Code::Checkpoint | Code::Output | Code::Internal => Failure::Running(diagnostic.into()),
+            Code::NonFinite | Code::Degenerate | Code::Fell | Code::Checkpoint | Code::Output | Code::Internal => {
+                Failure::Running(diagnostic.into())
+            }
             _ => Failure::Program(diagnostic.into()),
         }
     }
@@ -199,7 +208,7 @@ impl Context {
 }
 
 impl EngineArguments {
-    pub fn engine(&self, seed_of_file: Option<u64>) -> Result<Engine, Failure> {
+    pub fn engine(&self, model: &Model, seed_of_file: Option<u64>) -> Result<Engine, Failure> {
         let default = Engine::default();
         let device = match self.device {
             DeviceArgument::Cpu => Device::Cpu,
@@ -209,8 +218,9 @@ impl EngineArguments {
             }
         };
         let precision = match (device, self.precision) {
-            (Device::Interpreter, _) | (_, PrecisionArgument::F64) => Precision::F64,
-            (Device::Cpu, PrecisionArgument::F32) => Precision::F32,
+            (Device::Interpreter, _) | (_, Some(PrecisionArgument::F64)) => Precision::F64,
+            (Device::Cpu, Some(PrecisionArgument::F32)) => Precision::F32,
+            (Device::Cpu, None) => usual_precision(model),
         };
         let seed = self.seed.or(seed_of_file.map(|seed| seed as u32)).unwrap_or(0) & 0x7fff_ffff;
         Ok(Engine { device, precision, threads: self.threads.map_or(default.threads, usize::from), seed })

@@ -1,7 +1,7 @@
 //! The parts of a file that are computed: goals of training, objectives, metrics, samples; each lowered, for its remarks and its
 //! derivation.
 
-use crate::algebra::{self, Formula, Note, RowCounts, Step};
+use crate::algebra::{self, Formula, Note, RowCount, RowCounts, Step};
 use crate::base::Diagnostics;
 use crate::base::diagnostic::Result;
 use crate::check::model::{Expr, Model, Train, TrainStmt};
@@ -66,7 +66,7 @@ fn goals_of(model: &Model, body: &[TrainStmt], goals: &mut Vec<Formula>) {
             TrainStmt::Optimise(optimise) => {
                 let value = Formula::of_expr(model, &optimise.value);
                 let word = if optimise.maximize { "maximize" } else { "minimize" };
-                let goal = if algebra::mentions_data(model, &optimise.value) { over_rows(model, value) } else { value };
+                let goal = if algebra::mentions_data(model, &optimise.value, &any_counts(model)) { over_rows(model, value) } else { value };
                 if !goals.contains(&goal) {
                     goals.push(Formula::Mul(vec![Formula::words(word), goal]));
                 }
@@ -89,5 +89,5 @@ fn part(title: String, goal: Formula, program: algebra::Program) -> Part {
 
 /// Counts of rows that stand for any: derivations do not depend on them.
 pub fn any_counts(model: &Model) -> RowCounts {
-    model.data.iter().map(|(id, _)| (id, 2)).collect()
+    model.data.iter().filter(|(_, data)| !data.object).map(|(id, _)| (id, RowCount { all: 2, train: 2 })).collect()
 }

@@ -53,7 +53,7 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> std::result::Res
     if let Some(path) = arguments.out.as_ref().filter(|path| !["png", "npy"].map(OsStr::new).map(Some).contains(&path.extension())) {
         return Err(Failure::CommandLine(format!("--out {}: the name must end in .png or .npy", path.display())));
     }
-    let engine = arguments.engine.engine(None)?;
+    let engine = arguments.engine.engine(&compiled.model, None)?;
     let dataset = Dataset::load(model, &compiled.folder, engine.seed, engine.precision).map_err(|e| Failure::Program(e.into()))?;
     let parameters = run_folder::trained_parameters(model, &arguments.from, &engine).map_err(Failure::running)?;
     let mut answers = vec![];
@@ -103,7 +103,7 @@ fn default_count(picture: Option<Picture>) -> usize {
 
 /// As many rows of a data variable of that shape, if there is one.
 fn beside(dataset: &Dataset, shape: &[usize], count: usize) -> Option<Vec<f64>> {
-    let table = dataset.tables.values().find(|table| &table.shape()[1..] == shape)?;
+    let table = dataset.tables.values().find(|table| table.shape().get(1..) == Some(shape))?;
     let width: usize = shape.iter().product();
     let mut values = table.to_f64();
     values.truncate(count * width);

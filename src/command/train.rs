@@ -47,7 +47,7 @@ pub fn execute(arguments: &Arguments, whole: bool, context: &mut Context) -> Res
     let compiled = context.compile(&arguments.file, None)?;
     let checked = launched.elapsed();
     let model = &compiled.model;
-    let engine = arguments.engine.engine(model.trains.iter().find_map(|train| train.settings.seed))?;
+    let engine = arguments.engine.engine(model, model.trains.iter().find_map(|train| train.settings.seed))?;
     let dataset = Dataset::load(model, &compiled.folder, engine.seed, engine.precision).map_err(|e| Failure::Program(e.into()))?;
     let path = match &arguments.out {
         Some(path) => path.clone(),

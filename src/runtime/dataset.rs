@@ -1,7 +1,7 @@
 //! The data that a model declares, read, checked against the declared types, and split.
 
 use super::data::{self, Split};
-use crate::algebra::{RowCounts, tensor_type};
+use crate::algebra::{RowCount, RowCounts, tensor_type};
 use crate::backend::{Precision, Tensor};
 use crate::base::diagnostic::{At, Result};
 use crate::base::{Code, Diagnostic, Id};
@@ -13,11 +13,13 @@ use std::path::Path;
 
 #[derive(Clone, Debug, Default)]
 pub struct Dataset {
-    /// All rows of each observed variable
+    /// All rows of each observed variable, or the one object that it is
     pub tables: HashMap<VarId, Tensor>,
     pub counts: RowCounts,
-    /// The rows to train on and those held out; the same for all variables
+    /// The rows of the first source to train on and those held out; the same for all its variables
     pub split: Split,
+    /// The rows to train on of each source, where it holds others out
+    pub training_rows: HashMap<Id<Data>, Tensor>,
 }
 
 impl Dataset {
@@ -31,12 +33,13 @@ impl Dataset {
     }
 
     fn add(&mut self, model: &Model, id: Id<Data>, declaration: &Data, folder: &Path, seed: u32, precision: Precision) -> Result<()> {
-        if !self.counts.is_empty() {
-            return Err(Diagnostic::unsupported("a second `data` declaration")
-                .help("one source may give several variables: `data (x : A, y : B) = …`"));
-        }
         let arrays = read(model, declaration, folder, seed)?;
+        let mut rows = None;
         for (&var, mut array) in declaration.vars.iter().zip(arrays) {
+            // One object is checked as the only row.
+            if declaration.object {
+                array.shape.insert(0, 1);
+            }
             let Type::Array(declared) = &model.vars[var].ty else {
                 return Err(Diagnostic::internal("data of another type than an array"));
             };
@@ -45,15 +48,34 @@ impl Dataset {
             if model.vars[var].members().is_some() && array.shape.len() == declared.shape.len() {
                 array.shape.insert(0, 1);
             }
+            let array = array.flattened(&ty.shape);
             data::conform(&array, declared).at(model.vars[var].span)?;
-            self.counts.entry(id).or_insert(array.rows());
-            if self.counts[&id] != array.rows() {
-                let message = format!("{} has {} rows, the variables before it {}", array.name, array.rows(), self.counts[&id]);
+            let before = *rows.get_or_insert(array.rows());
+            if before != array.rows() {
+                let message = format!("{} has {} rows, the variables before it {before}", array.name, array.rows());
                 return Err(Diagnostic::new(Code::DataShape, message));
             }
-            self.tables.insert(var, array.into_tensor(ty.dtype, precision));
+            let tensor = array.into_tensor(ty.dtype, precision);
+            self.tables.insert(var, if declaration.object { Tensor { ty, ..tensor } } else { tensor });
         }
-        self.split = data::split(self.counts[&id], declaration.split)?;
+        match rows {
+            Some(rows) if !declaration.object => self.divide(id, declaration, rows, precision),
+            _ => Ok(()),
+        }
+    }
+
+    /// Holds rows of a source out.
+    fn divide(&mut self, id: Id<Data>, declaration: &Data, rows: usize, precision: Precision) -> Result<()> {
+        let split = data::split(rows, declaration.split)?;
+        let first = self.counts.is_empty();
+        self.counts.insert(id, RowCount { all: rows, train: split.train.len() });
+        if !split.held_out.is_empty() {
+            let numbers = split.train.iter().map(|&row| f64::from(row));
+            self.training_rows.insert(id, Tensor::new(TensorType::int([split.train.len()]), precision, numbers));
+        }
+        if first {
+            self.split = split;
+        }
         Ok(())
     }
 

@@ -51,10 +51,11 @@ pub fn evaluate(
     parameters: &Parameters,
     engine: &Engine,
 ) -> Result<Vec<Values>> {
-    if dataset.counts.is_empty() || !algebra::mentions_data(model, expr) {
+    if dataset.counts.is_empty() || !algebra::mentions_data(model, expr, &dataset.counts) {
         let evaluated = algebra::lower_expression(model, expr, &dataset.counts, None).at(expr.span)?;
         let mut compiled = engine.compile(evaluated.program, vec![])?;
         parameters::bind(&mut compiled, parameters);
+        bind_data(&mut compiled, dataset);
         compiled.plan.run();
         return Ok((0..evaluated.by_row.len()).map(|i| whole(&compiled, i)).collect());
     }
@@ -77,7 +78,7 @@ pub fn sample(
     parameters: &Parameters,
     engine: &Engine,
 ) -> Result<Vec<Values>> {
-    let rows: Vec<u32> = if !dataset.counts.is_empty() && algebra::mentions_data(model, expr) {
+    let rows: Vec<u32> = if !dataset.counts.is_empty() && algebra::mentions_data(model, expr, &dataset.counts) {
         dataset.evaluation_rows().iter().copied().cycle().take(draws).collect()
     } else {
         (0..draws as u32).collect()
@@ -97,6 +98,11 @@ pub fn bind_data(compiled: &mut Compiled, dataset: &Dataset) {
             && let Some(table) = dataset.tables.get(var)
         {
             compiled.plan.set_input(index, table.clone());
+        }
+        if let InputRole::TrainingRows(data) = role
+            && let Some(rows) = dataset.training_rows.get(data)
+        {
+            compiled.plan.set_input(index, rows.clone());
         }
     }
 }

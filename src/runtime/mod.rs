@@ -1,6 +1,7 @@
 //! What happens when a program runs: data, parameters, training, evaluation, draws, and the files of a run.
 
 pub mod ascent;
+pub mod bijectors;
 pub mod checkpoint;
 pub mod data;
 pub mod dataset;

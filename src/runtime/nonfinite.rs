@@ -2,6 +2,7 @@
 
 use super::engine::Compiled;
 use crate::algebra::InputRole;
+use crate::base::eigen::smallest_eigenvalue;
 use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::Model;
 use crate::graph::interpret::{Value, interpret_observed};
@@ -14,6 +15,8 @@ struct Origin {
     operands: Vec<String>,
     /// NaN rather than infinite
     nan: bool,
+    /// Of a Cholesky factor: where its matrix was made, and its smallest eigenvalue
+    indefinite: Option<(Span, f64)>,
 }
 
 /// `graph`: the step before optimisation, in which every node knows its source. `which`: the loss that is not finite.
@@ -43,12 +46,20 @@ pub fn explain(model: &Model, graph: &Graph, compiled: &Compiled, which: usize, 
         let nan = result.elements.iter().any(|v| v.is_nan());
         if origin.as_ref().is_none_or(|first| nan && !first.nan) {
             let operands = operands.iter().map(|operand| range(operand)).collect();
-            origin = Some(Origin { span: node.span, op: format!("{:?}", node.op), operands, nan });
+            let indefinite = match node.op {
+                Op::Cholesky => seen.operands.first().map(|matrix| (seen.graph.node(node.args[0]).span, smallest_of(matrix))),
+                _ => None,
+            };
+            origin = Some(Origin { span: node.span, op: format!("{:?}", node.op), operands, nan, indefinite });
         }
     });
     let message = format!("the loss became infinite or not a number in step {step}");
     let diagnostic = Diagnostic::new(Code::NonFinite, message);
     match origin {
+        Some(Origin { span, indefinite: Some((matrix, smallest)), .. }) => diagnostic
+            .label(matrix, format!("this matrix is not positive definite: its smallest eigenvalue is {}", number(smallest)))
+            .label(span, "where its Cholesky factor is needed")
+            .help("add to its diagonal, as in `S + 0.001 * identity`, or compute with `--precision f64`"),
         Some(origin) => {
             let what = if origin.nan { "not a number" } else { "infinite" };
             let operands = origin.operands.join(" and ");
@@ -66,6 +77,12 @@ pub fn explain(model: &Model, graph: &Graph, compiled: &Compiled, which: usize, 
 fn operation(op: &str) -> String {
     let name = op.split(['(', ')', '{', ' ']).find(|part| !part.is_empty() && !["Unary", "Binary"].contains(part)).unwrap_or(op);
     name.to_lowercase()
+}
+
+/// The smallest eigenvalue of all matrices over the last two axes.
+fn smallest_of(matrices: &Value) -> f64 {
+    let n = matrices.ty.shape.last().copied().unwrap_or(1);
+    matrices.elements.chunks(n * n).map(|matrix| smallest_eigenvalue(matrix, n)).fold(f64::INFINITY, f64::min)
 }
 
 fn range(value: &Value) -> String {

@@ -347,7 +347,7 @@ impl Stepper {
                 InputRole::State(goal, id, index) => {
                     state.optimiser.insert((*goal, *id, *index), tensor);
                 }
-                InputRole::Data(_) | InputRole::Rows | InputRole::Seed | InputRole::Step => {}
+                InputRole::Data(_) | InputRole::Rows | InputRole::TrainingRows(_) | InputRole::Seed | InputRole::Step => {}
             }
         }
     }

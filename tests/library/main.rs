@@ -2,8 +2,10 @@
 
 mod constraints;
 mod draws;
+mod estimators;
 mod expectations;
 mod layers;
+mod measures;
 mod optimisers;
 mod program;
 mod values;

@@ -291,6 +291,7 @@ model(
         "log_evidence": stats.multivariate_normal(A @ m0 + offset, A @ S0 @ A.T + R).logpdf(x),
         "posterior_mean": m0 + covariance @ jax.grad(log_joint_of_z)(m0),
         "posterior_cov": covariance,
+        "posterior_var": np.diag(covariance),
     },
 )
 
@@ -316,6 +317,7 @@ model(
         "log_evidence": evidence,
         "posterior_mean": ridge.coef_,
         "posterior_cov": ridge.sigma_,
+        "posterior_var": np.diag(ridge.sigma_),
         "predictive_mean_at_point": at[0],
         "predictive_std_at_point": std[0],
         "maximum_likelihood_w": least.coef_,

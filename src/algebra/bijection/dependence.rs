@@ -4,8 +4,8 @@
 use super::map::Map;
 use crate::algebra::lowering::Lowering;
 use crate::base::op::{BinaryOp, ReduceOp, UnaryOp};
-use crate::graph::{Graph, NodeId, Op};
-use std::collections::HashMap;
+use crate::graph::{Builder, Graph, NodeId, Op, interpret};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// For each element of an array: whether it may differ from zero, and the elements on which it depends, as bits.
@@ -44,33 +44,15 @@ impl Cell {
     }
 }
 
-/// The structural zeros of an array.
-pub(super) struct Zeros {
-    cells: Rc<Vec<Cell>>,
-}
-
-impl Zeros {
-    pub fn of(lowering: &Lowering<'_>, map: &Map, id: NodeId) -> Zeros {
-        let mut walk = Walk { lowering, map, seed: None, words: 0, memo: HashMap::new() };
-        Zeros { cells: walk.cells(Side::Map, id) }
-    }
-
-    /// Whether the entries at a row and a column are zero, in all cells of the other axes.
-    pub fn over_last(self, shape: &[usize], row: usize, column: usize) -> impl Fn(usize, usize) -> bool + use<> {
-        let n = shape[row];
-        let mut zero = vec![true; n * n];
-        for (at, cell) in self.cells.iter().enumerate() {
-            let index = unravel(at, shape);
-            zero[index[row] * n + index[column]] &= !cell.nonzero;
-        }
-        move |i, j| zero[i * n + j]
-    }
-}
-
-/// Of each element of `id`, the elements of `seed` on which it depends, in one cell of the plates.
-pub(super) fn dependence(lowering: &Lowering<'_>, map: &Map, id: NodeId, seed: NodeId) -> Rc<Vec<Cell>> {
-    let words = map.graph.ty(seed).len().div_ceil(64);
-    Walk { lowering, map, seed: Some(seed), words, memo: HashMap::new() }.cells(Side::Map, id)
+/// Asks for the cells of nodes, element by element, as they are needed.
+pub(super) struct Dependence<'w, 'm> {
+    lowering: &'w Lowering<'m>,
+    map: &'w Map,
+    /// Elements of this node are told apart, in the first cell of the plates
+    seed: Option<NodeId>,
+    words: usize,
+    memo: HashMap<(Side, NodeId, usize), Rc<Cell>>,
+    constants: HashMap<(Side, NodeId), Option<Rc<[f64]>>>,
 }
 
 /// A node of the map, or of the graph around it.
@@ -80,122 +62,228 @@ enum Side {
     Outside,
 }
 
-struct Walk<'w, 'm> {
-    lowering: &'w Lowering<'m>,
-    map: &'w Map,
-    seed: Option<NodeId>,
-    words: usize,
-    memo: HashMap<(Side, NodeId), Rc<Vec<Cell>>>,
-}
+impl<'w, 'm> Dependence<'w, 'm> {
+    pub fn on(lowering: &'w Lowering<'m>, map: &'w Map, seed: Option<NodeId>) -> Dependence<'w, 'm> {
+        let words = seed.map_or(0, |seed| within(map.shape(seed), &map.axes(seed)).len().div_ceil(64));
+        Dependence { lowering, map, seed, words, memo: HashMap::new(), constants: HashMap::new() }
+    }
 
-impl Walk<'_, '_> {
-    fn graph(&self, side: Side) -> &Graph {
+    /// Whether the entries of a matrix at a row and a column are zero, in all cells of its other axes.
+    pub fn zeros(&mut self, id: NodeId, row: usize, column: usize) -> impl Fn(usize, usize) -> bool + use<> {
+        let shape = self.map.shape(id).to_vec();
+        let n = shape[row];
+        let mut zero = vec![true; n * n];
+        for at in 0..shape.iter().product() {
+            let index = unravel(at, &shape);
+            zero[index[row] * n + index[column]] &= !self.cell(Side::Map, id, at).nonzero;
+        }
+        move |i, j| zero[i * n + j]
+    }
+
+    /// For each element of a node in the first cell of the plates, which are these axes, the elements of the seed on which it depends.
+    pub fn rows(&mut self, id: NodeId, plates: &[usize]) -> Vec<Rc<Cell>> {
+        let shape = self.map.shape(id).to_vec();
+        within(&shape, plates).into_iter().map(|at| self.cell(Side::Map, id, at)).collect()
+    }
+
+    fn graph(&self, side: Side) -> &'w Graph {
         match side {
             Side::Map => &self.map.graph,
             Side::Outside => self.lowering.frames.graph(self.lowering.frames.current()),
         }
     }
 
-    fn cells(&mut self, side: Side, id: NodeId) -> Rc<Vec<Cell>> {
-        if let Some(known) = self.memo.get(&(side, id)) {
+    fn cell(&mut self, side: Side, id: NodeId, at: usize) -> Rc<Cell> {
+        let key = (side, id, at);
+        if let Some(known) = self.memo.get(&key) {
             return known.clone();
         }
-        let cells = Rc::new(self.compute(side, id));
-        self.memo.insert((side, id), cells.clone());
-        cells
+        let cell = Rc::new(self.compute(side, id, at));
+        self.memo.insert(key, cell.clone());
+        cell
     }
 
-    fn compute(&mut self, side: Side, id: NodeId) -> Vec<Cell> {
-        let node = self.graph(side).node(id).clone();
-        let (words, count) = (self.words, node.ty.len());
+    fn compute(&mut self, side: Side, id: NodeId, at: usize) -> Cell {
+        let graph = self.graph(side);
+        let node = graph.node(id);
         if side == Side::Map && self.seed == Some(id) {
-            let cell = |at: usize| {
-                let mut cell = Cell::free(words);
-                cell.on[at / 64] |= 1 << (at % 64);
-                cell
+            return self.seeded(id, at);
+        }
+        if let Some(values) = self.constant(side, id) {
+            return Cell { nonzero: values[at] != 0.0, ..Cell::zero(self.words) };
+        }
+        if let Op::Input(number) = node.op {
+            let outer = number.checked_sub(1).and_then(|at| self.map.constants.get(at).copied());
+            return match (side, outer) {
+                // What differs between cells of the plates has no zeros that hold for all of them.
+                (Side::Map, Some(outer)) if !self.lowering.is_plated(outer) => (*self.cell(Side::Outside, outer, at)).clone(),
+                _ => Cell::free(self.words),
             };
-            return (0..count).map(cell).collect();
         }
-        let args: Vec<Rc<Vec<Cell>>> = match &node.op {
-            Op::Input(number) => {
-                let outer = number.checked_sub(1).and_then(|at| self.map.constants.get(at).copied());
-                return match (side, outer) {
-                    (Side::Map, Some(outer)) => self.cells(Side::Outside, outer).to_vec(),
-                    _ => vec![Cell::free(words); count],
-                };
+        let index = unravel(at, &node.ty.shape);
+        let shapes: Vec<&[usize]> = node.args.iter().map(|arg| &graph.ty(*arg).shape[..]).collect();
+        let place = |arg: usize, index: &[usize]| (node.args[arg], ravel(index, shapes[arg]));
+        match &node.op {
+            Op::Unary(op) => unary(*op, &self.cell(side, node.args[0], at)),
+            Op::Binary(op) => binary(*op, &self.cell(side, node.args[0], at), &self.cell(side, node.args[1], at)),
+            Op::Compare(_) => Cell { nonzero: true, ..self.sum(side, node.args.iter().map(|arg| (*arg, at))) },
+            Op::Select => self.select(side, &node.args, at),
+            Op::Cast(_) | Op::Stop | Op::Reshape(_) => (*self.cell(side, node.args[0], at)).clone(),
+            Op::Broadcast { .. } | Op::Transpose(_) | Op::Slice { .. } | Op::Pad { .. } | Op::Reverse { .. } => {
+                let from = moved(&node.op, &index, shapes[0]);
+                self.sum(side, from.iter().map(|from| place(0, from)))
             }
-            Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } => return vec![],
-            Op::Project(_) => {
-                let control = self.graph(side).node(node.args[0]).args.clone();
-                let mut all = Cell::free(words);
-                control.iter().for_each(|arg| self.cells(side, *arg).iter().for_each(|cell| all.join(cell)));
-                return vec![all; count];
+            Op::Join { axis } => {
+                let (mut part, mut index) = (0, index);
+                while index[*axis] >= shapes[part][*axis] {
+                    index[*axis] -= shapes[part][*axis];
+                    part += 1;
+                }
+                self.sum(side, [place(part, &index)])
             }
-            _ => node.args.iter().map(|arg| self.cells(side, *arg)).collect(),
+            Op::Reduce { op, axes } => {
+                let all = reduced(&index, axes, shapes[0]);
+                let sum = self.sum(side, all.iter().map(|from| place(0, from)));
+                Cell { nonzero: sum.nonzero || matches!(op, ReduceOp::Prod | ReduceOp::And), ..sum }
+            }
+            Op::CumSum { axis, reverse } => {
+                let along = if *reverse { index[*axis]..shapes[0][*axis] } else { 0..index[*axis] + 1 };
+                let all = along.map(|i| {
+                    let mut from = index.clone();
+                    from[*axis] = i;
+                    place(0, &from)
+                });
+                self.sum(side, all)
+            }
+            Op::Contract { a, b, out } => self.contract(side, id, [a, b], out, &index),
+            Op::Cholesky => {
+                let upper = index[index.len() - 2] < index[index.len() - 1];
+                if upper { Cell::zero(self.words) } else { self.everything(side, &node.args) }
+            }
+            Op::Project(_) => self.everything(side, &graph.node(node.args[0]).args),
+            Op::SymmetricEigen | Op::Sort { .. } | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Gather { .. } | Op::ScatterAdd { .. } => {
+                self.everything(side, &node.args)
+            }
+            Op::TriangularSolve { .. } => self.everything(side, &node.args),
+            Op::Random { .. } | Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } => Cell::free(self.words),
+            Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) => Cell::free(self.words),
+        }
+    }
+
+    fn seeded(&self, id: NodeId, at: usize) -> Cell {
+        let mut cell = Cell::free(self.words);
+        let own = within(self.map.shape(id), &self.map.axes(id)).binary_search(&at);
+        if let Ok(bit) = own {
+            cell.on[bit / 64] |= 1 << (bit % 64);
+        }
+        cell
+    }
+
+    /// The sum of some elements.
+    fn sum(&mut self, side: Side, of: impl IntoIterator<Item = (NodeId, usize)>) -> Cell {
+        let mut total = Cell::zero(self.words);
+        of.into_iter().for_each(|(id, at)| total.join(&self.cell(side, id, at)));
+        total
+    }
+
+    /// Every element of the operands at once.
+    fn everything(&mut self, side: Side, args: &[NodeId]) -> Cell {
+        let graph = self.graph(side);
+        let all = args.iter().flat_map(|&arg| (0..graph.ty(arg).len()).map(move |at| (arg, at)));
+        let sum = self.sum(side, all);
+        Cell { nonzero: true, ..sum }
+    }
+
+    /// One side, where the condition is the same whatever happens.
+    fn select(&mut self, side: Side, args: &[NodeId], at: usize) -> Cell {
+        if let Some(condition) = self.constant(side, args[0]) {
+            let chosen = if condition[at] != 0.0 { args[1] } else { args[2] };
+            return (*self.cell(side, chosen, at)).clone();
+        }
+        let sides = self.sum(side, [(args[1], at), (args[2], at)]);
+        let nonzero = sides.nonzero;
+        let mut all = sides;
+        all.join(&self.cell(side, args[0], at));
+        Cell { nonzero, ..all }
+    }
+
+    fn contract(&mut self, side: Side, id: NodeId, labels: [&[u8]; 2], out: &[u8], index: &[usize]) -> Cell {
+        let graph = self.graph(side);
+        let args = &graph.node(id).args;
+        let shapes = [&graph.ty(args[0]).shape, &graph.ty(args[1]).shape];
+        let summed: Vec<(u8, usize)> = labels[0].iter().copied().zip(shapes[0].iter().copied()).filter(|(l, _)| !out.contains(l)).collect();
+        let inner: Vec<usize> = summed.iter().map(|(_, size)| *size).collect();
+        let mut total = Cell::zero(self.words);
+        for turn in 0..inner.iter().product() {
+            let turns = unravel(turn, &inner);
+            let position = |label: &u8| match out.iter().position(|l| l == label) {
+                Some(axis) => index[axis],
+                None => summed.iter().position(|(l, _)| l == label).map_or(0, |axis| turns[axis]),
+            };
+            let place = |i: usize| ravel(&labels[i].iter().map(position).collect::<Vec<_>>(), shapes[i]);
+            let left = self.cell(side, args[0], place(0));
+            if left.nonzero {
+                total.join(&left.times(&self.cell(side, args[1], place(1))));
+            }
+        }
+        total
+    }
+
+    /// The elements of a node that depends on nothing but numbers in the text.
+    fn constant(&mut self, side: Side, id: NodeId) -> Option<Rc<[f64]>> {
+        if let Some(known) = self.constants.get(&(side, id)) {
+            return known.clone();
+        }
+        let values = constant(self.graph(side), id).map(Rc::from);
+        self.constants.insert((side, id), values.clone());
+        values
+    }
+}
+
+/// The elements of a node that no input takes part in.
+pub(super) fn constant(graph: &Graph, id: NodeId) -> Option<Vec<f64>> {
+    let mut open = vec![id];
+    let mut seen = HashSet::new();
+    while let Some(at) = open.pop() {
+        if matches!(graph.node(at).op, Op::Input(_) | Op::Random { .. }) {
+            return None;
+        }
+        if seen.insert(at) {
+            open.extend(&graph.node(at).args);
+        }
+    }
+    let mut needed: Vec<NodeId> = seen.into_iter().collect();
+    needed.sort_unstable();
+    let mut alone = Builder::new();
+    let mut copies: HashMap<NodeId, NodeId> = HashMap::new();
+    for at in needed {
+        let args: Vec<NodeId> = graph.node(at).args.iter().filter_map(|arg| copies.get(arg).copied()).collect();
+        let copy = alone.push(graph.node(at).op.clone(), &args);
+        copies.insert(at, copy);
+    }
+    let finished = alone.finish(&[*copies.get(&id)?]).ok()?;
+    Some(interpret(&finished, &[]).first()?.elements.to_vec())
+}
+
+/// The places, in row-major order, of the elements in the first cell of the plates.
+fn within(shape: &[usize], plates: &[usize]) -> Vec<usize> {
+    let first = |at: &usize| unravel(*at, shape).iter().enumerate().all(|(axis, &i)| i == 0 || !plates.contains(&axis));
+    (0..shape.iter().product()).filter(first).collect()
+}
+
+/// The places of an operand that a reduction takes together.
+fn reduced(index: &[usize], axes: &[usize], from: &[usize]) -> Vec<Vec<usize>> {
+    let sizes: Vec<usize> = axes.iter().map(|&axis| from[axis]).collect();
+    let turn = |turn: usize| {
+        let turns = unravel(turn, &sizes);
+        let mut kept = index.iter();
+        let place = |axis: usize| match axes.iter().position(|&a| a == axis) {
+            Some(at) => turns[at],
+            None => kept.next().copied().unwrap_or(0),
         };
-        let shapes: Vec<Vec<usize>> = node.args.iter().map(|arg| self.graph(side).ty(*arg).shape.clone()).collect();
-        of_operation(&node.op, &node.ty.shape, &args, &shapes, words)
-    }
-}
-
-fn of_operation(op: &Op, shape: &[usize], args: &[Rc<Vec<Cell>>], shapes: &[Vec<usize>], words: usize) -> Vec<Cell> {
-    let count: usize = shape.iter().product();
-    let each = |f: &dyn Fn(usize) -> Cell| (0..count).map(f).collect::<Vec<Cell>>();
-    match op {
-        Op::Fill { bits, .. } => vec![Cell { nonzero: f64::from_bits(*bits) != 0.0, on: vec![0; words] }; count],
-        Op::Literal(literal) => literal.values.iter().map(|&v| Cell { nonzero: v != 0.0, on: vec![0; words] }).collect(),
-        Op::Iota(n) => (0..*n).map(|i| Cell { nonzero: i != 0, on: vec![0; words] }).collect(),
-        Op::Unary(op) => each(&|at| unary(*op, &args[0][at])),
-        Op::Binary(op) => each(&|at| binary(*op, &args[0][at], &args[1][at])),
-        Op::Compare(_) => each(&|at| union(args, at, true)),
-        Op::Select => each(&|at| select(&args[0][at], &args[1][at], &args[2][at])),
-        Op::Cast(_) | Op::Stop | Op::Reshape(_) => args[0].to_vec(),
-        Op::Broadcast { .. } | Op::Transpose(_) | Op::Slice { .. } | Op::Pad { .. } | Op::Reverse { .. } => {
-            let place = |at: usize| moved(op, &unravel(at, shape), &shapes[0]);
-            each(&|at| place(at).map_or(Cell::zero(words), |from| args[0][ravel(&from, &shapes[0])].clone()))
-        }
-        Op::Join { axis } => each(&|at| {
-            let mut index = unravel(at, shape);
-            let mut part = 0;
-            while index[*axis] >= shapes[part][*axis] {
-                index[*axis] -= shapes[part][*axis];
-                part += 1;
-            }
-            args[part][ravel(&index, &shapes[part])].clone()
-        }),
-        Op::Reduce { op, axes } => reduce(*op, axes, shape, &args[0], &shapes[0], words),
-        Op::CumSum { axis, reverse } => cumulated(*axis, *reverse, shape, &args[0]),
-        Op::Contract { a, b, out } => contract([a, b], out, shape, args, shapes, words),
-        Op::Cholesky => each(&|at| {
-            let index = unravel(at, shape);
-            let lower = index[index.len() - 2] >= index[index.len() - 1];
-            if lower { everything(args, true, words) } else { Cell::zero(words) }
-        }),
-        Op::SymmetricEigen
-        | Op::Sort { .. }
-        | Op::ArgSort { .. }
-        | Op::ArgMax { .. }
-        | Op::Gather { .. }
-        | Op::ScatterAdd { .. }
-        | Op::TriangularSolve { .. } => {
-            vec![everything(args, true, words); count]
-        }
-        Op::Random { .. } => vec![Cell::free(words); count],
-        Op::Input(_) | Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } | Op::Project(_) => vec![Cell::free(words); count],
-    }
-}
-
-/// Every element of the operands at once.
-fn everything(args: &[Rc<Vec<Cell>>], nonzero: bool, words: usize) -> Cell {
-    let mut all = Cell { nonzero, on: vec![0; words] };
-    args.iter().for_each(|cells| cells.iter().for_each(|cell| all.join(cell)));
-    all
-}
-
-fn union(args: &[Rc<Vec<Cell>>], at: usize, nonzero: bool) -> Cell {
-    let mut cell = args[0][at].clone();
-    args[1..].iter().for_each(|other| cell.join(&other[at]));
-    Cell { nonzero, ..cell }
+        (0..from.len()).map(place).collect()
+    };
+    (0..sizes.iter().product()).map(turn).collect()
 }
 
 fn unary(op: UnaryOp, x: &Cell) -> Cell {
@@ -219,18 +307,6 @@ fn binary(op: BinaryOp, a: &Cell, b: &Cell) -> Cell {
     }
 }
 
-/// A condition that is false whatever happens chooses the second.
-fn select(condition: &Cell, a: &Cell, b: &Cell) -> Cell {
-    if !condition.nonzero {
-        return b.clone();
-    }
-    let mut cell = a.clone();
-    cell.join(b);
-    let nonzero = cell.nonzero;
-    cell.join(condition);
-    Cell { nonzero, ..cell }
-}
-
 /// Where an element of a rearranged array comes from; `None` in a pad.
 fn moved(op: &Op, index: &[usize], from: &[usize]) -> Option<Vec<usize>> {
     match op {
@@ -248,60 +324,6 @@ fn moved(op: &Op, index: &[usize], from: &[usize]) -> Option<Vec<usize>> {
         Op::Reverse { axes } => Some(index.iter().enumerate().map(|(a, &i)| if axes.contains(&a) { from[a] - 1 - i } else { i }).collect()),
         _ => None,
     }
-}
-
-fn reduce(op: ReduceOp, axes: &[usize], shape: &[usize], x: &[Cell], from: &[usize], words: usize) -> Vec<Cell> {
-    let mut cells = vec![Cell::zero(words); shape.iter().product()];
-    for (at, cell) in x.iter().enumerate() {
-        let index: Vec<usize> =
-            unravel(at, from).into_iter().enumerate().filter(|(axis, _)| !axes.contains(axis)).map(|(_, i)| i).collect();
-        cells[ravel(&index, shape)].join(cell);
-    }
-    match op {
-        ReduceOp::Sum | ReduceOp::Max | ReduceOp::Min | ReduceOp::Or => {}
-        ReduceOp::Prod | ReduceOp::And => cells.iter_mut().for_each(|cell| cell.nonzero = true),
-    }
-    cells
-}
-
-fn cumulated(axis: usize, reverse: bool, shape: &[usize], x: &[Cell]) -> Vec<Cell> {
-    let mut cells = x.to_vec();
-    let order: Vec<usize> = if reverse { (0..x.len()).rev().collect() } else { (0..x.len()).collect() };
-    for at in order {
-        let mut index = unravel(at, shape);
-        let before = if reverse { Some(index[axis] + 1).filter(|&i| i < shape[axis]) } else { index[axis].checked_sub(1) };
-        if let Some(before) = before {
-            index[axis] = before;
-            let earlier = cells[ravel(&index, shape)].clone();
-            cells[at].join(&earlier);
-        }
-    }
-    cells
-}
-
-fn contract(labels: [&Vec<u8>; 2], out: &[u8], shape: &[usize], args: &[Rc<Vec<Cell>>], shapes: &[Vec<usize>], words: usize) -> Vec<Cell> {
-    let size = |label: u8| {
-        let of = |i: usize| labels[i].iter().position(|l| *l == label).map(|axis| shapes[i][axis]);
-        of(0).or(of(1)).unwrap_or(1)
-    };
-    let summed: Vec<u8> = labels[0].iter().copied().filter(|label| !out.contains(label)).collect();
-    let inner: Vec<usize> = summed.iter().map(|&label| size(label)).collect();
-    let turns: usize = inner.iter().product();
-    let cell = |at: usize| {
-        let index = unravel(at, shape);
-        let mut total = Cell::zero(words);
-        for turn in 0..turns {
-            let within = unravel(turn, &inner);
-            let place = |label: &u8| match out.iter().position(|l| l == label) {
-                Some(axis) => index[axis],
-                None => summed.iter().position(|l| l == label).map_or(0, |axis| within[axis]),
-            };
-            let operand = |i: usize| &args[i][ravel(&labels[i].iter().map(place).collect::<Vec<_>>(), &shapes[i])];
-            total.join(&operand(0).times(operand(1)));
-        }
-        total
-    };
-    (0..shape.iter().product()).map(cell).collect()
 }
 
 fn unravel(mut at: usize, shape: &[usize]) -> Vec<usize> {

@@ -1,6 +1,6 @@
 //! Products with a square matrix that is known: a permutation, a triangular matrix (told by its zeros), or a product of such.
 
-use super::dependence::Zeros;
+use super::dependence::Dependence;
 use super::elementwise::log_abs;
 use super::solver::Solver;
 use crate::base::diagnostic::Result;
@@ -96,7 +96,7 @@ impl Solver<'_, '_> {
         {
             return Ok(Some(Factor::Permutation(order)));
         }
-        let zeros = Zeros::of(self.lowering, self.map, matrix).over_last(&shape, row, column);
+        let zeros = Dependence::on(self.lowering, self.map, None).zeros(matrix, row, column);
         let lower = (0..n).all(|i| (i + 1..n).all(|j| zeros(i, j)));
         let upper = (0..n).all(|i| (0..i).all(|j| zeros(i, j)));
         if !lower && !upper {

@@ -19,8 +19,6 @@ pub(super) struct Map {
     pub constants: Vec<NodeId>,
     /// Those over which u and y vary
     pub plates: Vec<PlateId>,
-    /// The shape of one u
-    pub domain: Vec<usize>,
     pub argument: NodeId,
     pub output: NodeId,
     /// The uses of bijectors inside
@@ -54,19 +52,8 @@ impl Map {
             }
             let (graph, constants) = (closed.graph, closed.constants);
             let depends = dependent(&graph, argument);
-            let plate_axes = plate_axes(&graph, argument, &depends, plates.len());
-            return Ok(Map {
-                frame,
-                graph,
-                constants,
-                plates,
-                domain: domain.to_vec(),
-                argument,
-                output,
-                applications,
-                depends,
-                plate_axes,
-            });
+            let plate_axes = plate_axes(&graph, argument, &depends, &plates, &applications);
+            return Ok(Map { frame, graph, constants, plates, argument, output, applications, depends, plate_axes });
         }
     }
 
@@ -81,6 +68,11 @@ impl Map {
 
     pub fn shape(&self, id: NodeId) -> &[usize] {
         &self.graph.ty(id).shape
+    }
+
+    /// The same where they are known.
+    pub fn axes(&self, id: NodeId) -> Vec<usize> {
+        self.plate_axes[id.index()].clone().unwrap_or_default()
     }
 
     /// The axes of a node that are plates, in the order of the plates.
@@ -98,11 +90,23 @@ fn dependent(graph: &Graph, argument: NodeId) -> Vec<bool> {
     depends
 }
 
-fn plate_axes(graph: &Graph, argument: NodeId, depends: &[bool], plates: usize) -> Vec<Option<Vec<usize>>> {
+fn plate_axes(
+    graph: &Graph,
+    argument: NodeId,
+    depends: &[bool],
+    plates: &[PlateId],
+    applications: &[Application],
+) -> Vec<Option<Vec<usize>>> {
     let mut all: Vec<Option<Vec<usize>>> = vec![None; graph.nodes.len()];
-    all[argument.index()] = Some((0..plates).collect());
+    all[argument.index()] = Some((0..plates.len()).collect());
     for id in graph.ids().filter(|id| depends[id.index()] && *id != argument) {
         let node = graph.node(id);
+        // The results of bijectors, some of which come out of a loop
+        if let Some(application) = applications.iter().find(|application| application.output.node == id) {
+            let own = &application.output.plates;
+            all[id.index()] = plates.iter().map(|plate| own.iter().position(|other| other == plate)).collect();
+            continue;
+        }
         let Some(at) = node.args.iter().position(|arg| depends[arg.index()]) else { continue };
         let from = node.args[at];
         all[id.index()] = all[from.index()].as_ref().and_then(|axes| carried(graph, node, at, axes));

@@ -6,6 +6,7 @@
 //! - [`solver`]: equations on its nodes, from the value back to the argument
 //! - [`elementwise`], [`linear`], [`pieces`]: the steps
 //! - [`dependence`], [`autoregressive`]: maps whose elements depend on those before them
+//! - [`verify`]: what a file gives, to be compared with the forward map
 
 mod autoregressive;
 mod dependence;
@@ -14,15 +15,17 @@ mod linear;
 mod map;
 mod pieces;
 mod solver;
+pub mod verify;
 
+use super::derivation::{Formula, Step};
 use super::frame::FrameId;
 use super::leaves::tensor_type;
 use super::lowering::{Lowering, union};
 use super::value::{Array, Distribution, PlateId, Value};
-use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::base::op::UnaryOp;
-use crate::check::model::{BijectorId, FunctionId, PushforwardId};
+use crate::base::{Code, Diagnostic, Span};
+use crate::check::model::{BijectorId, Constraint, FunctionId, PushforwardId};
 use crate::graph::NodeId;
 use map::{Body, Map};
 use solver::{Solution, Solver, Start};
@@ -33,7 +36,7 @@ pub(super) struct Application {
     bijector: BijectorId,
     input: Array,
     args: Vec<Array>,
-    output: NodeId,
+    output: Array,
 }
 
 /// A draw of a pushforward, and the draw of the base that it is the image of.
@@ -48,6 +51,8 @@ pub(super) struct Drawn {
 struct Inverse {
     argument: Array,
     log_det: Array,
+    /// The steps of the map that have a slope
+    slopes: Vec<String>,
 }
 
 impl<'m> Lowering<'m> {
@@ -69,18 +74,38 @@ impl<'m> Lowering<'m> {
         let image = |this: &mut Self, u: Array| this.image(id, u);
         let found = match self.preimage(id, &base, x) {
             Some(u) => {
-                let log_det = self.log_det_at(&image, &u)?;
                 self.note(pushed.span, "change of variables at a draw: log base(u) - log |det df/du|, no inverse needed");
-                Inverse { argument: u, log_det }
+                self.at_argument(&image, &u)?
             }
             None => {
-                let found = self.inverse(&image, &domain, x)?;
+                let found = self.inverse(&image, &domain, x).map_err(|e| needs_inverse(e, pushed.span))?;
                 self.note(pushed.span, "change of variables: log base(f⁻¹(x)) + log |det ∂f⁻¹/∂x|, both derived from the map");
                 found
             }
         };
+        self.derive_change_of_variables(id, &found);
         let log = self.log_prob(&base, &found.argument)?;
         self.sub(&log, &found.log_det)
+    }
+
+    /// The record: log p(x) = log base(u) − log |det ∂f/∂u|, u = f⁻¹(x).
+    fn derive_change_of_variables(&mut self, id: PushforwardId, found: &Inverse) {
+        let pushed = &self.model.pushforwards[id];
+        let (x, u, f) = (Formula::from("x"), Formula::from("u"), Formula::name(pushed.map.as_str()));
+        let image = Formula::apply(f.clone(), [u.clone()]);
+        let base = self.formula(&pushed.base);
+        let before = Formula::log(Formula::distribution("pushforward", [f.clone(), base.clone()]).at(x.clone()));
+        let determinant = Formula::log(Formula::partial(image, u.clone()).determinant());
+        let after = Formula::log(base.at(u.clone())) - determinant;
+        let steps = match &found.slopes[..] {
+            [] => "the determinant is ±1".to_owned(),
+            slopes => format!("the determinant is the product of the slopes of: {}", counted(slopes)),
+        };
+        let step = Step::new("change of variables", before, after, pushed.span)
+            .with(u.equals(Formula::apply(f.inverse(), [x])))
+            .with(Formula::words(steps))
+            .source("Rezende, Mohamed: Variational inference with normalizing flows, 2015, equation 5");
+        self.derive(step);
     }
 
     fn image(&mut self, id: PushforwardId, u: Array) -> Result<Array> {
@@ -112,7 +137,7 @@ impl<'m> Lowering<'m> {
         let frame = self.frames.current();
         if frame != 0 && output.node != input.node {
             let args = rest.to_vec();
-            self.applications.push(Application { frame, bijector: id, input: input.clone(), args, output: output.node });
+            self.applications.push(Application { frame, bijector: id, input: input.clone(), args, output: output.clone() });
         }
         Ok(output)
     }
@@ -137,7 +162,7 @@ impl<'m> Lowering<'m> {
             let body = |this: &mut Self, u: Array| this.member(forward, &u, rest);
             let found = self.inverse(&body, &domain, y)?;
             return match bijector.log_det {
-                Some(log_det) => Ok(Inverse { log_det: self.member(log_det, &found.argument, rest)?, argument: found.argument }),
+                Some(log_det) => Ok(Inverse { log_det: self.member(log_det, &found.argument, rest)?, ..found }),
                 None => Ok(found),
             };
         }
@@ -151,7 +176,20 @@ impl<'m> Lowering<'m> {
             }
             _ => self.bijector_log_det(id, &argument, rest)?,
         };
-        Ok(Inverse { argument, log_det })
+        Ok(Inverse { argument, log_det, slopes: vec![] })
+    }
+
+    /// The unconstrained numbers of a value of a constrained type.
+    pub(super) fn undo_constraint(&mut self, constraint: &Constraint, value: Array) -> Result<Array> {
+        match constraint.inverse {
+            Some(inverse) => self.member(inverse, &value, &[]),
+            None => {
+                let forward = constraint.forward;
+                let domain = self.domain(forward)?;
+                let body = |this: &mut Self, u: Array| this.member(forward, &u, &[]);
+                Ok(self.inverse(&body, &domain, &value)?.argument)
+            }
+        }
     }
 
     /// log |det ∂y/∂u| of a bijector at u.
@@ -182,19 +220,38 @@ impl<'m> Lowering<'m> {
         Ok(self.found(&map, found))
     }
 
-    /// log |det ∂f/∂u| at u.
     fn log_det_at(&mut self, body: Body<'_, 'm>, u: &Array) -> Result<Array> {
+        Ok(self.at_argument(body, u)?.log_det)
+    }
+
+    /// log |det ∂f/∂u| at u.
+    fn at_argument(&mut self, body: Body<'_, 'm>, u: &Array) -> Result<Inverse> {
         let domain = self.shape(u);
         let map = Map::lower(self, body, &domain, &u.plates)?;
-        let u = self.expanded(u, &map.plates);
-        let u = self.node(&u);
-        let found = Solver::solve(self, &map, Start::Argument(u))?;
-        Ok(found.log_det)
+        let argument = self.expanded(u, &map.plates);
+        let node = self.node(&argument);
+        let found = Solver::solve(self, &map, Start::Argument(node))?;
+        Ok(Inverse { argument, log_det: found.log_det, slopes: found.slopes })
     }
 
     fn found(&mut self, map: &Map, solution: Solution) -> Inverse {
-        Inverse { argument: self.array(solution.argument, map.plates.clone()), log_det: solution.log_det }
+        Inverse { argument: self.array(solution.argument, map.plates.clone()), log_det: solution.log_det, slopes: solution.slopes }
     }
+}
+
+/// The use of a density that needed an inverse which cannot be derived.
+fn needs_inverse(problem: Diagnostic, span: Span) -> Diagnostic {
+    match problem.code {
+        Code::NotInvertible => problem.label(span, "the density of this, at a value that is not its own draw, needs the inverse"),
+        _ => problem,
+    }
+}
+
+/// Names in their order, equal neighbours counted.
+fn counted(names: &[String]) -> String {
+    let groups = names.chunk_by(|a, b| a == b);
+    let each = groups.map(|group| if group.len() == 1 { group[0].clone() } else { format!("{} ({} times)", group[0], group.len()) });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// What tells the parameters of one distribution from those of another.
@@ -215,11 +272,12 @@ impl Solver<'_, '_> {
         }
         let args = args.iter().map(|arg| self.outer(arg)).collect::<Result<Vec<_>>>()?;
         let plates = &input.plates;
+        let name = self.lowering.model.bijectors[*bijector].name.clone();
         if self.is_given() {
             let u = self.outer(input)?;
             self.establish(input.node, None)?;
             let log_det = self.lowering.bijector_log_det(*bijector, &u, &args)?;
-            return self.over_plates(log_det, plates);
+            return self.over_plates(log_det, plates, name);
         }
         let y = self.value(id)?;
         if self.map.shape(id).len() < plates.len() || args.iter().any(|arg| arg.plates.iter().any(|p| !plates.contains(p))) {
@@ -230,16 +288,16 @@ impl Solver<'_, '_> {
         let argument = self.lowering.expanded(&found.argument, plates);
         let argument = self.lowering.node(&argument);
         self.establish(input.node, Some(argument))?;
-        self.over_plates(found.log_det, plates)
+        self.over_plates(found.log_det, plates, name)
     }
 
     /// The log-determinants in all cells of the plates that the map makes inside, added up.
-    fn over_plates(&mut self, log_det: Array, plates: &[PlateId]) -> Result<bool> {
+    fn over_plates(&mut self, log_det: Array, plates: &[PlateId], from: String) -> Result<bool> {
         let all = union([&log_det.plates[..], plates]);
         let full = self.lowering.expanded(&log_det, &all);
         let inner: Vec<PlateId> = all.into_iter().filter(|plate| !self.map.plates.contains(plate)).collect();
         let term = self.lowering.sum_over(&full, &inner);
-        self.add_term(term);
+        self.add_term(term, from);
         Ok(true)
     }
 

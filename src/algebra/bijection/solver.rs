@@ -6,6 +6,7 @@
 //! of the map is the product of the slopes of the steps. Where u itself is known (it was drawn), the same steps give the determinant
 //! and no inverse is computed.
 
+use super::dependence::constant;
 use super::elementwise::{self, OneUnknown};
 use super::map::Map;
 use super::pieces::{Piece, assemble, covered, whole};
@@ -14,8 +15,8 @@ use crate::algebra::value::Array;
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, DType};
 use crate::base::{Code, Diagnostic};
-use crate::graph::{Builder, NodeId, Op, interpret};
-use std::collections::HashMap;
+use crate::graph::{Builder, NodeId, Op};
+use std::collections::{BTreeSet, HashMap};
 
 pub(super) struct Solver<'s, 'm> {
     pub lowering: &'s mut Lowering<'m>,
@@ -27,8 +28,8 @@ pub(super) struct Solver<'s, 'm> {
     pieces: HashMap<NodeId, Vec<Piece>>,
     /// Equations that have not been used
     pending: Vec<NodeId>,
-    /// Summands of log |det ∂y/∂u|, in each cell of the plates
-    terms: Vec<Array>,
+    /// Summands of log |det ∂y/∂u|, in each cell of the plates, and where they come from
+    terms: Vec<(Array, String)>,
     /// u was given: nodes have the values that they have there
     given: bool,
 }
@@ -37,6 +38,8 @@ pub(super) struct Solver<'s, 'm> {
 pub(super) struct Solution {
     pub argument: NodeId,
     pub log_det: Array,
+    /// The steps that have a slope, in the order from y to u
+    pub slopes: Vec<String>,
 }
 
 /// Where the solver starts.
@@ -78,7 +81,8 @@ impl<'s, 'm> Solver<'s, 'm> {
         if !solver.known[map.argument.index()] {
             return Err(solver.not_determined());
         }
-        Ok(Solution { argument: solver.value(map.argument)?, log_det: solver.log_det()? })
+        let slopes = solver.terms.iter().map(|(_, from)| from.clone()).collect();
+        Ok(Solution { argument: solver.value(map.argument)?, log_det: solver.log_det()?, slopes })
     }
 
     pub fn b(&mut self) -> &mut Builder {
@@ -91,6 +95,11 @@ impl<'s, 'm> Solver<'s, 'm> {
 
     pub fn is_known(&self, id: NodeId) -> bool {
         self.known[id.index()]
+    }
+
+    /// Whether parts of a node are known.
+    pub fn in_pieces(&self, id: NodeId) -> bool {
+        self.pieces.contains_key(&id)
     }
 
     pub fn pending(&self) -> &[NodeId] {
@@ -118,14 +127,12 @@ impl<'s, 'm> Solver<'s, 'm> {
     /// The value of a node that is known, in the enclosing graph.
     pub fn value(&mut self, id: NodeId) -> Result<NodeId> {
         let mut needed = vec![id];
-        let mut all = vec![];
+        let mut all = BTreeSet::new();
         while let Some(id) = needed.pop() {
-            if !self.values.contains_key(&id) && !all.contains(&id) {
-                all.push(id);
+            if !self.values.contains_key(&id) && all.insert(id) {
                 needed.extend(&self.map.node(id).args);
             }
         }
-        all.sort_unstable();
         for id in all {
             let node = self.map.node(id);
             let value = match &node.op {
@@ -208,7 +215,7 @@ impl<'s, 'm> Solver<'s, 'm> {
 
     /// Uses the equation on a node, if enough is known.
     fn step(&mut self, id: NodeId) -> Result<bool> {
-        if let Some(at) = self.map.applications.iter().position(|application| application.output == id) {
+        if let Some(at) = self.map.applications.iter().position(|application| application.output.node == id) {
             return self.undo_application(id, at);
         }
         let node = self.map.node(id).clone();
@@ -337,26 +344,7 @@ impl<'s, 'm> Solver<'s, 'm> {
 
     /// The elements of a node that depends on nothing but numbers in the text.
     pub fn constant(&self, id: NodeId) -> Option<Vec<f64>> {
-        let graph = &self.map.graph;
-        let mut open = vec![id];
-        let mut seen = vec![false; graph.nodes.len()];
-        while let Some(at) = open.pop() {
-            if matches!(graph.node(at).op, Op::Input(_) | Op::Random { .. }) {
-                return None;
-            }
-            if !std::mem::replace(&mut seen[at.index()], true) {
-                open.extend(&graph.node(at).args);
-            }
-        }
-        let mut alone = Builder::new();
-        let mut copies: HashMap<NodeId, NodeId> = HashMap::new();
-        for at in graph.ids().filter(|at| seen[at.index()]) {
-            let args: Vec<NodeId> = graph.node(at).args.iter().filter_map(|arg| copies.get(arg).copied()).collect();
-            let copy = alone.push(graph.node(at).op.clone(), &args);
-            copies.insert(at, copy);
-        }
-        let finished = alone.finish(&[*copies.get(&id)?]).ok()?;
-        Some(interpret(&finished, &[]).first()?.elements.to_vec())
+        constant(&self.map.graph, id)
     }
 
     /// Adds the slopes of a node's elements to the log-determinant. Whether there is a slope.
@@ -372,18 +360,18 @@ impl<'s, 'm> Solver<'s, 'm> {
         let order: Vec<usize> = axes.iter().map(|axis| axes.iter().filter(|other| *other < axis).count()).collect();
         let sum = self.b().transpose(sum, &order);
         let term = self.lowering.array(sum, self.map.plates.clone());
-        self.terms.push(term);
+        self.terms.push((term, operation(&self.map.node(id).op)));
         Ok(true)
     }
 
     /// Adds a summand that varies over the plates of the map or fewer.
-    pub fn add_term(&mut self, term: Array) {
-        self.terms.push(term);
+    pub fn add_term(&mut self, term: Array, from: String) {
+        self.terms.push((term, from));
     }
 
     fn log_det(&mut self) -> Result<Array> {
         let mut total = self.lowering.real(0.0);
-        for (at, term) in std::mem::take(&mut self.terms).into_iter().enumerate() {
+        for (at, (term, _)) in std::mem::take(&mut self.terms).into_iter().enumerate() {
             total = if at == 0 { term } else { self.lowering.add(&total, &term)? };
         }
         Ok(total)
@@ -406,6 +394,17 @@ impl<'s, 'm> Solver<'s, 'm> {
             .label(self.map.node(self.map.output).span, "some elements of the argument do not reach this value")
             .help("let every element of the argument take part in the result")
     }
+}
+
+/// What a step is called in a derivation.
+fn operation(op: &Op) -> String {
+    let name = match op {
+        Op::Unary(op) => format!("{op:?}"),
+        Op::Binary(op) => format!("{op:?}"),
+        Op::Contract { .. } | Op::TriangularSolve { .. } => "triangular matrix".to_string(),
+        _ => "elementwise".to_string(),
+    };
+    name.to_lowercase()
 }
 
 /// The numbers whose cumulative sums these are.

@@ -11,6 +11,8 @@ pub(in crate::algebra) enum Treatment {
     ExactSum,
     Pathwise,
     ScoreFunction,
+    /// Of a continuous value in place of a discrete one, or with a gradient that is not its own: biased
+    Relaxed,
     /// A draw from a distribution without parameters to be learned
     Sampled,
 }
@@ -33,6 +35,7 @@ pub(in crate::algebra) struct Shown {
 const BOUND: &str = "Jordan, Ghahramani, Jaakkola, Saul: An introduction to variational methods for graphical models (1999), section 6";
 const WEIGHTED: &str = "Burda, Grosse, Salakhutdinov: Importance weighted autoencoders (2016), equation 8";
 const PATHWISE: &str = "Kingma, Welling: Auto-encoding variational Bayes (2014), section 2.4";
+const RELAXED: &str = "Maddison, Mnih, Teh: The concrete distribution (2017); Bengio, Léonard, Courville (2013), section 4";
 const SCORE: &str = "Williams: Simple statistical gradient-following algorithms (1992)";
 
 impl Lowering<'_> {
@@ -258,6 +261,9 @@ impl Lowering<'_> {
                 let gradient = Formula::gradient("theta", before);
                 let after = Formula::gradient("theta", value.clone()) + value.clone() * score;
                 Step::new("score function", gradient, after, span).approximately().with(Formula::drawn(name, weight)).source(SCORE)
+            }
+            Treatment::Relaxed => {
+                Step::new("relaxed draw", before, mean, span).approximately().with(Formula::drawn(name, weight)).source(RELAXED)
             }
             Treatment::Sampled => Step::new("draw", before, mean, span).approximately().with(Formula::drawn(name, weight)),
         };

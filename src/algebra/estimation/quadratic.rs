@@ -7,9 +7,9 @@ use super::super::value::{Array, PlateId};
 use super::Weighted;
 use super::rule::stands_in;
 use crate::base::diagnostic::Result;
-use crate::base::op::{BinaryOp, DType};
+use crate::base::op::{BinaryOp, DType, ReduceOp, UnaryOp};
 use crate::check::model::ParamId;
-use crate::graph::{NodeId, Op};
+use crate::graph::{Graph, NodeId, Op};
 use crate::pass::{self, derivative};
 
 /// More unknowns than these are left to the gradient: the equations would be too large.
@@ -94,15 +94,17 @@ impl<'m> Lowering<'m> {
         let mut sum = self.real(0.0);
         let bound = [at, scales].concat();
         for factor in factors.iter().filter(|factor| factor.learned.iter().any(|id| at.iter().any(|(known, _)| known == id))) {
-            let log = self.replayed(&factor.record, &bound, |this, record| {
-                let d = this.factor_distribution(record.density, record.factor)?;
-                this.log_prob(&d, &record.value)
-            })?;
-            let weight = self.stop(&factor.weight);
-            let weighted = self.mul(&weight, &log)?;
-            let others: Vec<PlateId> = weighted.plates.iter().copied().filter(|p| Some(*p) != plate).collect();
-            let total = self.sum_over(&weighted, &others);
-            sum = self.add(&sum, &total)?;
+            for (record, weight) in std::iter::once((&factor.record, &factor.weight)).chain(factor.others.iter().map(|(r, w)| (r, w))) {
+                let log = self.replayed(record, &bound, |this, record| {
+                    let d = this.distribution_of(record)?;
+                    this.log_prob(&d, &record.value)
+                })?;
+                let weight = self.stop(weight);
+                let weighted = self.mul(&weight, &log)?;
+                let others: Vec<PlateId> = weighted.plates.iter().copied().filter(|p| Some(*p) != plate).collect();
+                let total = self.sum_over(&weighted, &others);
+                sum = self.add(&sum, &total)?;
+            }
         }
         Ok(sum)
     }
@@ -155,7 +157,7 @@ impl<'m> Lowering<'m> {
         let slopes = derivative::gradient(b, total.node, &wrt, Some(ones))?;
         let rows = derivative::tangent(b, &slopes, &wrt, &directions)?;
         let third = derivative::tangent(b, &rows, &wrt, &directions)?;
-        if !self.vanish(&third)? {
+        if has_kinks(b.graph(), &wrt, total.node) || !self.vanish(&third)? || self.vanish(&rows)? {
             return Ok(None);
         }
         let b = self.b();
@@ -180,6 +182,39 @@ impl<'m> Lowering<'m> {
             _ => false,
         };
         Ok(graph.outputs.iter().all(zero))
+    }
+}
+
+/// Whether a function of the variables passes an operation whose derivatives do not tell what it does: |x| has the second derivative 0.
+fn has_kinks(graph: &Graph, variables: &[NodeId], y: NodeId) -> bool {
+    let first = variables.iter().map(|id| id.index()).min().unwrap_or(0);
+    let mut moving = vec![false; y.index() + 1];
+    variables.iter().for_each(|id| moving[id.index()] = true);
+    for index in first..=y.index() {
+        moving[index] |= graph.nodes[index].args.iter().any(|arg| moving[arg.index()]);
+    }
+    let mut seen = vec![false; y.index() + 1];
+    let mut open = vec![y];
+    while let Some(id) = open.pop() {
+        if !moving[id.index()] || std::mem::replace(&mut seen[id.index()], true) {
+            continue;
+        }
+        if is_kink(graph, id) {
+            return true;
+        }
+        open.extend(&graph.node(id).args);
+    }
+    false
+}
+
+fn is_kink(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    match &node.op {
+        Op::Unary(op) => matches!(op, UnaryOp::Abs | UnaryOp::Sign | UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Round),
+        Op::Binary(op) => matches!(op, BinaryOp::Max | BinaryOp::Min | BinaryOp::Rem | BinaryOp::FloorDiv),
+        Op::Reduce { op, .. } => !matches!(op, ReduceOp::Sum | ReduceOp::Prod),
+        Op::Sort { .. } | Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } | Op::Stop => true,
+        _ => node.ty.dtype != DType::Real,
     }
 }
 

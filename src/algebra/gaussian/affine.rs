@@ -47,21 +47,10 @@ pub struct NotAffine {
 pub type Function<'f, 'm> = dyn FnMut(&mut Lowering<'m>, &[Array]) -> Result<Array> + 'f;
 
 impl<'m> Lowering<'m> {
-    /// The coefficients of a function of real variables of these shapes, or where it is not affine.
+    /// The coefficients of a function of real variables, or where it is not affine.
     ///
-    /// `function` is called once with a placeholder for every variable, and once more for each of them whose coefficient is a full
-    /// matrix, then with a plate over its elements. What it returns may vary over any plates.
-    pub(in crate::algebra) fn affine(
-        &mut self,
-        shapes: &[Vec<usize>],
-        function: &mut Function<'_, 'm>,
-    ) -> Result<std::result::Result<Affine, NotAffine>> {
-        let variables: Vec<Array> = shapes.iter().map(|shape| self.placeholder(shape, None)).collect();
-        let y = function(self, &variables)?;
-        self.affine_at(&variables, &y, function)
-    }
-
-    /// The same, where `y` is the function's value at placeholders.
+    /// `variables` are [`Lowering::placeholder`]s and `y` the function's value there. `function` is called again for each variable
+    /// whose coefficient is a full matrix, then with a plate over its elements. What it returns may vary over any plates.
     pub(in crate::algebra) fn affine_at(
         &mut self,
         variables: &[Array],

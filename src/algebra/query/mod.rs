@@ -2,16 +2,22 @@
 //! continuous ones by the rules that know them, Bayes' rule. Nothing is approximated: where no rule applies, the error names the
 //! variable in the way.
 
+mod classes;
 mod conjugate;
+mod conjugate_steps;
 mod gaussian;
+mod global;
 mod obstacle;
+mod pair;
 mod product;
 mod relation;
 
+pub(in crate::algebra) use classes::Members;
 pub(in crate::algebra) use product::{Block, Obstacle};
 
 use self::relation::Question;
 use super::derivation::Step;
+use super::leaves::tensor_type;
 use super::lowering::Lowering;
 use super::value::{Array, Distribution, Value};
 use crate::base::diagnostic::Result;
@@ -46,7 +52,9 @@ impl Lowering<'_> {
         if question.evidence.is_empty() && question.latents.is_empty() {
             return self.substituted(query, &mut vec![], |this| this.factor_distribution(query.density, factor));
         }
-        self.substituted(query, &mut vec![], |this| this.posterior(query.density, target, &question))
+        self.substituted(query, &mut vec![], |this| {
+            this.over_rows(query.density, &question, |this| this.posterior(query.density, target, &question))
+        })
     }
 
     /// With the substitutions `p(x = y | z = w)` in force; also where a value lies outside the support of its variable.
@@ -77,11 +85,18 @@ impl Lowering<'_> {
 
     fn log_conditional(&mut self, id: DensityId, targets: &[VarId], given: &[VarId], span: Span) -> Result<Array> {
         let question = self.question(&self.model.densities[id], targets, given, span)?;
-        let Question { rest, evidence, .. } = &question;
+        self.over_rows(id, &question, |this| this.answer(id, &question, given, span))
+    }
+
+    fn answer(&mut self, id: DensityId, question: &Question, given: &[VarId], span: Span) -> Result<Array> {
+        let Question { targets, rest, evidence, .. } = question;
         if evidence.is_empty() {
             return self.log_joint(id, targets, given, &question.latents, span);
         }
-        let both = [targets, evidence].concat();
+        if let Some(log) = self.log_conjugate(id, question)? {
+            return Ok(log);
+        }
+        let both = [&targets[..], evidence].concat();
         self.deriving(|this| {
             let joint = this.log_joint(id, &both, rest, &question.latents, span)?;
             let log_evidence = this.log_joint(id, evidence, rest, &question.latents_of_evidence, span)?;

@@ -59,8 +59,18 @@ impl<'m> Lowering<'m> {
         let mut enumerated = vec![];
         let result = (|| {
             let continuous = self.enumerate_latents(latents, &mut enumerated)?;
-            let mut terms = self.integrated(id, vars, latents, &continuous, span)?;
-            self.eliminate(&mut terms, &enumerated, span)
+            let mut terms = self.integrated(id, vars, latents, &continuous, &enumerated, span)?;
+            // Each row has its own values of a local variable; a global one has the same in all rows.
+            let (global, local): (Vec<&Enumerated>, Vec<&Enumerated>) = enumerated.iter().partition(|e| self.model.vars[e.var].global);
+            self.eliminate(&mut terms, &local, span)?;
+            let rows = self.whole_plates();
+            let summed = terms.iter().map(|term| {
+                let own: Vec<PlateId> = rows.iter().copied().filter(|&plate| term.varies_over(plate)).collect();
+                self.sum_over(term, &own)
+            });
+            let mut terms = summed.collect();
+            self.eliminate(&mut terms, &global, span)?;
+            self.product(&terms)
         })();
         enumerated.into_iter().rev().for_each(|e| self.restore(Place::Var(e.var), e.old));
         result
@@ -69,14 +79,7 @@ impl<'m> Lowering<'m> {
     /// The distribution of one continuous variable given all the evidence: its density is proportional to the joint density with the
     /// other latent variables integrated out.
     pub(in crate::algebra) fn posterior(&mut self, id: DensityId, target: VarId, question: &Question) -> Result<Distribution> {
-        let density = &self.model.densities[id];
-        let mut unknown = vec![target];
-        unknown.extend(question.latents.iter().filter(|&&v| v != target));
-        let unknown = density.parents_first(unknown);
-        let known = question.evidence.iter().copied();
-        let order = density.parents_first(unknown.iter().copied().chain(known).collect());
-        let factors = order.iter().filter_map(|&var| density.factor_of(var)).collect();
-        let block = Block { density: id, latents: unknown, factors, span: question.span };
+        let block = self.posterior_block(id, target, question);
         let mut obstacles = vec![];
         for rule in [Self::conjugate_distribution, Self::gaussian_distribution] {
             match rule(self, target, &block)? {
@@ -85,6 +88,23 @@ impl<'m> Lowering<'m> {
             }
         }
         Err(self.no_distribution(id, target, question, &obstacles))
+    }
+
+    /// The target and the latent variables of a question, with all factors that relate them to what is known.
+    pub(super) fn posterior_block(&self, id: DensityId, target: VarId, question: &Question) -> Block<'m> {
+        let density = &self.model.densities[id];
+        let mut unknown = vec![target];
+        unknown.extend(question.latents.iter().filter(|&&v| v != target));
+        let unknown = density.parents_first(unknown);
+        let known = question.evidence.iter().copied();
+        let order = density.parents_first(unknown.iter().copied().chain(known).collect());
+        let mut factors: Vec<&Factor> = vec![];
+        for factor in order.iter().filter_map(|&var| density.factor_of(var)) {
+            if !factors.iter().any(|known| std::ptr::eq(*known, factor)) {
+                factors.push(factor);
+            }
+        }
+        Block { density: id, latents: unknown, factors, span: question.span }
     }
 
     /// Binds the finite latent variables to their values; the others are returned.
@@ -114,7 +134,15 @@ impl<'m> Lowering<'m> {
     }
 
     /// The log-factors of the variables, with the continuous latent variables integrated out.
-    fn integrated(&mut self, id: DensityId, vars: &[VarId], latents: &[VarId], continuous: &[VarId], span: Span) -> Result<Vec<Array>> {
+    fn integrated(
+        &mut self,
+        id: DensityId,
+        vars: &[VarId],
+        latents: &[VarId],
+        continuous: &[VarId],
+        enumerated: &[Enumerated],
+        span: Span,
+    ) -> Result<Vec<Array>> {
         let density = &self.model.densities[id];
         let order = density.parents_first(latents.iter().chain(vars).copied().collect());
         let mut factors = vec![];
@@ -130,6 +158,8 @@ impl<'m> Lowering<'m> {
             terms.push(self.log_factor(id, factor)?);
         }
         for block in &blocks {
+            let summed: Vec<VarId> = enumerated.iter().map(|e| e.var).collect();
+            self.refuse_mixed(block, &summed)?;
             terms.push(self.integrate(block)?);
         }
         Ok(terms)
@@ -139,11 +169,14 @@ impl<'m> Lowering<'m> {
     fn derive_joint(&mut self, id: DensityId, vars: &[VarId], given: &[VarId], latents: &[VarId], span: Span) -> Result<()> {
         let density = &self.model.densities[id];
         let all = [latents, vars].concat();
-        let mut factors = vec![];
+        let mut declared: Vec<&Factor> = vec![];
         for &var in &all {
             let factor = density.factor_of(var).ok_or_else(|| self.no_factor(density, var, span))?;
-            factors.push(self.density_formula(id, &[var], &factor.given));
+            if !declared.iter().any(|known| std::ptr::eq(*known, factor)) {
+                declared.push(factor);
+            }
         }
+        let factors: Vec<Formula> = declared.iter().map(|factor| self.density_formula(id, &factor.targets, &factor.given)).collect();
         if !latents.is_empty() {
             let before = self.log_density_formula(id, vars, given);
             let (finite, continuous): (Vec<VarId>, Vec<VarId>) = latents.iter().partition(|&&var| self.is_finite(var));
@@ -160,11 +193,11 @@ impl<'m> Lowering<'m> {
             let joint = self.density_formula(id, &[vars, latents].concat(), given);
             self.derive(Step::new("chain rule", joint, Formula::product(factors), span));
         }
-        for &var in &all {
-            if let Some(factor) = density.factor_of(var) {
-                let dist = self.formula(&factor.dist).at(self.var_formula(var));
-                self.derive(Step::new("declared factor", self.density_formula(id, &[var], &factor.given), dist, factor.span));
-            }
+        for factor in declared {
+            let targets: Vec<Formula> = factor.targets.iter().map(|&var| self.var_formula(var)).collect();
+            let value = if let [one] = &targets[..] { one.clone() } else { Formula::Tuple(targets) };
+            let dist = self.formula(&factor.dist).at(value);
+            self.derive(Step::new("declared factor", self.density_formula(id, &factor.targets, &factor.given), dist, factor.span));
         }
         Ok(())
     }
@@ -172,8 +205,13 @@ impl<'m> Lowering<'m> {
     /// The log-density of a factor at the values of its variables.
     pub(in crate::algebra) fn log_factor(&mut self, id: DensityId, factor: &'m Factor) -> Result<Array> {
         let distribution = self.factor_distribution(id, factor)?;
-        let [target] = factor.targets[..] else { return Err(Diagnostic::internal("a factor of several variables")) };
-        let value = self.variable(target)?;
+        let value = match factor.targets[..] {
+            [target] => self.variable(target)?,
+            _ => {
+                let values = factor.targets.iter().map(|&var| self.variable(var)).collect::<Result<Vec<_>>>()?;
+                return self.log_prob_of_tuple(&distribution, values);
+            }
+        };
         self.derive_log_factor(id, factor);
         let log = self.log_prob(&distribution, &value)?;
         Ok(self.recorded(id, factor, &distribution, &value, log))
@@ -191,15 +229,15 @@ impl<'m> Lowering<'m> {
         Err(self.no_integral(block, &obstacles))
     }
 
-    /// Sums the finite latent variables out of a product of tables.
-    fn eliminate(&mut self, terms: &mut Vec<Array>, enumerated: &[Enumerated], span: Span) -> Result<Array> {
+    /// Sums finite latent variables out of a product of tables.
+    fn eliminate(&mut self, terms: &mut Vec<Array>, enumerated: &[&Enumerated], span: Span) -> Result<()> {
         let plates: Vec<PlateId> = enumerated.iter().map(|e| e.plate).collect();
         self.sum_out(terms, &plates)?;
         for e in enumerated {
             let (values, name) = (self.sizes(&[e.plate])[0], self.names(&[e.var]));
             self.note(span, format!("exact sum over {values} values of {name}"));
         }
-        self.product(terms)
+        Ok(())
     }
 
     /// Sums plates out of a product of tables, the one next whose product of tables is smallest. Plates over which no table varies

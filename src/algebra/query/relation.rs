@@ -27,8 +27,9 @@ impl Lowering<'_> {
         // What depends on a target or a latent variable is evidence; its own latent variables may make more of the given evidence.
         loop {
             let inner = [&both[..], &latents].concat();
-            let (below, others): (Vec<VarId>, Vec<VarId>) =
-                rest.iter().partition(|&&g| !inner.contains(&g) && inner.iter().any(|&v| density.depends_on(g, v)));
+            let (below, others): (Vec<VarId>, Vec<VarId>) = rest
+                .iter()
+                .partition(|&&g| !inner.contains(&g) && inner.iter().any(|&v| density.depends_on(g, v) || density.share_a_factor(g, v)));
             if below.is_empty() {
                 break;
             }
@@ -47,7 +48,7 @@ impl Lowering<'_> {
         let mut open: Vec<VarId> = targets.to_vec();
         while let Some(var) = open.pop() {
             let factor = density.factor_of(var).ok_or_else(|| self.no_factor(density, var, span))?;
-            for &parent in &factor.given {
+            for &parent in factor.given.iter().chain(&factor.targets) {
                 let has_factor = density.factor_of(parent).is_some();
                 if has_factor && !given.contains(&parent) && !targets.contains(&parent) && !found.contains(&parent) {
                     found.push(parent);
@@ -62,6 +63,11 @@ impl Lowering<'_> {
 impl Density {
     pub fn factor_of(&self, var: VarId) -> Option<&Factor> {
         self.factors.iter().find(|factor| factor.targets.contains(&var))
+    }
+
+    /// Whether two variables are drawn together.
+    pub fn share_a_factor(&self, a: VarId, b: VarId) -> bool {
+        a != b && self.factor_of(a).is_some_and(|factor| factor.targets.contains(&b))
     }
 
     /// Whether `ancestor` is reached from `var` by going to what it is given.

@@ -42,7 +42,8 @@ impl<'a> Checker<'a> {
         let ty = Type::array(support, [&[count], &shape[..]].concat());
         if !self.vars.contains_key(&var.name.name) {
             let family = Family::Chain { from: first, to: last };
-            let id = self.model.vars.push(Var { name: var.name.name.clone(), ty, observed: None, family, span: var.name.span });
+            let id =
+                self.model.vars.push(Var { name: var.name.name.clone(), ty, observed: None, global: false, family, span: var.name.span });
             self.vars.insert(var.name.name.clone(), id);
         }
         Ok(())
@@ -62,7 +63,7 @@ impl<'a> Checker<'a> {
         }
         let family = Family::Member { of: chain, at: number };
         let (name, ty) = (format!("{}[{number}]", declared.name), declared.member_type());
-        Ok(self.model.vars.push(Var { name, ty, observed: None, family, span: var.span }))
+        Ok(self.model.vars.push(Var { name, ty, observed: None, global: false, family, span: var.span }))
     }
 
     /// `z[t - 1]` where it is no entry of an array: a given of the factor around it, or the one member that is data.

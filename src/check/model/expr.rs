@@ -171,13 +171,17 @@ pub enum Place {
     Param(ParamId),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub enum Estimator {
     /// Exact for small finite support, else pathwise if reparameterised, else score function
     #[default]
     Chosen,
     Pathwise,
     ScoreFunction,
+    /// Of bits: a continuous draw at a temperature in their place, biased
+    GumbelSoftmax(f64),
+    /// Of bits: the gradient of the probability in place of that of the draw, biased
+    StraightThrough,
 }
 
 #[derive(Clone, Debug)]

@@ -2,9 +2,11 @@
 //! for the sizes at which it is used. `algebra/` gives it a meaning as graphs and needs no type rule of its own.
 
 mod chain;
+mod conjugate;
 mod expr;
 
 pub use chain::{At, GivenMember, MemberFactor, MemberQuery, Which};
+pub use conjugate::{Argument as ConjugateArgument, Conjugate, ConjugateKind, Marginal};
 pub use expr::{Bound, Draw, Estimator, Expr, ExprKind, Fold, Noise, Pattern, Place, Primitive, Query, Stmt, StmtKind, Subscript};
 
 use super::types::Type;
@@ -25,6 +27,8 @@ pub struct Model {
     pub bijectors: Arena<Bijector>,
     pub pushforwards: Arena<Pushforward>,
     pub rules: Vec<Rule>,
+    pub conjugates: Vec<Conjugate>,
+    pub marginals: Vec<Marginal>,
     pub densities: Arena<Density>,
     pub optimisers: Arena<Optimiser>,
     /// `objective` and `metric` declarations, in order
@@ -76,6 +80,8 @@ pub struct Index {
 pub struct Data {
     pub vars: Vec<VarId>,
     pub source: Source,
+    /// The source is one value of the type: there are no rows
+    pub object: bool,
     /// The fraction of rows held out for metrics
     pub split: f64,
     pub span: Span,
@@ -104,6 +110,8 @@ pub struct Var {
     pub ty: Type,
     /// The `data` declaration that observes it
     pub observed: Option<Id<Data>>,
+    /// One value for all rows of the data
+    pub global: bool,
     pub family: Family,
     pub span: Span,
 }
@@ -155,7 +163,8 @@ pub enum Init {
 #[derive(Clone, Debug)]
 pub struct Constraint {
     pub forward: FunctionId,
-    pub inverse: FunctionId,
+    /// Derived from `forward` where it is not given
+    pub inverse: Option<FunctionId>,
 }
 
 /// One instance of a `fn`, `layer`, `net`, or of a member of a library declaration. A layer's use and a turn of `repeat` are
@@ -201,6 +210,8 @@ pub struct Bijector {
 /// `pushforward(f, base)`. Its `Dist` binds the parameters of the base and the further arguments of f as locals.
 #[derive(Clone, Debug)]
 pub struct Pushforward {
+    /// The name of f
+    pub map: String,
     /// The base with these parameters
     pub base: Expr,
     /// A draw of it
@@ -216,6 +227,8 @@ pub enum RuleKind {
     Kl,
     /// `H(a)`
     Entropy,
+    /// `cross_entropy(a || b)`: minus the expectation under a of the log-density of b
+    CrossEntropy,
     /// `maximum_likelihood(x ~ a)`: takes a draw before the parameters, and yields the distribution with the parameters that make
     /// the draws most likely. Sums over all draws are [`ExprKind::Total`]
     MaximumLikelihood,

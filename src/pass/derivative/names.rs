@@ -17,7 +17,6 @@ pub fn rule_name(op: &Op) -> Option<&'static str> {
         Op::Contract { .. } => Some("matrix product"),
         Op::Gather { .. } | Op::ScatterAdd { .. } => Some("selection"),
         Op::Cholesky => Some("Cholesky factor"),
-        Op::SymmetricEigen => "eigenvalues of a symmetric matrix".into(),
         Op::TriangularSolve { .. } => Some("triangular solve"),
         Op::Scan { .. } => Some("recursion"),
         Op::SymmetricEigen => Some("eigenvalues and eigenvectors"),

@@ -77,6 +77,15 @@ impl Array {
         self.shape.get(1..).unwrap_or(&[])
     }
 
+    /// With rows of one axis, row-major, where that is what a declared row has: images as vectors of pixels.
+    pub fn flattened(mut self, declared: &[usize]) -> Array {
+        let pixels: usize = self.row_shape().iter().product();
+        if self.row_shape().len() > 1 && declared == [pixels] {
+            self.shape = vec![self.rows(), pixels];
+        }
+        self
+    }
+
     /// Whether the source holds integers, so that nothing is lost in `Int`.
     pub fn is_integer(&self) -> bool {
         match self.values {

@@ -40,8 +40,8 @@ impl Builtin {
         }
     }
 
-    /// `features` [rows, columns], pixels in 0..1, iris in centimetres; `images` the same as [rows, height, width]; `binary` flat,
-    /// 1 where a pixel is above half of its range; `labels` [rows], classes from 0. Bare: `features`.
+    /// `features` [rows, columns], pixels in 0..1, iris in centimetres; `images` [rows, height, width], the grey levels as they are
+    /// stored, 0..16 or 0..255; `binary` flat, 1 where a pixel is above half of its range; `labels` [rows], classes from 0. Bare: `features`.
     pub(super) fn load(self, field: Option<&str>) -> Result<Array> {
         let field = field.unwrap_or("features");
         let name = format!("{}.{field}", self.name());
@@ -68,7 +68,11 @@ impl Builtin {
             Builtin::Mnist | Builtin::Iris => (255, 28),
         };
         let shape = if field == "images" { vec![rows, side, side] } else { vec![rows, columns] };
-        let values = if field == "binary" { above(&pixels, white / 2) } else { scaled(&pixels, white) };
+        let values = match field {
+            "images" => Values::Bytes(pixels),
+            "binary" => above(&pixels, white / 2),
+            _ => scaled(&pixels, white),
+        };
         Ok(Array::new(name, shape, values))
     }
 

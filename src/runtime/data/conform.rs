@@ -97,7 +97,9 @@ fn wrong_value(array: &Array, support: &Support, index: usize) -> Diagnostic {
         }
         Support::Spin if value == 0.0 => diagnostic.help("declare Bit for values 0 and 1"),
         Support::Bit if value == -1.0 => diagnostic.help("declare Spin for values -1 and 1"),
-        Support::Unit if array.is_integer() => diagnostic.help("are these bytes? divide them by 255"),
+        Support::Unit if array.is_integer() => {
+            diagnostic.help("are these grey levels? `.features` has them between 0 and 1; or declare `Int` and a discretised likelihood")
+        }
         _ if !value.is_finite() => diagnostic.help("remove the row or fill in a finite number"),
         _ => diagnostic.help("change the declared type, or the data"),
     }
