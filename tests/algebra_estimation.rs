@@ -223,6 +223,30 @@ fn iterations_end_when_they_change_little() {
     assert!((values[values.len() - 1] + 1.2012365).abs() < 1e-4);
 }
 
+/// One iteration of Baum and Welch: the first member and the others share their emissions.
+#[test]
+fn chains_are_estimated_as_by_hmmlearn() {
+    let input = |name: &str| reference(&format!("/hmm/inputs/{name}"));
+    let program = format!(
+        "data y[1..8] : Int = {}\nvar z[1..8] : Cat<2>\nparam w : Simplex[2] = {}, A : Simplex[2, 2], rate : Positive[2] = {}\n\
+         p(z[1]) = Categorical(w)\np(z[t] | z[t-1]) = Categorical(A[z[t-1]])\np(y[t] | z[t]) = Poisson(rate[z[t]])\n\
+         train {{ maximize log p(y) by em   steps: ",
+        input("y"),
+        input("start"),
+        input("rates")
+    );
+    let starts = [("A", numbers(&input("transition")).into_iter().map(f64::ln).collect())];
+    for (name, of) in [("w", "start"), ("A", "transition"), ("rate", "rates")] {
+        let (_, found) = estimated_from(&format!("{program}1 }}"), name, 0, &starts).unwrap();
+        let expected = numbers(&reference(&format!("/hmm/values/after_one_em_step/{of}")));
+        assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-9), "{name}: {found:?} and {expected:?}");
+    }
+    let (values, _) = estimated_from(&format!("{program}11 }}"), "1", 0, &starts).unwrap();
+    let expected = numbers(&reference("/hmm/values/log_likelihood_after_em_steps_0_1_2_10"));
+    let found = [0, 1, 2, 10].map(|step| values[step]);
+    assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-8), "{found:?} and {expected:?}");
+}
+
 /// What no rule knows follows its gradient, the rest its rules.
 #[test]
 fn generalised_em() {

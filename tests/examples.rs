@@ -37,7 +37,9 @@ examples! {
     gaussian_mle: "mu" in 2.7999999999 ..= 2.8000000001, "sigma" in 0.6244997998 ..= 0.6244997999;
     gmm_em: "loglik" in -1.2012366 ..= -1.2012365;
     hierarchical_vae: "elbo (held out)" in -19.05 ..= -18.7, "iwae (held out)" in -18.1 ..= -17.8;
+    hmm: "loglik" in -328.60 ..= -328.52;
     iwae: "elbo (held out)" in -19.45 ..= -19.2, "iwae (held out)" in -18.35 ..= -18.05;
+    kalman: "level_variance" in 1455.0 ..= 1485.0, "noise_variance" in 15050.0 ..= 15150.0;
     linear_gaussian_posterior: "log_evidence" in -3.347128 ..= -3.347126;
     mixture: "loglik" in -1.2450 ..= -1.2437;
     mvn_mle: "loglik" in -2.5327643 ..= -2.5327642;

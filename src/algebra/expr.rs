@@ -93,10 +93,7 @@ impl Lowering<'_> {
                 let (x, lifted) = self.lift(&x, rank);
                 self.fold_plates(*fold, &x, None, &lifted)?
             }
-            ExprKind::Total(x) => {
-                let x = self.eval_array(x)?;
-                self.total(&x)?
-            }
+            ExprKind::Total(x) => self.total(x)?,
             ExprKind::Primitive(primitive, args) => self.primitive(*primitive, args, &expr.ty)?,
 
             ExprKind::Block(stmts, result) => {

@@ -6,7 +6,7 @@ use super::derivation::Step;
 use super::estimation::Record;
 use super::frame::Frames;
 use super::lost::FixedDraw;
-use super::observations::Observations;
+use super::observations::{FurtherSamples, Observations};
 use super::observed::ObservedData;
 use super::query::Members;
 use super::stable;
@@ -103,6 +103,7 @@ pub struct Lowering<'m> {
     pub(super) members: Option<Members>,
     /// What `total` sums over, inside a rule about observations
     pub(super) observations: Option<Observations>,
+    pub(super) further_samples: FurtherSamples,
     /// Inside a factor of a frozen density: parameters have derivative zero, variables keep theirs
     pub(super) frozen: bool,
     /// Names with respect to which the program differentiates: each binding is a node of its own
@@ -148,6 +149,7 @@ impl<'m> Lowering<'m> {
             records: None,
             members: None,
             observations: None,
+            further_samples: FurtherSamples::default(),
             frozen: false,
             differentiable: differentiable(model, None),
             fixed_draws: vec![],

@@ -11,6 +11,21 @@ use crate::base::{Code, Diagnostic, Span};
 use crate::syntax::ast::{self, ArgKind};
 use std::collections::BTreeMap;
 
+/// The values after the base; for each, the parameter that it becomes and the argument of f that reads it.
+struct Further<'a> {
+    values: Vec<Expr>,
+    params: Vec<LocalId>,
+    givens: Vec<Given<'a>>,
+}
+
+/// A map of one event: its name, its argument, its value, and the locals that stand for its further arguments.
+struct Image {
+    map: String,
+    input: LocalId,
+    value: Expr,
+    further: Vec<LocalId>,
+}
+
 /// A base as it is written out: what is bound before it, the distribution and its parameters.
 struct Base {
     before: Vec<Stmt>,
@@ -48,13 +63,12 @@ impl<'a> Checker<'a> {
             (None, _) => wanted,
         };
         let mut base = self.base(base, domain.as_ref())?;
-        let (values, givens) = self.further_arguments(rest, &mut base.before)?;
+        let further = self.further_arguments(rest, &mut base.before)?;
         let name = self.declarations.definitions[id].decl.name.name.clone();
         let inner = ArrayType { shape: base.event.shape[lead..].to_vec(), ..base.event.clone() };
         let input = self.local("u", Type::Array(inner), span);
         let first = Given { name: None, value: Supplied::Value(self.read(input, f.span)), span: f.span };
-        let (params, further): (Vec<LocalId>, Vec<Given<'a>>) = givens.into_iter().unzip();
-        let image = self.call_with(id, sizes, std::iter::once(first).chain(further).collect(), f.span)?;
+        let image = self.call_with(id, sizes, std::iter::once(first).chain(further.givens).collect(), f.span)?;
         let Type::Array(to) = image.ty.clone() else {
             return Err(form(f.span).label(f.span, format!("gives {}, not one array", image.ty)).into());
         };
@@ -62,8 +76,9 @@ impl<'a> Checker<'a> {
             return Err(form(f.span).label(f.span, format!("gives {}, which has no density", image.ty)).into());
         }
         let event = ArrayType { shape: [&base.event.shape[..lead], &to.shape[..]].concat(), support: to.support.clone() };
-        let dist = self.pushforward_dist(&name, &base, lead, input, image, params, span);
-        let args = base.args.into_iter().chain(values).collect();
+        let image = Image { map: name, input, value: image, further: further.params };
+        let dist = self.pushforward_dist(image, &base, lead, span);
+        let args = base.args.into_iter().chain(further.values).collect();
         let ty = Type::Distribution(Box::new(Type::Array(event)));
         let value = Expr::new(ExprKind::Dist(dist, args), ty.clone(), span);
         Ok(if base.before.is_empty() { value } else { Expr::new(ExprKind::Block(base.before, Box::new(value)), ty, span) })
@@ -121,7 +136,7 @@ impl<'a> Checker<'a> {
 
     /// The values after the base, each as a parameter of the distribution and an argument of f. A tuple's parts are arguments of
     /// their own.
-    fn further_arguments(&mut self, rest: &[&'a ast::Expr], before: &mut Vec<Stmt>) -> Checked<(Vec<Expr>, Vec<(LocalId, Given<'a>)>)> {
+    fn further_arguments(&mut self, rest: &[&'a ast::Expr], before: &mut Vec<Stmt>) -> Checked<Further<'a>> {
         let mut values = vec![];
         for e in rest {
             let value = self.expr(e, None);
@@ -137,25 +152,19 @@ impl<'a> Checker<'a> {
                 Type::Distribution(_) => return Err(form(e.span).label(e.span, "a distribution is no argument of the map").into()),
             }
         }
-        let given = |(at, value): (usize, &Expr)| {
-            let local = self.local(&format!("argument {}", at + 1), value.ty.clone(), value.span);
-            (local, Given { name: None, value: Supplied::Value(self.read(local, value.span)), span: value.span })
+        let local = |(at, value): (usize, &Expr)| self.local(&format!("argument {}", at + 1), value.ty.clone(), value.span);
+        let params: Vec<LocalId> = values.iter().enumerate().map(local).collect();
+        let given = |(&local, value): (&LocalId, &Expr)| Given {
+            name: None,
+            value: Supplied::Value(self.read(local, value.span)),
+            span: value.span,
         };
-        let givens = values.iter().enumerate().map(given).collect();
-        Ok((values, givens))
+        let givens = params.iter().zip(&values).map(given).collect();
+        Ok(Further { values, params, givens })
     }
 
     /// The distribution over events of f's result type. Its parameters are lifted with the base's leading axes.
-    fn pushforward_dist(
-        &mut self,
-        f: &str,
-        base: &Base,
-        lead: usize,
-        input: LocalId,
-        image: Expr,
-        further: Vec<LocalId>,
-        span: Span,
-    ) -> DistId {
+    fn pushforward_dist(&mut self, f: Image, base: &Base, lead: usize, span: Span) -> DistId {
         let of = self.model.dists[base.dist].clone();
         let mut params = vec![];
         for (&own, arg) in of.params.iter().zip(&base.args) {
@@ -163,13 +172,13 @@ impl<'a> Checker<'a> {
             params.push(self.local(&format!("{own_name} of the base"), ty, arg.span));
         }
         let args = params.iter().map(|&param| self.read(param, base.span)).collect();
-        let inner = self.model.locals[input].ty.clone();
+        let inner = self.model.locals[f.input].ty.clone();
         let base_ty = Type::Distribution(Box::new(inner));
         let base = Expr::new(ExprKind::Dist(base.dist, args), base_ty, base.span);
-        params.extend(further);
-        let event = image.ty.clone();
-        let name = format!("pushforward({f}, {})", of.name);
-        let id = self.model.pushforwards.push(Pushforward { map: f.to_string(), base, input, image, span });
+        params.extend(f.further);
+        let event = f.value.ty.clone();
+        let name = format!("pushforward({}, {})", f.map, of.name);
+        let id = self.model.pushforwards.push(Pushforward { map: f.map, base, input: f.input, image: f.value, span });
         let x = self.local("x", event.clone(), span);
         let log = Expr::new(ExprKind::LogPushforward(id, Box::new(self.read(x, span))), Type::real([]), span);
         let log_params = std::iter::once(x).chain(params.iter().copied()).collect();

@@ -50,7 +50,7 @@ fn inverses_lead_back() {
         let Compiled { model, expression, .. } =
             compile(&format!("param y : {ty}"), Some("y")).unwrap_or_else(|error| panic!("{ty}: {error}"));
         let (_, param) = model.params.iter().next().unwrap();
-        let inverse = param.constraint.as_ref().unwrap().inverse;
+        let inverse = param.constraint.as_ref().unwrap().inverse.unwrap();
         let call = Expr::new(ExprKind::Call(inverse, vec![expression.unwrap()]), model.functions[inverse].body.ty.clone(), param.span);
         let parameters = parameters(&model, &[("y".into(), unconstrained.clone())]);
         let back = evaluate::evaluate(&model, &call, &Dataset::default(), &[], &parameters, &engine(0)).unwrap().remove(0).values;

@@ -134,15 +134,15 @@ fn expected_log_densities_are_closed_forms() {
     for (a, b) in pairs {
         let text = format!("p(x : Real) = {b}\nq(x) = {a}\n");
         // By midpoints, of the density of q.
-        let cell = "(exp(log q(x = -40 + 0.002 * (i + 1/2))) * log p(x = -40 + 0.002 * (i + 1/2)))";
-        let expected = 0.002 * scalar(&text, &format!("sum({cell} for i in 40000)"));
-        assert_closed(&text, expected, 2e-6);
+        let cell = "(exp(log q(x = -40 + 0.01 * (i + 1/2))) * log p(x = -40 + 0.01 * (i + 1/2)))";
+        let expected = 0.01 * scalar(&text, &format!("sum({cell} for i in 8000)"));
+        assert_closed(&text, expected, 2e-5);
     }
     for (a, b) in [("Gamma(2.5, 1.3)", "Exponential(0.7)"), ("Exponential(1.3)", "Gamma(2.5, 0.7)")] {
         let text = format!("p(x : Positive) = {b}\nq(x) = {a}\n");
-        let at = "(-40 + 0.002 * (i + 1/2))";
+        let at = "(-40 + 0.01 * (i + 1/2))";
         let cell = format!("exp(log q(x = exp({at})) + {at}) * log p(x = exp({at}))");
-        let expected = 0.002 * scalar(&text, &format!("sum({cell} for i in 24000)"));
+        let expected = 0.01 * scalar(&text, &format!("sum({cell} for i in 4800)"));
         assert_closed(&text, expected, 1e-9);
     }
 }
@@ -154,6 +154,19 @@ fn assert_closed(text: &str, expected: f64, tolerance: f64) {
     let (ratio, deviation) = moments(text, "E[x ~ q(x)](2 * log p(x) - 2 * log q(x))", 3);
     let divergence = scalar(text, "KL(q(x) || p(x))");
     assert!(deviation < 1e-12 && (ratio + 2.0 * divergence).abs() < 1e-12, "{text}: {ratio}, the divergence is {divergence}");
+}
+
+#[test]
+fn divergences_between_spellings_of_one_family_are_closed_forms() {
+    for (a, b) in [("Bernoulli(logits: 0.7)", "Bernoulli(0.3)"), ("Bernoulli(0.3)", "Bernoulli(logits: 0.7)")] {
+        let expected = number(&format!("sum(exp({a}.log_prob(i)) * ({a}.log_prob(i) - {b}.log_prob(i)) for i in 2)"));
+        assert!((number(&format!("KL({a} || {b})")) - expected).abs() < 1e-12, "{a} {b}");
+    }
+    let (logits, probs) = ("Categorical(logits: [0.7, -1.0, 0.2])", "Categorical([0.2, 0.3, 0.5])");
+    for (a, b) in [(logits, probs), (probs, logits)] {
+        let expected = number(&format!("sum(exp({a}.log_prob(i)) * ({a}.log_prob(i) - {b}.log_prob(i)) for i in 3)"));
+        assert!((number(&format!("KL({a} || {b})")) - expected).abs() < 1e-12, "{a} {b}");
+    }
 }
 
 /// What depends on the draw stays at the draw.

@@ -16,7 +16,7 @@ use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, DType};
 use crate::base::{Code, Diagnostic};
 use crate::graph::{Builder, NodeId, Op};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 pub(super) struct Solver<'s, 'm> {
     pub lowering: &'s mut Lowering<'m>,
@@ -127,14 +127,12 @@ impl<'s, 'm> Solver<'s, 'm> {
     /// The value of a node that is known, in the enclosing graph.
     pub fn value(&mut self, id: NodeId) -> Result<NodeId> {
         let mut needed = vec![id];
-        let mut all = vec![];
+        let mut all = BTreeSet::new();
         while let Some(id) = needed.pop() {
-            if !self.values.contains_key(&id) && !all.contains(&id) {
-                all.push(id);
+            if !self.values.contains_key(&id) && all.insert(id) {
                 needed.extend(&self.map.node(id).args);
             }
         }
-        all.sort_unstable();
         for id in all {
             let node = self.map.node(id);
             let value = match &node.op {

@@ -33,11 +33,11 @@ struct Forward {
     total: Vec<Array>,
 }
 
-impl Lowering<'_> {
+impl<'m> Lowering<'m> {
     /// log of the sum over all values of the latent members.
     pub(super) fn forward_algorithm(
         &mut self,
-        network: &Network<'_>,
+        network: &Network<'m>,
         schedule: &Schedule,
         potential: Option<&Potential>,
     ) -> Result<Vec<Array>> {
@@ -50,7 +50,7 @@ impl Lowering<'_> {
     }
 
     /// All values of every latent variable at every distance that factors look back.
-    fn window(&mut self, network: &Network<'_>, schedule: &Schedule) -> Result<Window> {
+    fn window(&mut self, network: &Network<'m>, schedule: &Schedule) -> Result<Window> {
         let mut window = Window::new();
         for (&var, &memory) in &schedule.memory {
             let declared = &network.model.vars[var];
@@ -73,7 +73,7 @@ impl Lowering<'_> {
 
     fn forward_segment(
         &mut self,
-        network: &Network<'_>,
+        network: &Network<'m>,
         schedule: &Schedule,
         segment: &Segment,
         window: &Window,
@@ -165,7 +165,7 @@ impl Lowering<'_> {
     /// The log-factors of a potential in a segment, where its variable is latent there.
     fn potential_of(
         &mut self,
-        network: &Network<'_>,
+        network: &Network<'m>,
         segment: &Segment,
         steps: Steps,
         window: &Window,

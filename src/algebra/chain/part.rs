@@ -1,5 +1,6 @@
 //! A factor over all steps of a segment at once: the steps are a plate.
 
+use super::super::estimation::RecordedFactor;
 use super::super::lowering::{IndexPlate, Lowering};
 use super::super::value::{Array, Distribution, PlateId, Value};
 use super::network::{Known, Network, State};
@@ -45,7 +46,7 @@ impl Position {
     }
 }
 
-impl Lowering<'_> {
+impl<'m> Lowering<'m> {
     /// A fresh plate for the steps of a segment.
     pub(super) fn steps(&mut self, segment: &Segment) -> Steps {
         Steps { plate: self.plate(segment.count), first: segment.first }
@@ -54,23 +55,17 @@ impl Lowering<'_> {
     /// The distribution that a factor gives its target.
     pub(super) fn part_distribution(
         &mut self,
-        network: &Network<'_>,
+        network: &Network<'m>,
         part: &Part,
         at: &Position,
         latents: Latents<'_>,
     ) -> Result<Distribution> {
         let factor = network.factor(part.factor);
-        let mut old: Vec<(LocalId, Option<Value>)> = vec![];
-        if let Some(index) = &factor.index {
-            let value = self.index_value(at, part.shift)?;
-            old.push((index.local, self.locals.insert(index.local, value.into())));
-            if let Position::All(steps) = at {
-                self.indices.insert(index.local, IndexPlate { plate: steps.plate, first: steps.first + part.shift });
-            }
-        }
-        for (member, state) in factor.members.iter().zip(&part.states[1..]) {
-            let value = self.member_value(network, Member { var: member.var, at: member.at, state: *state }, part, at, latents)?;
-            old.push((member.local, self.locals.insert(member.local, value.into())));
+        let names = self.names_of_part(network, part, at, latents)?;
+        let old: Vec<(LocalId, Option<Value>)> =
+            names.into_iter().map(|(local, value)| (local, self.locals.insert(local, value))).collect();
+        if let (Some(index), Position::All(steps)) = (&factor.index, at) {
+            self.indices.insert(index.local, IndexPlate { plate: steps.plate, first: steps.first + part.shift });
         }
         let (frozen, scope) = (self.frozen, self.scope.len());
         self.frozen |= network.density.frozen;
@@ -92,22 +87,46 @@ impl Lowering<'_> {
         value?.distribution()
     }
 
+    /// What the index and the members of a factor stand for.
+    fn names_of_part(&mut self, network: &Network<'m>, part: &Part, at: &Position, latents: Latents<'_>) -> Result<Vec<(LocalId, Value)>> {
+        let factor = network.factor(part.factor);
+        let mut names: Vec<(LocalId, Value)> = vec![];
+        if let Some(index) = &factor.index {
+            names.push((index.local, self.index_value(at, part.shift)?.into()));
+        }
+        for (member, state) in factor.members.iter().zip(&part.states[1..]) {
+            let value = self.member_value(network, Member { var: member.var, at: member.at, state: *state }, part, at, latents)?;
+            names.push((member.local, value.into()));
+        }
+        Ok(names)
+    }
+
     /// The values of a factor's target.
-    pub(super) fn part_target(&mut self, network: &Network<'_>, part: &Part, at: &Position, latents: Latents<'_>) -> Result<Array> {
+    pub(super) fn part_target(&mut self, network: &Network<'m>, part: &Part, at: &Position, latents: Latents<'_>) -> Result<Array> {
         let factor = network.factor(part.factor);
         let target = Member { var: factor.target, at: factor.at.unwrap_or(At::Number(0)), state: part.states[0] };
         self.member_value(network, target, part, at, latents)
     }
 
     /// The log-density of a factor in each step.
-    pub(super) fn log_part(&mut self, network: &Network<'_>, part: &Part, steps: Steps, latents: Latents<'_>) -> Result<Array> {
+    pub(super) fn log_part(&mut self, network: &Network<'m>, part: &Part, steps: Steps, latents: Latents<'_>) -> Result<Array> {
         let at = Position::All(steps);
         let distribution = self.part_distribution(network, part, &at, latents)?;
         let target = self.part_target(network, part, &at, latents)?;
-        self.at(network.factor(part.factor).dist.span, |this| this.log_prob(&distribution, &target))
+        let factor = network.factor(part.factor);
+        let log = self.at(factor.dist.span, |this| this.log_prob(&distribution, &target))?;
+        if self.records.is_none() || self.frozen || network.density.frozen {
+            return Ok(log);
+        }
+        let names = self.names_of_part(network, part, &at, latents)?;
+        let index = factor.index.as_ref().map(|index| (index.local, IndexPlate { plate: steps.plate, first: steps.first + part.shift }));
+        let mut vars = vec![factor.target];
+        vars.extend(factor.members.iter().map(|member| member.var));
+        let made = RecordedFactor { dist: &factor.dist, span: factor.span, vars, of_rows: None };
+        Ok(self.recorded_member(made, names, index, &distribution, &target, log))
     }
 
-    fn member_value(&mut self, network: &Network<'_>, member: Member, part: &Part, at: &Position, latents: Latents<'_>) -> Result<Array> {
+    fn member_value(&mut self, network: &Network<'m>, member: Member, part: &Part, at: &Position, latents: Latents<'_>) -> Result<Array> {
         let number = member.at.member(at.first() + part.shift);
         match member.state {
             State::Known(k) => self.known_value(network, &network.known[k], member.at, part.shift, at),
@@ -118,7 +137,7 @@ impl Lowering<'_> {
     }
 
     /// What a segment meets of known members.
-    fn known_value(&mut self, network: &Network<'_>, known: &Known, member: At, shift: i64, at: &Position) -> Result<Array> {
+    fn known_value(&mut self, network: &Network<'m>, known: &Known, member: At, shift: i64, at: &Position) -> Result<Array> {
         let Some(value) = &known.value else { return Err(Diagnostic::internal("a member without a value")) };
         if network.model.vars[known.var].members().is_none() {
             return Ok(value.clone());

@@ -3,7 +3,7 @@
 use super::formula::{Big, Formula, Relation};
 use crate::base::op::{BinaryOp, CompareOp, ReduceOp, UnaryOp};
 use crate::check::model::{Bound, Draw, Expr, ExprKind, Fold, FunctionId, Index, LocalId, Model, Noise, Pattern, Place, Primitive};
-use crate::check::model::{Query, Stmt, StmtKind, Subscript};
+use crate::check::model::{MemberQuery, Query, Stmt, StmtKind, Subscript, Which};
 use crate::check::types::Type;
 use std::collections::HashMap;
 
@@ -328,8 +328,26 @@ impl<'m> Names<'m> {
             };
             vars.iter().map(part).collect::<Vec<Formula>>()
         };
-        let (targets, given) = (side(&query.targets), side(&query.given));
+        let (mut targets, mut given) = (side(&query.targets), side(&query.given));
+        targets.extend(query.member_targets.iter().map(|members| self.members(members)));
+        given.extend(query.member_given.iter().map(|members| self.members(members)));
         Formula::density_of(&self.model.densities[query.density].name, targets, given)
+    }
+
+    /// x_3, x_{1:5}, with what is substituted.
+    fn members(&mut self, members: &MemberQuery) -> Formula {
+        let name = self.leaf(&ExprKind::Var(members.var));
+        let indexed = match &members.which {
+            Which::One(at) => name.index([self.expr(at)]),
+            Which::Range(from, to) => match (&from.kind, &to.kind) {
+                (ExprKind::Int(from), ExprKind::Int(to)) => name.index([Formula::words(format!("{from}:{to}"))]),
+                _ => name.index([self.expr(from), self.expr(to)]),
+            },
+        };
+        match &members.value {
+            Some(value) => indexed.equals(self.expr(value)),
+            None => indexed,
+        }
     }
 
     pub fn draw(&mut self, draw: &Draw) -> Formula {

@@ -20,7 +20,7 @@ mod record;
 mod rule;
 mod slot;
 
-pub(super) use record::Record;
+pub(super) use record::{Record, RecordedFactor};
 
 use super::lost::depends;
 use super::lowering::Lowering;
@@ -29,7 +29,7 @@ use crate::base::diagnostic::Result;
 use crate::base::op::{CompareOp, ReduceOp, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
 use crate::check::Support;
-use crate::check::model::{Expr, ExprKind, Method, Optimise, ParamId, Place};
+use crate::check::model::{Expr, ExprKind, Method, Optimise, ParamId};
 use crate::check::types::Type;
 use crate::graph::NodeId;
 use crate::pass::derivative;
@@ -49,6 +49,8 @@ pub(super) struct Estimate {
 struct Weighted<'m> {
     record: Record<'m>,
     weight: Array,
+    /// Further uses of the same factor: other members of a chain
+    others: Vec<(Record<'m>, Array)>,
     /// By position among the parameters of the distribution
     slots: Vec<Option<Slot>>,
     /// All learned parameters on which the factor depends
@@ -102,9 +104,9 @@ impl<'m> Lowering<'m> {
             let depends_on = |id: &&ParamId| record.distribution.params.iter().any(|p| depends(graph, p.node, self.raw_params[*id].node));
             let used: Vec<ParamId> = learned.iter().filter(depends_on).copied().collect();
             let slots = self.slots(&record, &used)?;
-            weighted.push(Weighted { record, weight, slots, learned: used });
+            weighted.push(Weighted { record, weight, others: vec![], slots, learned: used });
         }
-        Ok(weighted)
+        Ok(joined(weighted))
     }
 
     /// The log-density behind an objective: itself, a named one, or what is minimised with its sign turned.
@@ -125,21 +127,6 @@ impl<'m> Lowering<'m> {
                 }
             }
         }
-    }
-
-    /// With the names of a factor meaning what they meant when it was recorded, and parameters having these values.
-    fn replayed<T>(
-        &mut self,
-        record: &Record<'m>,
-        params: &[(ParamId, Array)],
-        f: impl FnOnce(&mut Self, &Record<'m>) -> Result<T>,
-    ) -> Result<T> {
-        let vars = std::mem::replace(&mut self.vars, record.vars.clone());
-        let old: Vec<_> = params.iter().map(|(id, value)| (*id, self.bind(Place::Param(*id), value.clone()))).collect();
-        let result = f(self, record);
-        old.into_iter().rev().for_each(|(id, value)| self.restore(Place::Param(id), value));
-        self.vars = vars;
-        result
     }
 
     /// Whether the unconstrained numbers of an estimate are those of a value in the support. A probability of 0 or 1 may have infinite
@@ -168,4 +155,26 @@ impl<'m> Lowering<'m> {
     fn span_of(&self, factor: &Weighted<'m>) -> Span {
         factor.record.factor.span
     }
+}
+
+/// Uses of one factor whose parameters are chosen by the same values are one factor with more observations.
+fn joined(factors: Vec<Weighted<'_>>) -> Vec<Weighted<'_>> {
+    let mut found: Vec<Weighted<'_>> = vec![];
+    for factor in factors {
+        let alike = |other: &&mut Weighted<'_>| {
+            let slots = other.slots.iter().zip(&factor.slots);
+            std::ptr::eq(other.record.factor.dist, factor.record.factor.dist)
+                && other.learned == factor.learned
+                && slots.into_iter().all(|(a, b)| match (a, b) {
+                    (Some(a), Some(b)) => a.chooses_as(b),
+                    (None, None) => true,
+                    _ => false,
+                })
+        };
+        match found.iter_mut().find(alike) {
+            Some(known) => known.others.push((factor.record, factor.weight)),
+            None => found.push(factor),
+        }
+    }
+    found
 }

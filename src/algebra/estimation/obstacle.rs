@@ -13,10 +13,13 @@ use crate::check::model::ParamId;
 impl<'m> Lowering<'m> {
     /// A conditional density by Bayes' rule is a quotient: what maximises its factors does not maximise it.
     pub(super) fn refuse_evidence(&self, records: &[Record<'m>], span: Span) -> Result<()> {
-        let twice = |record: &&Record<'m>| records.iter().filter(|other| std::ptr::eq(other.factor, record.factor)).count() > 1;
+        let twice = |record: &&Record<'m>| {
+            record.factor.of_rows.is_some()
+                && records.iter().filter(|other| std::ptr::eq(other.factor.dist, record.factor.dist)).count() > 1
+        };
         match records.iter().find(twice) {
             Some(record) => {
-                let names = self.names(&record.factor.targets);
+                let names = self.names(&record.factor.vars[..1]);
                 let message = format!("a conditional density by Bayes' rule has no maximum in closed form: {names} is on both sides of it");
                 Err(Diagnostic::new(Code::NoRule, message)
                     .label(span, "a quotient of two densities")
@@ -36,7 +39,7 @@ impl<'m> Lowering<'m> {
         };
         match factors.iter().find(latent) {
             Some(factor) => {
-                let hidden = factor.record.factor.targets.iter().chain(&factor.record.factor.given);
+                let hidden = factor.record.factor.vars.iter();
                 let hidden: Vec<_> = hidden.copied().filter(|&var| self.model.vars[var].observed.is_none()).collect();
                 let z = if hidden.is_empty() { "a latent variable".to_owned() } else { self.names(&hidden) };
                 Err(Diagnostic::new(Code::NoRule, format!("no exact maximum is known: {z} is not observed"))

@@ -14,7 +14,7 @@ use super::rule::stands_in;
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, DType, UnaryOp};
-use crate::check::model::{Factor, ParamId, VarId};
+use crate::check::model::{ParamId, VarId};
 use crate::graph::Op;
 
 /// The learned parameters of such a model.
@@ -31,7 +31,7 @@ struct Components {
 impl<'m> Lowering<'m> {
     pub(super) fn fit_principal_components(&mut self, factors: &[Weighted<'m>], fitted: &mut Vec<(ParamId, Array)>) -> Result<()> {
         for prior in factors.iter().filter(|factor| factor.record.points.is_some() && factor.learned.is_empty()) {
-            let [latent] = prior.record.factor.targets[..] else { continue };
+            let latent = prior.record.factor.vars[0];
             let block: Vec<&Weighted<'m>> = factors.iter().filter(|other| other.record.log.node == prior.record.log.node).collect();
             let [observed] = block.iter().copied().filter(|other| !std::ptr::eq(*other, prior)).collect::<Vec<_>>()[..] else { continue };
             if self.is_standard_normal(prior, latent)?
@@ -51,7 +51,7 @@ impl<'m> Lowering<'m> {
     }
 
     fn is_standard_normal(&mut self, prior: &Weighted<'m>, latent: VarId) -> Result<bool> {
-        let Some(found) = self.as_gaussian(prior, prior.record.factor, latent)? else { return Ok(false) };
+        let Some(found) = self.as_gaussian(prior, latent)? else { return Ok(false) };
         let Covariance::Diagonal(std) = found.covariance else { return Ok(false) };
         let one = self.real(1.0);
         let excess = self.sub(&std, &one)?;
@@ -59,8 +59,9 @@ impl<'m> Lowering<'m> {
         self.vanish(&nodes)
     }
 
-    fn as_gaussian(&mut self, factor: &Weighted<'m>, of: &'m Factor, latent: VarId) -> Result<Option<GaussianFactor>> {
-        self.replayed(&factor.record, &[], |this, record| Ok(this.gaussian_factor(record.density, of, &[latent])?.ok()))
+    fn as_gaussian(&mut self, factor: &Weighted<'m>, latent: VarId) -> Result<Option<GaussianFactor>> {
+        let Some((density, of)) = factor.record.factor.of_rows else { return Ok(None) };
+        self.replayed(&factor.record, &[], |this, _| Ok(this.gaussian_factor(density, of, &[latent])?.ok()))
     }
 
     /// The parameters of an observed factor, where it has no others than those of the model.
@@ -72,7 +73,7 @@ impl<'m> Lowering<'m> {
         if !normal || shared || !tensor_type(&self.model.params[scale].ty)?.shape.is_empty() {
             return Ok(None);
         }
-        let Some(found) = self.as_gaussian(observed, observed.record.factor, latent)? else { return Ok(None) };
+        let Some(found) = self.as_gaussian(observed, latent)? else { return Ok(None) };
         let [Some(Coefficient::Matrix(slope))] = &found.mean.coefficients[..] else { return Ok(None) };
         let others: Vec<ParamId> = observed.learned.iter().copied().filter(|&id| id != scale).collect();
         let Some(loading) = self.the_param(&others, slope)? else { return Ok(None) };

@@ -94,15 +94,17 @@ impl<'m> Lowering<'m> {
         let mut sum = self.real(0.0);
         let bound = [at, scales].concat();
         for factor in factors.iter().filter(|factor| factor.learned.iter().any(|id| at.iter().any(|(known, _)| known == id))) {
-            let log = self.replayed(&factor.record, &bound, |this, record| {
-                let d = this.factor_distribution(record.density, record.factor)?;
-                this.log_prob(&d, &record.value)
-            })?;
-            let weight = self.stop(&factor.weight);
-            let weighted = self.mul(&weight, &log)?;
-            let others: Vec<PlateId> = weighted.plates.iter().copied().filter(|p| Some(*p) != plate).collect();
-            let total = self.sum_over(&weighted, &others);
-            sum = self.add(&sum, &total)?;
+            for (record, weight) in std::iter::once((&factor.record, &factor.weight)).chain(factor.others.iter().map(|(r, w)| (r, w))) {
+                let log = self.replayed(record, &bound, |this, record| {
+                    let d = this.distribution_of(record)?;
+                    this.log_prob(&d, &record.value)
+                })?;
+                let weight = self.stop(weight);
+                let weighted = self.mul(&weight, &log)?;
+                let others: Vec<PlateId> = weighted.plates.iter().copied().filter(|p| Some(*p) != plate).collect();
+                let total = self.sum_over(&weighted, &others);
+                sum = self.add(&sum, &total)?;
+            }
         }
         Ok(sum)
     }

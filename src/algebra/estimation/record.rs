@@ -2,27 +2,45 @@
 
 use super::super::gaussian::system::Moments;
 use super::super::leaves::tensor_type;
-use super::super::lowering::{Lowering, union};
-use super::super::value::{Array, Distribution, PlateId};
-use crate::base::Diagnostic;
+use super::super::lowering::{IndexPlate, Lowering, union};
+use super::super::value::{Array, Distribution, PlateId, Value};
 use crate::base::diagnostic::Result;
-use crate::check::model::{DensityId, Factor, Place, VarId};
+use crate::base::{Diagnostic, Span};
+use crate::check::model::{DensityId, Expr, Factor, LocalId, ParamId, Place, VarId};
 use crate::graph::Op;
 use std::collections::HashMap;
 
-/// A factor of a log-density, with the values that its variables had.
+/// What is declared of a factor.
+#[derive(Clone)]
+pub struct RecordedFactor<'m> {
+    pub dist: &'m Expr,
+    pub span: Span,
+    /// The variables that it relates, its target first
+    pub vars: Vec<VarId>,
+    /// Where it is no factor of members of a chain
+    pub of_rows: Option<(DensityId, &'m Factor)>,
+}
+
+/// A factor of a log-density, with the values that its names had.
 #[derive(Clone)]
 pub struct Record<'m> {
-    pub density: DensityId,
-    pub factor: &'m Factor,
+    pub factor: RecordedFactor<'m>,
     pub distribution: Distribution,
-    pub vars: HashMap<VarId, Array>,
+    pub names: Names,
     /// The value of the factor's variable
     pub value: Array,
     /// The log-density of the value, as a node of its own; of a block of factors, that of its observations
     pub log: Array,
     /// Along which a Gaussian latent variable takes the points of a cubature rule
     pub points: Option<PlateId>,
+}
+
+/// What the names in a factor stood for.
+#[derive(Clone)]
+pub struct Names {
+    vars: HashMap<VarId, Array>,
+    locals: Vec<(LocalId, Value)>,
+    index: Option<(LocalId, IndexPlate)>,
 }
 
 impl<'m> Lowering<'m> {
@@ -38,9 +56,23 @@ impl<'m> Lowering<'m> {
         if self.records.is_none() || self.frozen || self.model.densities[density].frozen {
             return log;
         }
+        self.recorded_member(RecordedFactor::of_rows(density, factor), vec![], None, distribution, value, log)
+    }
+
+    /// The same of a factor whose members and index are names.
+    pub(in crate::algebra) fn recorded_member(
+        &mut self,
+        factor: RecordedFactor<'m>,
+        locals: Vec<(LocalId, Value)>,
+        index: Option<(LocalId, IndexPlate)>,
+        distribution: &Distribution,
+        value: &Array,
+        log: Array,
+    ) -> Array {
         let log = self.of_its_own(&log);
-        let (distribution, value, vars) = (distribution.clone(), value.clone(), self.vars.clone());
-        let record = Record { density, factor, distribution, vars, value, log: log.clone(), points: None };
+        let names = Names { vars: self.vars.clone(), locals, index };
+        let (distribution, value) = (distribution.clone(), value.clone());
+        let record = Record { factor, distribution, names, value, log: log.clone(), points: None };
         self.records.iter_mut().for_each(|records| records.push(record.clone()));
         log
     }
@@ -68,8 +100,10 @@ impl<'m> Lowering<'m> {
         let found = factors.iter().map(|factor| {
             let distribution = self.factor_distribution(density, factor)?;
             let [target] = factor.targets[..] else { return Err(Diagnostic::internal("a factor of several variables")) };
-            let (value, vars) = (self.variable(target)?, self.vars.clone());
-            Ok(Record { density, factor, distribution, vars, value, log: log.clone(), points: Some(plate) })
+            let value = self.variable(target)?;
+            let names = Names { vars: self.vars.clone(), locals: vec![], index: None };
+            let factor = RecordedFactor::of_rows(density, factor);
+            Ok(Record { factor, distribution, names, value, log: log.clone(), points: Some(plate) })
         });
         let found = found.collect::<Result<Vec<_>>>();
         self.restore(Place::Var(latent), old.map(Into::into));
@@ -77,6 +111,33 @@ impl<'m> Lowering<'m> {
         let found = found?;
         self.records.iter_mut().for_each(|records| records.extend(found.clone()));
         Ok(log)
+    }
+
+    /// With the names of a factor meaning what they meant when it was recorded, and parameters having these values.
+    pub(super) fn replayed<T>(
+        &mut self,
+        record: &Record<'m>,
+        params: &[(ParamId, Array)],
+        f: impl FnOnce(&mut Self, &Record<'m>) -> Result<T>,
+    ) -> Result<T> {
+        let Names { vars, locals, index } = record.names.clone();
+        let vars = std::mem::replace(&mut self.vars, vars);
+        let locals: Vec<_> = locals.into_iter().map(|(local, value)| (local, self.locals.insert(local, value))).collect();
+        self.indices.extend(index);
+        let old: Vec<_> = params.iter().map(|(id, value)| (*id, self.bind(Place::Param(*id), value.clone()))).collect();
+        let result = f(self, record);
+        old.into_iter().rev().for_each(|(id, value)| self.restore(Place::Param(id), value));
+        if let Some((local, _)) = index {
+            self.indices.remove(&local);
+        }
+        locals.into_iter().rev().for_each(|(local, value)| self.restore(Place::Local(local), value));
+        self.vars = vars;
+        result
+    }
+
+    /// The distribution of a record under the names and parameters that are in force.
+    pub(super) fn distribution_of(&mut self, record: &Record<'m>) -> Result<Distribution> {
+        self.eval(record.factor.dist)?.distribution()
     }
 
     fn of_its_own(&mut self, x: &Array) -> Array {
@@ -118,5 +179,12 @@ impl<'m> Lowering<'m> {
         let weight = self.mul(weight, &share)?;
         let plates = union([&weight.plates[..], &[plate]]);
         Ok(self.expanded(&weight, &plates))
+    }
+}
+
+impl<'m> RecordedFactor<'m> {
+    fn of_rows(density: DensityId, factor: &'m Factor) -> RecordedFactor<'m> {
+        let vars = factor.targets.iter().chain(&factor.given).copied().collect();
+        RecordedFactor { dist: &factor.dist, span: factor.span, vars, of_rows: Some((density, factor)) }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::leaves::tensor_type;
 use super::super::lowering::{Lowering, union};
-use super::super::observations::Observations;
+use super::super::observations::{Observations, Sample};
 use super::super::value::{Array, Distribution, PlateId, Value};
 use super::Weighted;
 use super::record::Record;
@@ -60,18 +60,28 @@ impl<'m> Lowering<'m> {
     ) -> Result<Option<Vec<(ParamId, Array)>>> {
         let Some(rule) = self.likelihood_rule(&factor.record.distribution, positions) else { return Ok(None) };
         let slots: Vec<&Slot> = positions.iter().filter_map(|&i| factor.slots[i].as_ref()).collect();
-        let weight = factor.weight.clone();
         let span = self.span_of(factor);
-        self.replayed(&factor.record, known, |this, record| {
-            let d = this.factor_distribution(record.density, record.factor)?;
-            if slots.iter().any(|slot| !same_choice(slots[0], slot)) || !this.all_repeated_alike(&d, positions)? {
+        let uses = std::iter::once((&factor.record, &factor.weight)).chain(factor.others.iter().map(|(record, weight)| (record, weight)));
+        let (mut own, mut samples) = (None, vec![]);
+        for (record, weight) in uses {
+            let sample = self.replayed(record, known, |this, record| {
+                let d = this.distribution_of(record)?;
+                if slots.iter().any(|slot| !same_choice(slots[0], slot)) || !this.all_repeated_alike(&d, positions)? {
+                    return Ok(None);
+                }
+                this.sample(record, &d, slots[0], this.is_repeated(&d, positions[0])?, weight.clone()).map(Some)
+            })?;
+            let Some((plates, sample)) = sample else { return Ok(None) };
+            // The entries of the parameter must be the same plates for all uses.
+            if own.get_or_insert_with(|| plates.clone()) != &plates {
                 return Ok(None);
             }
-            let Some(result) = this.apply_rule(record, &d, rule, slots[0], positions, weight)? else { return Ok(None) };
-            let fitted = slots.iter().zip(result).map(|(slot, value)| (slot.param, value)).collect();
-            this.note_rule(span, rule, &slots);
-            Ok(Some(fitted))
-        })
+            samples.push(sample);
+        }
+        let Some(result) = self.apply_rule(rule, positions, &own.unwrap_or_default(), samples)? else { return Ok(None) };
+        let fitted = slots.iter().zip(result).map(|(slot, value)| (slot.param, value)).collect();
+        self.note_rule(span, rule, &slots);
+        Ok(Some(fitted))
     }
 
     fn likelihood_rule(&self, d: &Distribution, positions: &[usize]) -> Option<&'m Rule> {
@@ -90,34 +100,36 @@ impl<'m> Lowering<'m> {
         Ok(self.shape(&d.params[position]).len() > tensor_type(&self.model.locals[local].ty)?.rank())
     }
 
-    /// The fitted parameters at some positions, shaped as the learned parameters that stand there.
-    fn apply_rule(
+    /// The arguments of a rule at the values of a record, and which observations belong to which entry.
+    fn sample(
         &mut self,
         record: &Record<'m>,
         d: &Distribution,
-        rule: &Rule,
         slot: &Slot,
-        positions: &[usize],
+        own_axes: bool,
         weight: Array,
-    ) -> Result<Option<Vec<Array>>> {
+    ) -> Result<(Vec<PlateId>, Sample)> {
         let (params, repeated) = self.lift_params(d)?;
         let value = self.lift_value(d, &record.value, &repeated)?;
-        let own_axes = self.is_repeated(d, positions[0])?;
         let mut seen: Vec<&Array> = vec![&value];
         let arrays: Vec<Array> = params.iter().map(|param| param.clone().array()).collect::<Result<_>>()?;
         seen.extend(&arrays);
         let all = union(seen.iter().map(|array| &array.plates[..]).chain([&weight.plates[..], &repeated]));
         let cells = self.cells(slot, weight, &all, if own_axes { &repeated } else { &[] })?;
         let args = std::iter::once(Value::Array(value)).chain(params).collect();
-        let own = cells.own.clone();
-        let result = self.call_over(rule.function, args, cells.observations)?.distribution()?;
+        Ok((cells.own, Sample { args, observations: cells.observations }))
+    }
+
+    /// The fitted parameters at some positions, shaped as the learned parameters that stand there; `own`: the plates of their entries.
+    fn apply_rule(&mut self, rule: &Rule, positions: &[usize], own: &[PlateId], samples: Vec<Sample>) -> Result<Option<Vec<Array>>> {
+        let result = self.call_over_all(rule.function, samples)?.distribution()?;
         let mut fitted = vec![];
         for &position in positions {
             let array = &result.params[position];
             if array.plates.iter().any(|plate| !own.contains(plate)) {
                 return Ok(None);
             }
-            fitted.push(self.lower_plates(array, &own));
+            fitted.push(self.lower_plates(array, own));
         }
         Ok(Some(fitted))
     }
@@ -173,6 +185,5 @@ pub(super) fn stands_in(factors: &[Weighted<'_>], id: ParamId) -> usize {
 
 /// Whether two parameters are chosen by the same values.
 fn same_choice(a: &Slot, b: &Slot) -> bool {
-    let key = |slot: &Slot| slot.indices.iter().map(|index| (index.frame, index.node, index.plates.clone())).collect::<Vec<_>>();
-    key(a) == key(b)
+    a.chooses_as(&Slot { param: a.param, indices: b.indices.clone() })
 }

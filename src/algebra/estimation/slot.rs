@@ -20,7 +20,7 @@ impl<'m> Lowering<'m> {
     /// For each parameter of a factor's distribution, the learned parameter that stands there and nowhere else in the factor.
     pub(super) fn slots(&mut self, record: &Record<'m>, learned: &[ParamId]) -> Result<Vec<Option<Slot>>> {
         let mut lets = vec![];
-        let Some(args) = arguments(&record.factor.dist, &mut lets) else {
+        let Some(args) = arguments(record.factor.dist, &mut lets) else {
             return Ok(record.distribution.params.iter().map(|_| None).collect());
         };
         let places: Vec<_> = args.iter().map(|arg| place(arg, &lets)).collect();
@@ -57,6 +57,14 @@ impl<'m> Lowering<'m> {
             (Type::Array(learned), Type::Array(declared)) => learned.support == declared.support,
             _ => false,
         }
+    }
+}
+
+impl Slot {
+    /// Whether the same values choose.
+    pub fn chooses_as(&self, other: &Slot) -> bool {
+        let key = |slot: &Slot| slot.indices.iter().map(|index| (index.frame, index.node, index.plates.clone())).collect::<Vec<_>>();
+        self.param == other.param && key(self) == key(other)
     }
 }
 

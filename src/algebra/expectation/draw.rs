@@ -79,14 +79,16 @@ impl Lowering<'_> {
             None => self.for_name(target, |this| this.drawn(d, estimator)).map_err(|e| e.at(span))?,
         };
         let draws = if drawn.samples == 1 { "1 draw".to_owned() } else { format!("{} draws", drawn.samples) };
+        let gradient = match &site {
+            Site::Enumerated { .. } | Site::Fixed | Site::Relaxed => "",
+            Site::Pathwise(_) => ", pathwise gradient",
+            Site::Score(_) if drawn.samples > 1 => ", score-function gradient with leave-one-out baseline",
+            Site::Score(_) => ", score-function gradient without baseline",
+        };
+        let gradient = if self.differentiated { gradient } else { "" };
         let note = match &site {
             Site::Enumerated { plate, .. } => format!("exact sum of {} values", self.sizes(&[*plate])[0]),
-            Site::Fixed => format!("sampled with {draws}, unbiased"),
-            Site::Pathwise(_) => format!("sampled with {draws}, unbiased, pathwise gradient"),
-            Site::Score(_) if drawn.samples > 1 => {
-                format!("sampled with {draws}, unbiased, score-function gradient with leave-one-out baseline")
-            }
-            Site::Score(_) => format!("sampled with {draws}, unbiased, score-function gradient without baseline"),
+            Site::Fixed | Site::Pathwise(_) | Site::Score(_) => format!("sampled with {draws}, unbiased{gradient}"),
             Site::Relaxed => format!("sampled with {draws}, BIASED: {}", estimator.described()),
         };
         self.note(span, format!("E over {name}: {note}"));
