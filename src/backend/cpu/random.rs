@@ -189,8 +189,7 @@ fn log(x: f32) -> f32 {
     let m = f32::from_bits((shifted & 0x007F_FFFF).wrapping_add(SQRT_HALF_BITS)) - 1.0;
     let square = m * m;
     let mut p = 7.037_683_6e-2;
-    for c in [-1.151_461e-1, 1.167_699_9e-1, -1.242_014_1e-1, 1.424_932_3e-1, -1.666_805_8e-1, 2.000_071_5e-1, -2.5e-1, 3.333_333_1e-1_f32]
-    {
+    for c in [-1.151_461e-1, 1.167_699_9e-1, -1.242_014_1e-1, 1.424_932_3e-1, -1.666_805_8e-1, 2.000_071_5e-1, -2.5e-1, 3.333_333e-1_f32] {
         p = p * m + c;
     }
     let tail = p * m * square + exponent * -2.121_944_4e-4 - 0.5 * square;
