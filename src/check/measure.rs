@@ -178,8 +178,7 @@ impl<'m> Judge<'m> {
                 self.queried(query)
             }
             ExprKind::LogProb(dist, x) => {
-                self.of(dist);
-                self.of(x);
+                self.parts_of(e);
                 match &dist.kind {
                     ExprKind::Conditional(query) if matches!(query.targets[..], [(var, _)] if is_discrete(self.model, var)) => {
                         self.queried(query)
@@ -195,8 +194,8 @@ impl<'m> Judge<'m> {
     fn parts_of(&mut self, e: &'m Expr) -> Measure {
         let mut parts = vec![];
         e.each_part(&mut |part| parts.push(part));
-        let measures: Vec<Measure> = parts.into_iter().map(|part| self.of(part)).collect();
-        if measures.iter().all(|measure| *measure == Measure::Free) { Measure::Free } else { Measure::Unknown }
+        let carrying = parts.into_iter().map(|part| self.of(part)).filter(|measure| *measure != Measure::Free).count();
+        if carrying == 0 { Measure::Free } else { Measure::Unknown }
     }
 
     fn unary(&mut self, op: UnaryOp, x: &'m Expr) -> Measure {
