@@ -331,7 +331,10 @@ fn what_no_pair_answers_says_why() {
     assert!(refused(p, "log p(x)").contains("all rows share w, and each row has its own k"));
     assert!(refused(p, "log p(k = 1 | x)").contains("k is one value, and each row of x has its own"));
     let p = "data x : Real = [1, 2]\ndata y : Real = [1, 2, 3]\nglobal a : Real\np(a) = Normal(0, 1)\np(y | x, a) = Normal(a * x, 1)\n";
-    assert!(refused(p, "log p(y | x)").contains("x and y are rows of different data") || refused(p, "log p(y | x)").contains("y and x are rows"));
+    assert!(
+        refused(p, "log p(y | x)").contains("x and y are rows of different data")
+            || refused(p, "log p(y | x)").contains("y and x are rows")
+    );
     let p = "data x : Real = [1, 2]\nglobal t : Positive\np(t) = Gamma(1, 1)\np(x | t) = Laplace(0, t)\n";
     assert!(refused(p, "log p(x)").contains("no rule makes Gamma conjugate to anything here"));
     let p = "data x : Bit = [1]\nglobal t : Unit\np(t) = Beta(0, 0)\np(x | t) = Bernoulli(t)\n";
