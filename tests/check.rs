@@ -87,6 +87,7 @@ fn the_pages_of_the_codes_are_true() {
         DataValue,
         DataEmpty,
         NonFinite,
+        Fell,
         Checkpoint,
         Output,
         Internal,

@@ -155,3 +155,25 @@ fn local_level() {
         ],
     );
 }
+
+#[test]
+fn two_groups() {
+    agrees(
+        "two_groups",
+        "data a : Int = [{y1}]
+         data b : Int = [{y2}]
+         global s : Unit, t : Unit, u : Unit
+         p(s)        = Beta(1, 1)
+         p(t)        = Beta(1, 1)
+         p(a | s)    = Binomial({n1}, s)
+         p(b | t)    = Binomial({n2}, t)
+         same(u)     = Beta(1, 1)
+         same(a | u) = Binomial({n1}, u)
+         same(b | u) = Binomial({n2}, u)",
+        &[
+            ("log_evidence_two_rates", "log p(a, b)"),
+            ("log_evidence_one_rate", "log same(a, b)"),
+            ("posterior_means", "[p(s | a).mean, p(t | b).mean]"),
+        ],
+    );
+}

@@ -133,14 +133,23 @@ impl Lowering<'_> {
 
     /// L y = b or Lᵀ y = b.
     pub(super) fn solve(&mut self, l: &Array, b: &Array, transpose: bool) -> Result<Array> {
+        let extra: Vec<PlateId> = b.plates.iter().copied().filter(|&plate| !l.varies_over(plate)).collect();
         let plates = union([&l.plates[..], &b.plates[..]]);
         let (shape_l, shape_b) = (self.shape(l), self.shape(b));
-        let (l, y) = (self.expand(l, &plates, &shape_l), self.expand(b, &plates, &shape_b));
-        let leading = self.sizes(&plates);
-        let columns = if shape_b.len() == 1 { vec![shape_b[0], 1] } else { shape_b.clone() };
-        let y = self.b().reshape(y, &[&leading[..], &columns].concat());
-        let node = self.b().push(Op::TriangularSolve { transpose }, &[l, y]);
-        let node = self.b().reshape(node, &[&leading[..], &shape_b].concat());
+        let (factor, right) = (self.expand(l, &l.plates, &shape_l), self.expand(b, &plates, &shape_b));
+        // Plates of b alone are further columns, so that L is not repeated along them.
+        let place = |plate: &PlateId| plates.iter().position(|p| p == plate).unwrap_or(0);
+        let own = (0..shape_b.len()).map(|axis| plates.len() + axis);
+        let order: Vec<usize> = l.plates.iter().map(place).chain(own).chain(extra.iter().map(place)).collect();
+        let right = self.b().transpose(right, &order);
+        let moved = self.b().shape(right).to_vec();
+        let rows = l.plates.len() + 1;
+        let columns = moved[rows..].iter().product();
+        let right = self.b().reshape(right, &[&moved[..rows], &[columns]].concat());
+        let node = self.b().push(Op::TriangularSolve { transpose }, &[factor, right]);
+        let node = self.b().reshape(node, &moved);
+        let back: Vec<usize> = (0..order.len()).map(|axis| order.iter().position(|&from| from == axis).unwrap_or(axis)).collect();
+        let node = self.b().transpose(node, &back);
         Ok(self.array(node, plates))
     }
 

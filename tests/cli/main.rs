@@ -2,6 +2,7 @@
 
 mod commands;
 mod data;
+mod estimation;
 mod program;
 mod steps;
 mod training;

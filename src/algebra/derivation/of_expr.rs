@@ -67,8 +67,9 @@ impl<'m> Names<'m> {
             ExprKind::Project(tuple, part) => self.project(tuple, *part),
             ExprKind::Fold { fold, indices, condition, body } => self.fold(*fold, indices, condition.as_deref(), body),
             ExprKind::Array { indices, body } => {
-                let body = self.expr(body);
-                Formula::List(vec![body]).index(self.indices(indices))
+                let (body, indices) = (self.expr(body), self.indices(indices));
+                // An array whose entries are all the same is written as one.
+                if indices.iter().any(|index| body.mentions(index)) { Formula::List(vec![body]).index(indices) } else { body }
             }
             ExprKind::FoldAll(fold, x) => self.fold_all(*fold, x),
             ExprKind::Primitive(primitive, args) => self.primitive(*primitive, args),
@@ -291,7 +292,7 @@ impl<'m> Names<'m> {
             ("dot", 2) => args.remove(0).transpose() * args.remove(0),
             ("outer", 2) => args.remove(0) * args.remove(0).transpose(),
             ("norm", 1) => args.remove(0).norm(),
-            ("norm2", 1) => args.remove(0).norm().pow(2),
+            ("norm2", 1) => squared_norm(args.remove(0)),
             ("trace", 1) => Formula::apply("tr", args),
             ("log_sigmoid", 1) => Formula::log(Formula::apply("sigmoid", args)),
             ("xlogx", 1) => args[0].clone() * Formula::log(args.remove(0)),
@@ -301,7 +302,8 @@ impl<'m> Names<'m> {
             ("log_choose", 2) => Formula::log(Formula::apply("binom", args)),
             ("log_det_cholesky", 1) => {
                 let factor = args.remove(0);
-                Formula::log((factor.clone() * factor.transpose()).determinant())
+                let matrix = cholesky_of(&factor).cloned().unwrap_or_else(|| factor.clone() * factor.transpose());
+                Formula::log(matrix.determinant())
             }
             _ => Formula::apply(Formula::name(name.as_str()), args),
         }
@@ -378,6 +380,26 @@ impl Formula {
         }
         Formula::distribution(family, params)
     }
+}
+
+/// A, of its factor chol(A).
+fn cholesky_of(factor: &Formula) -> Option<&Formula> {
+    match factor {
+        Formula::Apply(function, args) if **function == Formula::Name("chol".into()) => args.first(),
+        _ => None,
+    }
+}
+
+/// ‖x‖²; of L⁻¹ x, with L Lᵀ = A, it is xᵀ A⁻¹ x.
+fn squared_norm(of: Formula) -> Formula {
+    if let Formula::Mul(factors) = &of
+        && let [Formula::Inverse(factor), rest @ ..] = &factors[..]
+        && let Some(matrix) = cholesky_of(factor)
+    {
+        let x = Formula::product(rest.iter().cloned());
+        return x.clone().transpose() * matrix.clone().inverse() * x;
+    }
+    of.norm().pow(2)
 }
 
 fn rank(ty: &Type) -> usize {

@@ -12,6 +12,7 @@
 //! - [`quadratic`]: least squares
 //! - [`principal`]: a linear-Gaussian latent variable whose maximum is known
 //! - [`obstacle`]: why a maximum is not known in closed form
+//! - [`steps`]: what a derivation shows
 
 mod obstacle;
 mod principal;
@@ -19,6 +20,7 @@ mod quadratic;
 mod record;
 mod rule;
 mod slot;
+mod steps;
 
 pub(super) use record::{Record, RecordedFactor};
 
@@ -74,6 +76,9 @@ impl<'m> Lowering<'m> {
         let learned: Vec<ParamId> = learned.into_iter().filter(|id| self.raw_params.contains_key(id)).collect();
         let factors = self.weighted(&value, records, &learned)?;
         let exactly = matches!(optimise.method, Method::Exactly);
+        if !exactly {
+            self.derive_weights(&factors, objective);
+        }
         let mut fitted: Vec<(ParamId, Array)> = vec![];
         if exactly {
             self.fit_principal_components(&factors, &mut fitted)?;

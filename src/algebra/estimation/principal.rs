@@ -44,6 +44,7 @@ impl<'m> Lowering<'m> {
                     names.join(", ")
                 );
                 self.note(self.span_of(observed), text);
+                self.derive_components(observed, components.loading);
                 fitted.extend(found);
             }
         }

@@ -29,6 +29,7 @@ impl<'m> Lowering<'m> {
                 let names: Vec<&str> = group.iter().map(|&id| self.param_name(id)).collect();
                 let span = self.model.params[group[0]].span;
                 self.note(span, format!("{}: the log-density is quadratic, so least squares finds the maximum", names.join(", ")));
+                self.derive_least_squares(factors, &group);
                 fitted.extend(found);
             }
         }
