@@ -106,7 +106,7 @@ impl<'m> Lowering<'m> {
             Ok(Record { factor, distribution, names, value, log: log.clone(), points: Some(plate) })
         });
         let found = found.collect::<Result<Vec<_>>>();
-        self.restore(Place::Var(latent), old.map(Into::into));
+        self.restore(Place::Var(latent), old);
         self.records = records;
         let found = found?;
         self.records.iter_mut().for_each(|records| records.extend(found.clone()));
