@@ -252,3 +252,91 @@ fn normal_vectors_with_unknown_mean_and_precision() {
     m.close(&q, "log p(x | W)", "log_evidence");
     m.close(&q, &format!("log p(xnew = {} | x, W)", m.input("point")), "log_predictive_at_point");
 }
+
+/// Members of an array of latent variables, by the class of each observation; numbers by SciPy's multivariate_normal and multivariate_t.
+#[test]
+fn classes_have_latent_variables_of_their_own() {
+    let p = "data (x : Real, k : Cat<2>) = [[1.0, 0], [2.0, 0], [5.0, 1], [4.0, 1], [6.5, 1]]\nglobal mu : Real[2], m : Real[2], v : Positive[2]\n\
+             p(mu) = Normal(0, 10)\np(x | mu, k) = Normal(mu[k], 1)\n\
+             q(m, v) = NormalInverseGamma(0, 0.5, 1.5, 0.8)\nq(x | m, v, k) = Normal(m[k], sqrt(v[k]))\n";
+    close(p, "p(mu | x, k).mean", &[3.0 / 2.01, 15.5 / 3.01]);
+    close(p, "log p(x | k)", &[-12.07745640852395]);
+    close(p, "q(m | x, k).mean", &[1.2, 15.5 / 3.5]);
+    close(p, "log q(x | k)", &[-13.11298023950953]);
+}
+
+/// A rate times an exposure that each observation has its own of; numbers by scipy.integrate.quad.
+#[test]
+fn rates_have_coefficients() {
+    let p = "data n : Int[2, 3] = [[3, 4, 5], [1, 0, 2]]\nlet t = [1.0, 2.0, 0.5]\nglobal s : Positive\np(s) = Gamma(2, 1)\n\
+             p(n | s) = Poisson([[3 * s * t[j] for j in 3] for i in 2])\n";
+    close(p, "p(s | n).mean", &[17.0 / 22.0]);
+    close(p, "log p(n)", &[-17.92657103558688]);
+    // What is not proportional to the rate is not conjugate to it.
+    for rate in ["s + t[0]", "s^2", "exp(s)"] {
+        let p = format!("data n : Int = [1]\nlet t = [1.0]\nglobal s : Positive\np(s) = Gamma(2, 1)\np(n | s) = Poisson({rate})\n");
+        assert!(refused(&p, "log p(n)").contains("not those that make Gamma of s conjugate"), "{rate}");
+    }
+}
+
+/// Several kinds of observations of one variable, one after another; elements that each have a variable of their own.
+#[test]
+fn observations_update_one_after_another() {
+    let p = "data x : Bit = [1, 0, 1]\ndata n : Int = [4, 2]\nglobal theta : Unit, g : Unit[2]\np(theta) = Beta(1, 2)\n\
+             p(x | theta) = Bernoulli(theta)\np(n | theta) = Binomial(5, theta)\n\
+             data y : Bit[2] = [[1, 0], [1, 1]]\nw(g) = Beta(1, 2)\nw(y | g) = Bernoulli(g)\n";
+    close(p, "p(theta | x, n).mean", &[9.0 / 16.0]);
+    close(p, "p(theta | x).mean + p(theta | n).mean", &[3.0 / 6.0 + 7.0 / 13.0]);
+    close(p, "log p(x, n) - log p(x) - log p(n | x)", &[0.0]);
+    close(p, "w(g | y).mean", &[3.0 / 5.0, 2.0 / 5.0]);
+    // A local variable: every row has its own.
+    let local = "data x : Bit = [1, 0, 1]\np(theta : Unit) = Beta(1, 2)\np(x | theta) = Bernoulli(theta)\n";
+    close(local, "p(theta | x).mean", &[2.0 / 4.0, 1.0 / 4.0, 2.0 / 4.0]);
+    close(local, "log p(x)", &[(1f64 / 3.0).ln(), (2f64 / 3.0).ln(), (1f64 / 3.0).ln()]);
+}
+
+/// The prior counts once, however many rows there are, and held-out rows are no evidence.
+#[test]
+fn a_global_variable_is_shared_by_all_rows() {
+    let p = "data x : Bit = [1, 0, 1, 1]   split: 0.25\nglobal theta : Unit\np(theta) = Beta(2, 3)\np(x | theta) = Bernoulli(theta)\n\
+             q(theta) = Beta(4.0, 4.0)\nr(theta) = Beta(1.5, 2.5)\n";
+    // Row 3 is held out.
+    close(p, "p(theta | x).mean", &[4.0 / 8.0]);
+    close(p, "log p(x, theta = 0.25) - log p(theta = 0.25)", &[2.0 * 0.25f64.ln() + 0.75f64.ln()]);
+    close(p, "log p(x | theta = 0.25)", &[0.25f64.ln(), 0.75f64.ln(), 0.25f64.ln()]);
+    // Where q is the posterior, the bound is the evidence, whatever the draw; per row.
+    let found = value(p, "ELBO(p, q, samples: 4000)").unwrap();
+    let evidence = value(p, "log p(x)").unwrap()[0];
+    let sum: f64 = found.iter().sum();
+    assert!(found.len() == 3 && (sum - evidence).abs() < 0.03, "{sum} {evidence}");
+    let lower: f64 = value(p, "ELBO(p, r, samples: 4000)").unwrap().iter().sum();
+    assert!(lower < evidence - 0.1, "{lower} {evidence}");
+    // log p(x, θ) − log q(θ) is the evidence at every θ.
+    close(p, "log p(x, theta = 0.9) - log q(theta = 0.9)", &[evidence]);
+}
+
+/// A finite global variable chooses one model for all rows.
+#[test]
+fn finite_global_variables_are_summed_outside_of_the_rows() {
+    let p = "data x : Bit = [1, 1, 0]\nglobal m : Bit\np(m) = Bernoulli(0.5)\np(x | m) = Bernoulli(if m == 1 then 0.9 else 0.2)\n";
+    let (a, b) = (0.9f64 * 0.9 * 0.1, 0.2f64 * 0.2 * 0.8);
+    close(p, "log p(x)", &[(0.5 * (a + b)).ln()]);
+    close(p, "p(m | x).mean", &[a / (a + b)]);
+}
+
+#[test]
+fn what_no_pair_answers_says_why() {
+    let p = "data x : Real[2] = [[1, 2], [3, 4]]\nglobal w : Simplex[2]\nparam mu : Real[2, 2] ~ rows(x)\np(w) = Dirichlet([1.0, 1.0])\n\
+             p(k : Cat<2> | w) = Categorical(w)\np(x | k) = Normal(mu[k], 1)\n";
+    assert!(refused(p, "log p(x)").contains("all rows share w, and each row has its own k"));
+    assert!(refused(p, "log p(k = 1 | x)").contains("k is one value, and each row of x has its own"));
+    let p = "data x : Real = [1, 2]\ndata y : Real = [1, 2, 3]\nglobal a : Real\np(a) = Normal(0, 1)\np(y | x, a) = Normal(a * x, 1)\n";
+    assert!(
+        refused(p, "log p(y | x)").contains("x and y are rows of different data")
+            || refused(p, "log p(y | x)").contains("y and x are rows")
+    );
+    let p = "data x : Real = [1, 2]\nglobal t : Positive\np(t) = Gamma(1, 1)\np(x | t) = Laplace(0, t)\n";
+    assert!(refused(p, "log p(x)").contains("no rule makes Gamma conjugate to anything here"));
+    let p = "data x : Bit = [1]\nglobal t : Unit\np(t) = Beta(0, 0)\np(x | t) = Bernoulli(t)\n";
+    assert!(refused(p, "log p(x)").contains("0 is not a positive number"));
+}

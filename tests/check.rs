@@ -87,6 +87,8 @@ fn the_pages_of_the_codes_are_true() {
         DataValue,
         DataEmpty,
         NonFinite,
+        Degenerate,
+        Fell,
         Checkpoint,
         Output,
         Internal,

@@ -155,3 +155,40 @@ fn local_level() {
         ],
     );
 }
+
+#[test]
+fn two_groups() {
+    agrees(
+        "two_groups",
+        "data a : Int = [{y1}]
+         data b : Int = [{y2}]
+         global s : Unit, t : Unit, u : Unit
+         p(s)        = Beta(1, 1)
+         p(t)        = Beta(1, 1)
+         p(a | s)    = Binomial({n1}, s)
+         p(b | t)    = Binomial({n2}, t)
+         same(u)     = Beta(1, 1)
+         same(a | u) = Binomial({n1}, u)
+         same(b | u) = Binomial({n2}, u)",
+        &[
+            ("log_evidence_two_rates", "log p(a, b)"),
+            ("log_evidence_one_rate", "log same(a, b)"),
+            ("posterior_means", "[p(s | a).mean, p(t | b).mean]"),
+        ],
+    );
+}
+
+#[test]
+fn bayesian_linear_regression() {
+    agrees(
+        "bayes_linear_regression",
+        "data (u : Real[3], y : Real) = [
+           [0.13, -0.13, 0.64, 0.15], [0.1, -0.54, 0.36, 0.55], [1.3, 0.95, -0.7, 1.46], [-1.27, -0.62, 0.04, -0.87],
+           [-2.33, -0.22, -1.25, -4.09], [-0.73, -0.54, -0.32, -0.18], [0.41, 1.04, -0.13, 0.4], [1.37, -0.67, 0.35, 2.91],
+           [0.9, 0.09, -0.74, 1.24], [-0.92, -0.46, 0.22, -1.14], [-1.01, -0.21, -0.16, -0.82], [0.54, 0.21, 0.36, 1.52]]
+         global w : Real[3]
+         p(w)        = Normal(0, {prior_std})
+         p(y | w, u) = Normal(dot(w, u), {noise})",
+        &[("log_evidence", "log p(y | u)"), ("posterior_mean", "p(w | y, u).mean"), ("posterior_var", "p(w | y, u).var")],
+    );
+}

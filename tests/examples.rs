@@ -26,7 +26,9 @@ macro_rules! examples {
 }
 
 examples! {
+    beta_bernoulli_test: "log_bayes_factor" in 0.99279 ..= 0.99280, "greater" in 0.966 ..= 0.971;
     beta_vae: "distortion (held out)" in 18.2 ..= 19.2, "rate (held out)" in 1.85 ..= 2.05;
+    bits_per_dim: "logistic_bits" in 2.059 ..= 2.062, "normal_bits" in 2.046 ..= 2.050, "dequantised_bits" in 6.029 ..= 6.04;
     classifier: "accuracy (held out)" in 0.96 ..= 1.0;
     coin: "theta" in 0.5714 ..= 0.5715;
     coin_exact: "theta" in 0.5714285714 ..= 0.5714285715;
@@ -36,17 +38,27 @@ examples! {
     gaussian: "mu" in 2.79999 ..= 2.80001, "sigma" in 0.62449 ..= 0.62451;
     gaussian_mle: "mu" in 2.7999999999 ..= 2.8000000001, "sigma" in 0.6244997998 ..= 0.6244997999;
     gmm_em: "loglik" in -1.2012366 ..= -1.2012365;
+    glow_digits: "bits_per_dim (held out)" in 2.2 ..= 2.7;
     hierarchical_vae: "elbo (held out)" in -19.05 ..= -18.7, "iwae (held out)" in -18.1 ..= -17.8;
+    hmm: "loglik" in -328.60 ..= -328.52;
     iwae: "elbo (held out)" in -19.45 ..= -19.2, "iwae (held out)" in -18.35 ..= -18.05;
+    kalman: "level_variance" in 1455.0 ..= 1485.0, "noise_variance" in 15050.0 ..= 15150.0;
     linear_gaussian_posterior: "log_evidence" in -3.347128 ..= -3.347126;
+    maf: "log_density (held out)" in -2.8 ..= -1.8;
     mixture: "loglik" in -1.2450 ..= -1.2437;
     mvn_mle: "loglik" in -2.5327643 ..= -2.5327642;
     naive_bayes: "accuracy" in 0.96 ..= 0.96, "loglik" in -2.1736673 ..= -2.1736672;
+    nice: "log_density (held out)" in -0.75 ..= -0.55;
     ppca: "loglik" in 17.45194 ..= 17.45195, "sigma" in 0.150835 ..= 0.150836;
     realnvp: "log_density (held out)" in -0.50 ..= -0.38;
+    realnvp_derived: "log_density (held out)" in -0.52 ..= -0.36;
     score_matching: "explicit_error (held out)" in 0.1 ..= 0.3, "sliced_error (held out)" in 0.15 ..= 0.4;
+    spline_flow: "log_density (held out)" in -0.40 ..= -0.30;
     vae: "objective (held out)" in -108.0 ..= -106.8, "iwae (held out)" in -102.1 ..= -101.1;
+    vae_categorical: "class_elbo (held out)" in -19.7 ..= -19.2, "bits_elbo (held out)" in -19.4 ..= -18.9,
+        "bits_iwae (held out)" in -18.8 ..= -18.3;
     vae_digits: "elbo (held out)" in -19.3 ..= -18.9, "iwae (held out)" in -18.8 ..= -18.5;
+    vae_flow_prior: "elbo (held out)" in -18.8 ..= -18.2, "iwae (held out)" in -18.0 ..= -17.5;
 }
 
 fn source(name: &str) -> PathBuf {

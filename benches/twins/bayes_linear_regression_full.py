@@ -27,7 +27,9 @@ def main():
     fitted, std = predictive(params, X, y, X)
     band(args, "predictive", y, fitted, std)
     scales = {name: jnp.exp(value) for name, value in params.items()}
-    report(args, {"log_evidence": log_evidence(params, X, y), "mean": mean, "cov": cov} | scales)
+    prediction, deviation = predictive(params, X, y, jnp.array([[0.5, -1.0, 2.0]]))
+    results = {"log_evidence": log_evidence(params, X, y), "mean": mean, "cov": cov} | scales
+    report(args, results | {"prediction": prediction[0], "deviation": deviation[0]})
 
 
 if __name__ == "__main__":

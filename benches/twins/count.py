@@ -4,8 +4,8 @@
     python count.py --json    # the same numbers
 
 A line counts if something is left of it without comments; docstrings and imports do not count, in Tilde there are neither. Characters are
-those of the lines that count, blanks left out. Lines of a list of data that hold only numbers do not
-count. Python is formatted by black at 100 columns, Tilde by `tilde fmt`.
+those of the lines that count, blanks left out. Lines of a list of data that hold only numbers do not count. Python is formatted by black at
+100 columns, Tilde by `tilde fmt`.
 
 - specification: all of examples/NAME.tilde, with its data, metrics and pictures
 - model: NAME_model.py, the model and its training loop alone
@@ -63,7 +63,7 @@ def formatted(text):
 def tilde_lines(path):
     """Without comments and without the lines of a list of data that hold only numbers."""
     lines = [line.split("//")[0].rstrip() for line in path.read_text().splitlines()]
-    return [line for line in lines if line and not re.fullmatch(r"[-\d.,\s]+\]?", line)]
+    return [line for line in lines if line and not re.fullmatch(r"[-\d.,\s\[\]]+", line)]
 
 
 def size(lines):

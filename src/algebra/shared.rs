@@ -5,22 +5,22 @@
 //! whole bound over N, and the prior counts once (Hoffman, Blei, Wang, Paisley: Stochastic variational inference, 2013, section 2).
 
 use super::lowering::Lowering;
-use super::value::{Array, Distribution};
+use super::value::Array;
 use crate::base::diagnostic::Result;
 use crate::base::{Diagnostic, Span};
 use crate::check::model::{Bound, DensityId, Place, VarId};
 
 impl Lowering<'_> {
-    /// A draw for a name: of a global variable, the same for all rows of the data.
-    pub(super) fn draw_for(&mut self, place: Place, d: &Distribution) -> Result<Array> {
+    /// What is drawn for a name: for a global variable, the same for all rows of the data.
+    pub(super) fn for_name<T>(&mut self, place: Place, draw: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let shared = match place {
             Place::Var(var) => self.model.vars[var].global && !self.data.draws,
             Place::Local(_) | Place::Param(_) => false,
         };
         let at = self.scope.iter().position(|plate| shared && Some(*plate) == self.rows);
-        let Some(at) = at else { return self.draw(d) };
+        let Some(at) = at else { return draw(self) };
         let rows = self.scope.remove(at);
-        let x = self.draw(d);
+        let x = draw(self);
         self.scope.insert(at, rows);
         x
     }

@@ -26,7 +26,7 @@ impl Lowering<'_> {
                     return Ok(());
                 }
                 let dist = self.eval(&draw.dist)?.distribution()?;
-                let value = self.draw_for(draw.target, &dist)?;
+                let value = self.for_name(draw.target, |this| this.draw(&dist))?;
                 let value = self.outside_expectation(draw, &dist, value);
                 self.bind(draw.target, value);
                 Ok(())

@@ -20,10 +20,17 @@ pub struct Head<'a> {
     pub chain: Vec<ChainHead<'a>>,
 }
 
+/// One side of a query.
+#[derive(Default)]
+struct AskedVars {
+    whole: Vec<(VarId, Option<Expr>)>,
+    members: Vec<MemberQuery>,
+}
+
 /// What a query speaks of.
 pub enum Asked {
     Variable(VarId, Option<Expr>),
-    Members(MemberQuery),
+    Members(Box<MemberQuery>),
 }
 
 #[derive(Clone)]
@@ -284,8 +291,8 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Checked<Query> {
         self.usable(density)?;
-        let (targets, member_targets) = self.query_vars(density, targets, true, log)?;
-        let (given, member_given) = self.query_vars(density, given.unwrap_or(&[]), false, true)?;
+        let AskedVars { whole: targets, members: member_targets } = self.query_vars(density, targets, true, log)?;
+        let AskedVars { whole: given, members: member_given } = self.query_vars(density, given.unwrap_or(&[]), false, true)?;
         if targets.is_empty() && member_targets.is_empty() {
             return Err(Diagnostic::new(Code::UnknownVariable, "a query names the variables it asks for")
                 .at(span)
@@ -297,21 +304,15 @@ impl<'a> Checker<'a> {
     }
 
     /// Variables as a whole, and members of chains.
-    fn query_vars(
-        &mut self,
-        density: DensityId,
-        args: &'a [ast::Arg],
-        target: bool,
-        needs_value: bool,
-    ) -> Checked<(Vec<(VarId, Option<Expr>)>, Vec<MemberQuery>)> {
-        let (mut vars, mut members) = (vec![], vec![]);
+    fn query_vars(&mut self, density: DensityId, args: &'a [ast::Arg], target: bool, needs_value: bool) -> Checked<AskedVars> {
+        let mut asked = AskedVars::default();
         for arg in args {
             match self.query_var(density, arg, target, needs_value)? {
-                Asked::Variable(var, value) => vars.push((var, value)),
-                Asked::Members(asked) => members.push(asked),
+                Asked::Variable(var, value) => asked.whole.push((var, value)),
+                Asked::Members(members) => asked.members.push(*members),
             }
         }
-        Ok((vars, members))
+        Ok(asked)
     }
 
     /// A variable with two values has no meaning.

@@ -180,7 +180,9 @@ impl<'m> Judge<'m> {
             ExprKind::LogProb(dist, x) => {
                 (self.of(dist), self.of(x));
                 match &dist.kind {
-                    ExprKind::Conditional(query) if is_discrete(self.model, query.targets[0].0) => self.queried(query),
+                    ExprKind::Conditional(query) if matches!(query.targets[..], [(var, _)] if is_discrete(self.model, var)) => {
+                        self.queried(query)
+                    }
                     _ => Measure::Unknown,
                 }
             }
@@ -305,6 +307,9 @@ impl<'m> Judge<'m> {
 
     /// Once for each target. At a computed value of a continuous variable, a Jacobian may stand elsewhere.
     fn queried(&mut self, query: &'m Query) -> Measure {
+        if !query.member_targets.is_empty() {
+            return Measure::Unknown;
+        }
         let mut terms = BTreeMap::new();
         for (var, value) in &query.targets {
             match value.as_ref().map(|value| &value.kind) {

@@ -8,11 +8,11 @@ use crate::base::diagnostic::At;
 use crate::base::{Diagnostic, Diagnostics, Sources};
 use crate::check::model::Model;
 use crate::driver::Compiled;
-use crate::report::console;
+use crate::report::{console, derivation};
 use crate::runtime::dataset::Dataset;
 use crate::runtime::engine::{Device, Engine};
 use crate::runtime::shuffle::Batches;
-use crate::runtime::{bijectors, parameters};
+use crate::runtime::{bijectors, normalisation, parameters};
 use clap::Args;
 
 #[derive(Args)]
@@ -26,6 +26,7 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
     let dataset = Dataset::load(&compiled.model, &compiled.folder, 0, Precision::F32).map_err(|e| Failure::Program(e.into()))?;
     let parts = lower_all(&compiled, &dataset).map_err(Failure::Program)?;
     verify_bijectors(&compiled.model, &dataset).map_err(|e| Failure::Program(e.into()))?;
+    normalisation::verify(&compiled.model, &compiled.sources).map_err(|e| Failure::Program(e.into()))?;
     if arguments.file.json {
         return console::answer(json(&parts, &compiled.sources)).map_err(Failure::running);
     }
@@ -41,12 +42,19 @@ fn verify_bijectors(model: &Model, dataset: &Dataset) -> Result<(), Diagnostic> 
     bijectors::verify(model, &parameters::initial(model, dataset, &engine)?).map(|_| ())
 }
 
+/// For each part what it computes, then how: a remark a line, its subject apart from what is said of it.
 fn list(parts: &[Part], sources: &Sources) -> Result<(), Diagnostic> {
     for part in parts {
-        console::answer(&part.title)?;
-        for note in &part.notes {
-            let (line, _) = sources.line_column(note.span);
-            console::answer(format_args!("  line {line}: {}", note.text))?;
+        console::answer(format_args!("\n{}: {}", part.title, derivation::formula(&part.goal)))?;
+        let split = |note: &Note| note.text.rsplit_once(": ").map_or((note.text.clone(), String::new()), |(a, b)| (a.into(), b.into()));
+        let rows: Vec<(usize, (String, String))> = part.notes.iter().map(|note| (sources.line_column(note.span).0, split(note))).collect();
+        let widest = rows.iter().map(|(_, (subject, _))| subject.chars().count()).max().unwrap_or(0);
+        let mut last = 0;
+        for (line, (subject, said)) in rows {
+            let place = if line == last { String::new() } else { format!("line {line}") };
+            let row = format!("  {place:<9}{subject:<widest$}  {said}");
+            console::answer(row.trim_end())?;
+            last = line;
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::parts::{self, Part};
 use super::{Context, Failure, FileArguments};
-use crate::algebra;
+use crate::algebra::{self, Step};
 use crate::base::diagnostic::At;
 use crate::base::{Code, Diagnostic, Diagnostics, nearest};
 use crate::check::model::{Expr, Model, Place};
@@ -54,13 +54,13 @@ fn derive(compiled: &Compiled, query: Option<&str>, wrt: Option<&str>) -> Result
     let counts = parts::any_counts(model);
     let Some(expr) = &compiled.expression else {
         let parts = parts::lower_all(model, &counts)?;
-        return Ok(parts.into_iter().filter(|part| !part.title.starts_with("sample ")).map(derivation).collect());
+        return Ok(without_repetition(parts.into_iter().filter(|part| !part.title.starts_with("sample "))));
     };
     let steps = match wrt {
         Some(names) => algebra::gradient_derivation(model, &places(model, names, expr)?, expr),
         None => algebra::derivation_of(model, expr, &counts),
     };
-    Ok(vec![Derivation { title: query.unwrap_or("query").to_owned(), goal: None, steps: steps.at(expr.span)? }])
+    Ok(vec![Derivation { title: query.unwrap_or("query").to_owned(), goal: None, steps: steps.at(expr.span)?, as_for: None }])
 }
 
 /// `grad[W](loss)` as what to differentiate by, and what.
@@ -100,8 +100,18 @@ fn no_such_place(model: &Model, name: &str, expr: &Expr) -> Diagnostic {
     }
 }
 
-fn derivation(part: Part) -> Derivation {
-    Derivation { title: part.title, goal: Some(part.goal), steps: part.steps }
+/// What is derived as an earlier part was refers to it.
+fn without_repetition(parts: impl Iterator<Item = Part>) -> Vec<Derivation> {
+    let mut found: Vec<Derivation> = vec![];
+    for Part { title, goal, steps, .. } in parts {
+        let known = found.iter().find(|known| !steps.is_empty() && Step::same(&known.steps, &steps));
+        let (steps, as_for) = match known {
+            Some(known) => (vec![], Some(known.title.clone())),
+            None => (steps, None),
+        };
+        found.push(Derivation { title, goal: Some(goal), steps, as_for });
+    }
+    found
 }
 
 /// To a file, or to standard output.

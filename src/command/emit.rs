@@ -1,16 +1,17 @@
 //! `tilde emit FILE --stage …`: a file at one stage of compilation.
 
-use super::{Context, EngineArguments, Failure, FileArguments};
+use super::{Context, EngineArguments, Failure, FileArguments, derive};
 use crate::algebra;
 use crate::backend::{PlanOptions, cpu};
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Model, Train};
 use crate::graph::{self, Graph};
 use crate::pass;
-use crate::report::console;
+use crate::report::plates;
 use crate::runtime::dataset::Dataset;
 use crate::syntax;
 use clap::{Args, ValueEnum};
+use std::path::PathBuf;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -21,6 +22,9 @@ pub struct Arguments {
     /// Which `train` block, counted from 1
     #[arg(long, default_value_t = 1)]
     pub block: usize,
+    /// Write to a file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     #[command(flatten)]
     pub engine: EngineArguments,
 }
@@ -31,6 +35,8 @@ pub enum Stage {
     Ast,
     /// The checked program
     Model,
+    /// The variables, what is learned and the factors between them, as a diagram (SVG)
+    Plates,
     /// What is optimised, as a graph
     Graph,
     /// The whole step with gradients and updates, optimised
@@ -51,6 +57,7 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
     let text = match arguments.stage {
         Stage::Ast => syntax::print(&compiled.ast),
         Stage::Model => model.to_string(),
+        Stage::Plates => plates::plates(model),
         Stage::Opencl => return Err(Failure::CommandLine("--stage opencl is not supported yet".into())),
         Stage::Graph | Stage::Grad | Stage::Kernels | Stage::Clif | Stage::Asm => {
             let engine = arguments.engine.engine(model, None)?;
@@ -66,7 +73,7 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
             }
         }
     };
-    console::answer(text.trim_end()).map_err(Failure::running)
+    derive::write(text, arguments.out.as_deref()).map_err(Failure::running)
 }
 
 fn block(model: &Model, number: usize) -> Result<&Train, Diagnostic> {

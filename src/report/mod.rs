@@ -3,6 +3,7 @@
 pub mod console;
 pub mod derivation;
 pub mod picture;
+pub mod plates;
 pub mod progress;
 
 pub mod render;

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod evaluate;
 pub mod metrics_log;
 pub mod nonfinite;
+pub mod normalisation;
 pub mod output;
 pub mod parameters;
 pub mod shuffle;

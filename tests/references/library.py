@@ -96,6 +96,24 @@ distribution("Binomial(10, 0.3)", stats.binom(10, 0.3), [0, 3, 10, 11, -1], ("me
 distribution("Binomial(1000, 0.99)", stats.binom(1000, 0.99), [900, 990, 1000], ("mean", "var", "std"), mode=990)
 group({"Binomial(5, 0.0).log_prob(0)": 0.0, "Binomial(5, 1.0).log_prob(5)": 0.0, "Binomial(5, 0.0).log_prob(1)": -np.inf})
 
+# Priors and predictive distributions of conjugate pairs
+
+distribution("InverseGamma(3.5, 2.0)", stats.invgamma(3.5, scale=2.0), [0.05, 0.8, 40.0], mode=2 / 4.5, centre=2 / 4.5)
+distribution("Lomax(3.5, 2.0)", stats.lomax(3.5, scale=2.0), [1e-9, 0.7, 100.0])
+distribution("NegativeBinomial(2.5, 0.3)", stats.nbinom(2.5, 0.3), [0, 4, 60, -1], ("mean", "var", "std"))
+distribution("BetaBinomial(10, 2.0, 3.5)", stats.betabinom(10, 2.0, 3.5), [0, 4, 10, 11, -1], ("mean", "var", "std"))
+shares, concentration = [0.2, 0.3, 0.5], [0.5, 1.5, 2.0]
+counts = stats.multinomial(6, shares)
+group({
+    "Multinomial(6, [0.2, 0.3, 0.5]).log_prob([1, 2, 3])": counts.logpmf([1, 2, 3]),
+    "Multinomial(6, [0.2, 0.3, 0.5]).log_prob([1, 2, 4])": -np.inf,
+    "Multinomial(6, [0.2, 0.3, 0.5]).mean": 6 * np.array(shares),
+    "Multinomial(6, [0.2, 0.3, 0.5]).var": np.diag(counts.cov()),
+    "DirichletMultinomial(6, [0.5, 1.5, 2.0]).log_prob([1, 2, 3])": stats.dirichlet_multinomial(concentration, 6).logpmf([1, 2, 3]),
+    "DirichletMultinomial(6, [0.5, 1.5, 2.0]).mean": stats.dirichlet_multinomial(concentration, 6).mean(),
+    "DirichletMultinomial(6, [0.5, 1.5, 2.0]).var": stats.dirichlet_multinomial(concentration, 6).var(),
+})
+
 # Over vectors
 
 
@@ -108,6 +126,19 @@ def covariance(u):
 
 first, second = [[0.2, 9.0], [-0.4, 0.1]], [[-0.1, 0.0], [0.3, -0.5]]
 A, B = stats.multivariate_normal([0.5, 1.0], covariance(first)), stats.multivariate_normal([1.0, -1.0], covariance(second))
+t = stats.multivariate_t(A.mean, A.cov, df=4.5)
+group(
+    {
+        "Wishart(5.5, S).log_prob(R)": stats.wishart(5.5, A.cov).logpdf(B.cov),
+        "Wishart(5.5, S).mean": 5.5 * A.cov,
+        "InverseWishart(5.5, S).log_prob(R)": stats.invwishart(5.5, A.cov).logpdf(B.cov),
+        "InverseWishart(5.5, S).mean": stats.invwishart(5.5, A.cov).mean(),
+        "MvStudentT(4.5, [0.5, 1.0], S).log_prob([0.1, -0.3])": t.logpdf([0.1, -0.3]),
+        "MvStudentT(4.5, [0.5, 1.0], S).log_prob([200.0, -30.0])": t.logpdf([200.0, -30.0]),
+    },
+    "param S : Cov[2], R : Cov[2]",
+    {"S": first, "R": second},
+)
 difference = B.mean - A.mean
 inverse = np.linalg.inv(B.cov)
 group(

@@ -4,8 +4,8 @@ use super::Application;
 use crate::algebra::frame::FrameId;
 use crate::algebra::lowering::{Lowering, union};
 use crate::algebra::value::{Array, PlateId};
-use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
+use crate::base::{Code, Diagnostic};
 use crate::graph::{Graph, Node, NodeId, Op, TensorType};
 
 /// What f does with u.
@@ -51,6 +51,7 @@ impl Map {
                 continue;
             }
             let (graph, constants) = (closed.graph, closed.constants);
+            refuse_randomness(&graph)?;
             let depends = dependent(&graph, argument);
             let plate_axes = plate_axes(&graph, argument, &depends, &plates, &applications);
             return Ok(Map { frame, graph, constants, plates, argument, output, applications, depends, plate_axes });
@@ -79,6 +80,16 @@ impl Map {
     pub fn plate_axes(&self, id: NodeId) -> Result<&[usize]> {
         let axes = self.plate_axes[id.index()].as_deref();
         axes.ok_or_else(|| Diagnostic::unsupported("inverting a map through this operation").at(self.node(id).span))
+    }
+}
+
+/// A map that draws is another one each time.
+fn refuse_randomness(graph: &Graph) -> Result<()> {
+    match graph.nodes.iter().find(|node| matches!(node.op, Op::Random { .. })) {
+        Some(node) => Err(Diagnostic::new(Code::NotInvertible, "a map that draws random numbers has no inverse")
+            .label(node.span, "drawn here")
+            .help("draw in the base of the pushforward, and give the draw to the map as its argument")),
+        None => Ok(()),
     }
 }
 

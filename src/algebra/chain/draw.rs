@@ -218,9 +218,21 @@ fn order(network: &Network<'_>, joint: &Joint) -> Result<Order> {
     if earlier && later {
         return Err(Diagnostic::unsupported("a draw of members that are given both earlier and later ones").at(network.span));
     }
+    let segments = runs(network, joint, steps, &memory, later);
+    Ok(Order { segments, memory, backward: later })
+}
+
+/// Consecutive steps with the same factors, in the order of drawing.
+fn runs(
+    network: &Network<'_>,
+    joint: &Joint,
+    steps: BTreeMap<i64, Vec<Part>>,
+    memory: &BTreeMap<VarId, i64>,
+    backward: bool,
+) -> Vec<Segment> {
     let mut segments: Vec<Segment> = vec![];
-    let in_order: Vec<(i64, Vec<Part>)> = if later { steps.into_iter().rev().collect() } else { steps.into_iter().collect() };
-    let direction = if later { -1 } else { 1 };
+    let in_order: Vec<(i64, Vec<Part>)> = if backward { steps.into_iter().rev().collect() } else { steps.into_iter().collect() };
+    let direction = if backward { -1 } else { 1 };
     for (step, parts) in in_order {
         let window = memory.iter().flat_map(|(&var, &lag)| (1..=lag).map(move |lag| (var, lag)));
         let is_drawn = |(var, lag): &(VarId, i64)| {
@@ -235,5 +247,5 @@ fn order(network: &Network<'_>, joint: &Joint) -> Result<Order> {
             _ => segments.push(Segment { first: step, count: 1, parts, alive }),
         }
     }
-    Ok(Order { segments, memory, backward: later })
+    segments
 }

@@ -136,7 +136,7 @@ impl<'m> Lowering<'m> {
         terms: Vec<Array>,
         forward: &mut Forward,
     ) -> Result<()> {
-        let message = forward.message.take().map_or_else(|| self.real(0.0), |message| message);
+        let message = forward.message.take().unwrap_or_else(|| self.real(0.0));
         let in_window: Vec<PlateId> = window.values().map(|(plate, _)| *plate).collect();
         let touched = union(terms.iter().chain([&message]).map(|term| &term.plates[..]));
         let others: Vec<PlateId> = touched.into_iter().filter(|p| *p != steps.plate && !in_window.contains(p)).collect();

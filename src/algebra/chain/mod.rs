@@ -9,6 +9,7 @@ mod marginal;
 mod moments;
 mod network;
 mod part;
+mod record;
 mod scan;
 mod segment;
 mod smoothing;
@@ -21,6 +22,7 @@ use crate::check::model::{Expr, ExprKind, MemberQuery, Query, VarId, Which};
 use crate::check::types::{Support, Type};
 use network::{Joint, Known, Network};
 use part::Position;
+use record::Rule;
 use segment::Schedule;
 
 impl<'m> Lowering<'m> {
@@ -98,38 +100,48 @@ impl<'m> Lowering<'m> {
     fn log_chain_ratio(&mut self, query: &Query) -> Result<Array> {
         let network = self.chain_network(query)?;
         let ratio = network.ratio()?;
-        let joint = self.log_chain_joint(&network, &ratio.joint)?;
-        let Some(evidence) = &ratio.evidence else { return Ok(joint) };
-        let evidence = self.log_chain_joint(&network, evidence)?;
-        self.note(query.span, "Bayes' rule: joint over evidence, both exact");
-        self.sub(&joint, &evidence)
+        let Some(evidence) = &ratio.evidence else { return self.log_chain_joint(&network, &ratio.joint) };
+        self.deriving(|this| {
+            let joint = this.log_chain_joint(&network, &ratio.joint)?;
+            let evidence = this.log_chain_joint(&network, evidence)?;
+            this.note(query.span, "Bayes' rule: joint over evidence, both exact");
+            Ok((this.sub(&joint, &evidence)?, this.bayes_step(&network, &ratio.joint)))
+        })
     }
 
     fn log_chain_joint(&mut self, network: &Network<'m>, joint: &Joint) -> Result<Array> {
         let schedule = Schedule::new(network, joint)?;
+        let rule = self.chain_rule_for(network, &schedule)?;
+        self.record_joint(network, joint, &schedule, rule);
         let mut terms = vec![];
         for segment in &schedule.direct {
             let steps = self.steps(segment);
             let log = self.log_part(network, &segment.parts[0], steps, &|_, _| None)?;
             terms.push(self.sum_over(&log, &[steps.plate]));
         }
-        if !schedule.steps.is_empty() {
-            terms.extend(self.summed(network, &schedule)?);
+        match rule {
+            Some(Rule::ForwardAlgorithm) => terms.extend(self.forward_algorithm(network, &schedule, None)?),
+            Some(Rule::KalmanFilter) => terms.extend(self.kalman_filter(network, &schedule, None)?.0),
+            None => {}
         }
         self.product(&terms)
     }
 
-    fn summed(&mut self, network: &Network<'m>, schedule: &Schedule) -> Result<Vec<Array>> {
-        if schedule.memory.keys().all(|&var| is_finite(&network.model.vars[var].member_type())) {
-            let names: Vec<VarId> = schedule.memory.keys().copied().collect();
-            self.note(network.span, format!("forward algorithm: exact sum over all paths of {}", self.names(&names)));
-            return self.forward_algorithm(network, schedule, None);
+    /// The rule that sums or integrates the latent members, if there are any.
+    fn chain_rule_for(&mut self, network: &Network<'m>, schedule: &Schedule) -> Result<Option<Rule>> {
+        if schedule.steps.is_empty() {
+            return Ok(None);
         }
-        if schedule.memory.keys().all(|&var| is_continuous(&network.model.vars[var].member_type())) {
-            let (terms, _) = self.kalman_filter(network, schedule, None)?;
-            let names: Vec<VarId> = schedule.memory.keys().copied().collect();
-            self.note(network.span, format!("Kalman filter: {} integrated out, linear-Gaussian, exact", self.names(&names)));
-            return Ok(terms);
+        let latents: Vec<VarId> = schedule.memory.keys().copied().collect();
+        let all = |is: fn(&Type) -> bool| latents.iter().all(|&var| is(&network.model.vars[var].member_type()));
+        let names = self.names(&latents);
+        if all(is_finite) {
+            self.note(network.span, format!("forward algorithm: exact sum over all paths of {names}"));
+            return Ok(Some(Rule::ForwardAlgorithm));
+        }
+        if all(is_continuous) {
+            self.note(network.span, format!("Kalman filter: {names} integrated out, linear-Gaussian, exact"));
+            return Ok(Some(Rule::KalmanFilter));
         }
         Err(self.no_chain_rule(network, schedule))
     }

@@ -41,7 +41,8 @@ pub(super) struct Schedule {
 
 impl Schedule {
     pub fn new(network: &Network<'_>, joint: &Joint) -> Result<Schedule> {
-        let (mut direct, mut timed): (BTreeMap<(usize, i64), Part>, BTreeMap<i64, Vec<Part>>) = Default::default();
+        let mut direct: BTreeMap<(usize, i64), Part> = BTreeMap::new();
+        let mut timed: BTreeMap<i64, Vec<Part>> = BTreeMap::new();
         let mut memory: BTreeMap<VarId, i64> = BTreeMap::new();
         for (at, factor) in network.density.chain.iter().enumerate() {
             for index in factor.indices() {

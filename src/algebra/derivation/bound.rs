@@ -56,7 +56,9 @@ impl Lowering<'_> {
         if posterior_factors.len() > 1 {
             steps.push(Step::new("chain rule", posterior, Formula::product(posterior_factors), span));
         }
-        steps.push(Step::new("expected log-ratio as divergence", name, self.regrouped(bound, order, closed), span));
+        let (inside, outside) = self.regrouped(bound, order, closed);
+        let whole = Formula::total(std::iter::once(inside).chain(outside));
+        steps.push(Step::new("log-ratios as divergences", name, whole, span));
         if closed.is_empty() {
             steps.last_mut().into_iter().for_each(|step| step.rule = "logarithm of a product".into());
         }
@@ -74,22 +76,64 @@ impl Lowering<'_> {
     }
 
     /// How the expectation that is left of a bound is computed.
-    pub(in crate::algebra) fn derive_bound_draws(&mut self, bound: &Bound, order: &[VarId], how: &[Treatment], span: Span) {
+    pub(in crate::algebra) fn derive_bound_draws(
+        &mut self,
+        bound: &Bound,
+        order: &[VarId],
+        closed: &[VarId],
+        how: &[Treatment],
+        span: Span,
+    ) {
         let q = &self.model.densities[bound.q];
+        let (before, _) = self.regrouped(bound, order, closed);
+        let Formula::Expectation { draws, body } = before.clone() else { return };
+        if draws.is_empty() {
+            return;
+        }
+        let samples = bound.samples.unwrap_or(1);
+        let pathwise: Vec<VarId> = order.iter().zip(how).filter(|(_, how)| **how == Treatment::Pathwise).map(|(z, _)| *z).collect();
+        if pathwise.len() == order.len() {
+            let after = self.mean_of_draws(*body, &pathwise, samples);
+            let mut step = Step::new("reparameterised draw", before, after, span).approximately().source(PATHWISE);
+            for described in pathwise.iter().filter_map(|&z| Some((z, self.described_factor(bound.q, q.factor_of(z)?)?))) {
+                let (z, described) = described;
+                let drawn = if samples == 1 { self.var_formula(z) } else { self.var_formula(z).index(["s"]) };
+                let noise = Formula::from("epsilon");
+                let own = if pathwise.len() == 1 { noise.clone() } else { noise.clone().index([self.var_formula(z)]) };
+                if let Some(draw) = self.draw_of(&described, drawn) {
+                    step.remarks.push(draw.substitute(&noise, &own));
+                    step.remarks.push(Formula::drawn(own, Formula::normal(0, 1)));
+                }
+                step.remarks.extend(described.remarks);
+            }
+            self.derive(step);
+            return;
+        }
         for (&z, &how) in order.iter().zip(how) {
             let Some(factor) = q.factor_of(z) else { continue };
             let name = self.var_formula(z);
             let weight = self.density_formula(bound.q, &[z], &factor.given);
-            let value = Formula::apply("f", [name.clone()]);
+            let value = if order.len() == 1 { (*body).clone() } else { Formula::apply("f", [name.clone()]) };
             let before = Formula::expectation([Formula::drawn(name.clone(), weight.clone())], value.clone());
             let described = self.described_factor(bound.q, factor);
-            let samples = bound.samples.unwrap_or(1);
             self.derive_draw(Shown { before, value, name, weight, described, how, samples, span });
         }
     }
 
+    /// 1/S Σₛ of the value at each draw.
+    fn mean_of_draws(&self, value: Formula, drawn: &[VarId], samples: usize) -> Formula {
+        if samples == 1 {
+            return value;
+        }
+        let at_draw = drawn.iter().fold(value, |value, &z| {
+            let z = self.var_formula(z);
+            value.substitute(&z, &z.clone().index(["s"]))
+        });
+        Formula::from(1) / samples * Formula::big_range(Big::Sum, "s", 1.into(), samples.into(), at_draw)
+    }
+
     /// E[log p(x | z)] − KL(q(z | x) ‖ p(z)), for all factors.
-    fn regrouped(&self, bound: &Bound, order: &[VarId], closed: &[VarId]) -> Formula {
+    fn regrouped(&self, bound: &Bound, order: &[VarId], closed: &[VarId]) -> (Formula, Vec<Formula>) {
         let (p, q) = (&self.model.densities[bound.p], &self.model.densities[bound.q]);
         let mut inside: Vec<(Formula, Vec<VarId>)> = vec![];
         let mut outside = vec![];
@@ -118,7 +162,7 @@ impl Lowering<'_> {
             }
         }
         let body = Formula::total(inside.into_iter().map(|(term, _)| term));
-        Formula::total(std::iter::once(Formula::expectation(draws, body)).chain(outside))
+        (if draws.is_empty() { body } else { Formula::expectation(draws, body) }, outside)
     }
 
     /// IWAE(p, q) as the logarithm of a mean of weights.
@@ -221,10 +265,12 @@ impl Lowering<'_> {
 
     /// An expectation as the file writes it: an exact sum, or draws.
     pub(in crate::algebra) fn derive_expectation(&mut self, draws: &[Draw], how: &[Treatment], samples: Option<usize>, body: &Expr) {
-        let value = self.formula(body);
-        for (draw, &how) in draws.iter().zip(how) {
-            let drawn = Names::new(self.model).draw(draw);
-            let before = Formula::expectation([drawn], value.clone());
+        let body = self.formula(body);
+        let all: Vec<Formula> = draws.iter().map(|draw| Names::new(self.model).draw(draw)).collect();
+        for (at, (draw, &how)) in draws.iter().zip(how).enumerate() {
+            // Later draws may depend on this one, so their expectation stands inside.
+            let value = if at + 1 == all.len() { body.clone() } else { Formula::expectation(all[at + 1..].to_vec(), body.clone()) };
+            let before = Formula::expectation([all[at].clone()], value.clone());
             let described = self.described(&draw.dist, None);
             let name = Names::new(self.model).place(draw.target);
             let weight = match &draw.dist.kind {
@@ -232,23 +278,27 @@ impl Lowering<'_> {
                 _ => self.formula(&draw.dist).at(name.clone()),
             };
             let samples = samples.unwrap_or(1);
-            self.derive_draw(Shown { before, value: value.clone(), name, weight, described, how, samples, span: draw.span });
+            self.derive_draw(Shown { before, value, name, weight, described, how, samples, span: draw.span });
         }
     }
 
     /// E_{z ∼ q}[f] as it is computed.
     pub(in crate::algebra) fn derive_draw(&mut self, shown: Shown) {
         let Shown { before, value, name, weight, described, how, samples, span } = shown;
+        let drawn = if samples == 1 { name.clone() } else { name.clone().index(["s"]) };
         let mean = match samples {
             1 => value.clone(),
-            n => Formula::from(1) / n * Formula::big_range(Big::Sum, "s", 1.into(), n.into(), value.clone()),
+            n => {
+                let at_draw = value.substitute(&name, &drawn);
+                Formula::from(1) / n * Formula::big_range(Big::Sum, "s", 1.into(), n.into(), at_draw)
+            }
         };
         let step = match how {
             Treatment::ExactSum => Step::new("exact sum", before, Formula::sum_over(name, weight * value.clone()), span),
             Treatment::Pathwise => {
                 let mut step = Step::new("reparameterised draw", before, mean, span).approximately().source(PATHWISE);
                 if let Some(described) = described {
-                    if let Some(draw) = self.draw_of(&described, name) {
+                    if let Some(draw) = self.draw_of(&described, drawn) {
                         let epsilon = Formula::from("epsilon");
                         step = step.with(draw).with(Formula::drawn(epsilon, Formula::normal(0, 1)));
                     }
@@ -262,10 +312,16 @@ impl Lowering<'_> {
                 let after = Formula::gradient("theta", value.clone()) + value.clone() * score;
                 Step::new("score function", gradient, after, span).approximately().with(Formula::drawn(name, weight)).source(SCORE)
             }
+            Treatment::Sampled => {
+                let from = match weight {
+                    Formula::Distribution { family, params, .. } => Formula::Distribution { family, value: None, params },
+                    weight => weight,
+                };
+                Step::new("draw", before, mean, span).approximately().with(Formula::drawn(drawn, from))
+            }
             Treatment::Relaxed => {
                 Step::new("relaxed draw", before, mean, span).approximately().with(Formula::drawn(name, weight)).source(RELAXED)
             }
-            Treatment::Sampled => Step::new("draw", before, mean, span).approximately().with(Formula::drawn(name, weight)),
         };
         self.derive(step);
     }

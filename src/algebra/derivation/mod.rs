@@ -78,6 +78,11 @@ impl Step {
         self.related(Relation::Approximate)
     }
 
+    /// Whether two derivations read the same.
+    pub fn same(a: &[Step], b: &[Step]) -> bool {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.says_the_same(b) && Step::same(&a.steps, &b.steps))
+    }
+
     fn says_the_same(&self, other: &Step) -> bool {
         let same = self.rule == other.rule && self.before == other.before && self.after == other.after;
         same && self.relation == other.relation && self.remarks == other.remarks
@@ -116,10 +121,12 @@ impl<'m> Lowering<'m> {
         Formula::from(self.model.vars[var].name.as_str())
     }
 
-    /// p(targets | given)
+    /// p(targets | given): what is observed first, then by name, so that the same density is written the same way.
     pub(super) fn density_formula(&self, id: DensityId, targets: &[VarId], given: &[VarId]) -> Formula {
+        let mut targets = targets.to_vec();
+        targets.sort_by_key(|&var| (self.model.vars[var].observed.is_none(), self.model.vars[var].name.as_str()));
         let names = |vars: &[VarId]| vars.iter().map(|&var| self.var_formula(var)).collect();
-        Formula::density_of(&self.model.densities[id].name, names(targets), names(given))
+        Formula::density_of(&self.model.densities[id].name, names(&targets), names(given))
     }
 
     /// log p(targets | given)

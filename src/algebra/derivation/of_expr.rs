@@ -3,7 +3,7 @@
 use super::formula::{Big, Formula, Relation};
 use crate::base::op::{BinaryOp, CompareOp, ReduceOp, UnaryOp};
 use crate::check::model::{Bound, Draw, Expr, ExprKind, Fold, FunctionId, Index, LocalId, Model, Noise, Pattern, Place, Primitive};
-use crate::check::model::{Query, Stmt, StmtKind, Subscript};
+use crate::check::model::{MemberQuery, Query, Stmt, StmtKind, Subscript, Which};
 use crate::check::types::Type;
 use std::collections::HashMap;
 
@@ -67,8 +67,9 @@ impl<'m> Names<'m> {
             ExprKind::Project(tuple, part) => self.project(tuple, *part),
             ExprKind::Fold { fold, indices, condition, body } => self.fold(*fold, indices, condition.as_deref(), body),
             ExprKind::Array { indices, body } => {
-                let body = self.expr(body);
-                Formula::List(vec![body]).index(self.indices(indices))
+                let (body, indices) = (self.expr(body), self.indices(indices));
+                // An array whose entries are all the same is written as one.
+                if indices.iter().any(|index| body.mentions(index)) { Formula::List(vec![body]).index(indices) } else { body }
             }
             ExprKind::FoldAll(fold, x) => self.fold_all(*fold, x),
             ExprKind::Primitive(primitive, args) => self.primitive(*primitive, args),
@@ -291,7 +292,7 @@ impl<'m> Names<'m> {
             ("dot", 2) => args.remove(0).transpose() * args.remove(0),
             ("outer", 2) => args.remove(0) * args.remove(0).transpose(),
             ("norm", 1) => args.remove(0).norm(),
-            ("norm2", 1) => args.remove(0).norm().pow(2),
+            ("norm2", 1) => squared_norm(args.remove(0)),
             ("trace", 1) => Formula::apply("tr", args),
             ("log_sigmoid", 1) => Formula::log(Formula::apply("sigmoid", args)),
             ("xlogx", 1) => args[0].clone() * Formula::log(args.remove(0)),
@@ -301,7 +302,8 @@ impl<'m> Names<'m> {
             ("log_choose", 2) => Formula::log(Formula::apply("binom", args)),
             ("log_det_cholesky", 1) => {
                 let factor = args.remove(0);
-                Formula::log((factor.clone() * factor.transpose()).determinant())
+                let matrix = cholesky_of(&factor).cloned().unwrap_or_else(|| factor.clone() * factor.transpose());
+                Formula::log(matrix.determinant())
             }
             _ => Formula::apply(Formula::name(name.as_str()), args),
         }
@@ -328,8 +330,26 @@ impl<'m> Names<'m> {
             };
             vars.iter().map(part).collect::<Vec<Formula>>()
         };
-        let (targets, given) = (side(&query.targets), side(&query.given));
+        let (mut targets, mut given) = (side(&query.targets), side(&query.given));
+        targets.extend(query.member_targets.iter().map(|members| self.members(members)));
+        given.extend(query.member_given.iter().map(|members| self.members(members)));
         Formula::density_of(&self.model.densities[query.density].name, targets, given)
+    }
+
+    /// x_3, x_{1:5}, with what is substituted.
+    fn members(&mut self, members: &MemberQuery) -> Formula {
+        let name = self.leaf(&ExprKind::Var(members.var));
+        let indexed = match &members.which {
+            Which::One(at) => name.index([self.expr(at)]),
+            Which::Range(from, to) => match (&from.kind, &to.kind) {
+                (ExprKind::Int(from), ExprKind::Int(to)) => name.index([Formula::words(format!("{from}:{to}"))]),
+                _ => name.index([self.expr(from), self.expr(to)]),
+            },
+        };
+        match &members.value {
+            Some(value) => indexed.equals(self.expr(value)),
+            None => indexed,
+        }
     }
 
     pub fn draw(&mut self, draw: &Draw) -> Formula {
@@ -360,6 +380,26 @@ impl Formula {
         }
         Formula::distribution(family, params)
     }
+}
+
+/// A, of its factor chol(A).
+fn cholesky_of(factor: &Formula) -> Option<&Formula> {
+    match factor {
+        Formula::Apply(function, args) if **function == Formula::Name("chol".into()) => args.first(),
+        _ => None,
+    }
+}
+
+/// ‖x‖²; of L⁻¹ x, with L Lᵀ = A, it is xᵀ A⁻¹ x.
+fn squared_norm(of: Formula) -> Formula {
+    if let Formula::Mul(factors) = &of
+        && let [Formula::Inverse(factor), rest @ ..] = &factors[..]
+        && let Some(matrix) = cholesky_of(factor)
+    {
+        let x = Formula::product(rest.iter().cloned());
+        return x.clone().transpose() * matrix.clone().inverse() * x;
+    }
+    of.norm().pow(2)
 }
 
 fn rank(ty: &Type) -> usize {

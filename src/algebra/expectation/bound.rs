@@ -13,10 +13,7 @@ impl Lowering<'_> {
     /// where a rule has one and all that p's factor is given is drawn before z; otherwise log p − log q at the draw.
     pub(in crate::algebra) fn elbo(&mut self, bound: &Bound, span: Span) -> Result<Array> {
         self.sampled(bound.samples, bound.estimator, |this, samples, drawn| {
-            let value = this.bound_terms(bound, drawn, true, span)?;
-            let drawn_with = Bound { samples, ..bound.clone() };
-            this.derive_bound_draws(&drawn_with, &drawn.targets(), &drawn.treatments(), span);
-            Ok(value)
+            this.bound_terms(&Bound { samples, ..bound.clone() }, drawn, true, span)
         })
     }
 
@@ -120,6 +117,9 @@ impl Lowering<'_> {
         let terms = std::mem::replace(&mut self.derivation, outer);
         let steps = if average { self.bound_steps(bound, &order, &done, span) } else { self.weighted_steps(bound, &order, span) };
         steps.into_iter().chain(terms).for_each(|step| self.derive(step));
+        if average {
+            self.derive_bound_draws(bound, &order, &done, &drawn.treatments(), span);
+        }
         total.ok_or_else(|| Diagnostic::internal("a bound without factors"))
     }
 

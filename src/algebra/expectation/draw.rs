@@ -6,7 +6,7 @@ use super::super::value::{Array, Distribution, PlateId, Value};
 use crate::base::diagnostic::Result;
 use crate::base::op::{CompareOp, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
-use crate::check::model::{Estimator, Place, VarId};
+use crate::check::model::{Estimator, Place};
 use crate::check::types::Type;
 use crate::graph::{NodeId, Op};
 use std::collections::HashSet;
@@ -52,14 +52,6 @@ impl Drawn {
     pub fn treatments(&self) -> Vec<Treatment> {
         self.sites.iter().map(Site::treatment).collect()
     }
-
-    pub fn targets(&self) -> Vec<VarId> {
-        let var = |(place, _): &(Place, Option<Value>)| match place {
-            Place::Var(var) => Some(*var),
-            Place::Local(_) | Place::Param(_) => None,
-        };
-        self.old.iter().filter_map(var).collect()
-    }
 }
 
 impl Lowering<'_> {
@@ -76,7 +68,7 @@ impl Lowering<'_> {
         let enumerated = if estimator == Estimator::Chosen { self.enumerated(d)? } else { None };
         let (site, x) = match enumerated {
             Some(enumerated) => enumerated,
-            None => self.drawn(target, d, estimator).map_err(|e| e.at(span))?,
+            None => self.for_name(target, |this| this.drawn(d, estimator)).map_err(|e| e.at(span))?,
         };
         let draws = if drawn.samples == 1 { "1 draw".to_owned() } else { format!("{} draws", drawn.samples) };
         let gradient = match &site {
@@ -109,12 +101,12 @@ impl Lowering<'_> {
         Ok(Some((Site::Enumerated { plate, log_weights }, values)))
     }
 
-    fn drawn(&mut self, target: Place, d: &Distribution, estimator: Estimator) -> Result<(Site, Array)> {
+    fn drawn(&mut self, d: &Distribution, estimator: Estimator) -> Result<(Site, Array)> {
         match estimator {
             Estimator::GumbelSoftmax(temperature) => Ok((Site::Relaxed, self.relaxed_draw(d, temperature)?)),
             Estimator::StraightThrough => Ok((Site::Relaxed, self.straight_through_draw(d)?)),
             Estimator::Chosen | Estimator::Pathwise | Estimator::ScoreFunction => {
-                let x = self.draw_for(target, d)?;
+                let x = self.draw(d)?;
                 self.estimated(d, x, estimator)
             }
         }

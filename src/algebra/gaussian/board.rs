@@ -36,14 +36,18 @@ impl<'m> Lowering<'m> {
         let targets: Vec<VarId> = children.iter().map(|line| line.var).collect();
         let given = conditions(block, &targets);
         let before = self.density_formula(block.density, &targets, &given);
-        if let [child] = children[..] {
+        let shared = self.shared_by_all_rows(block);
+        if let ([child], false) = (&children[..], shared) {
             let value = self.var_formula(child.var);
             let after = Formula::normal(child.mean.clone(), covariance(child, &latents, scalar)).at(value);
             self.derive(Step::new("linear-Gaussian marginal", before, after, block.span).source(MARGINAL));
             return;
         }
         // p(x, y) = p(z) p(x | z) p(y | z) / p(z | x, y)
-        let joint = block.factors.iter().map(|factor| self.density_formula(block.density, &factor.targets, &factor.given));
+        let joint = block.factors.iter().map(|factor| {
+            let one = self.density_formula(block.density, &factor.targets, &factor.given);
+            if shared && factor.targets.iter().all(|var| targets.contains(var)) { Formula::product_over("n", one) } else { one }
+        });
         let joint = Formula::product(joint.collect::<Vec<_>>());
         let posterior = self.density_formula(block.density, &block.latents, &[&targets[..], &given].concat());
         let after = joint / posterior;
@@ -69,9 +73,10 @@ impl<'m> Lowering<'m> {
             return;
         }
         let [latent] = latents[..] else {
-            // Conditioning their joint Gaussian
-            let of = self.density_formula(block.density, &[&[target], &observed[..]].concat(), &[]);
-            let step = Step::new("conditioning of a joint Gaussian", before, of, block.span);
+            let outside = conditions(block, &[&observed[..], &[target]].concat());
+            let joint = self.density_formula(block.density, &[&[target], &observed[..]].concat(), &outside);
+            let quotient = joint / self.density_formula(block.density, &observed, &outside);
+            let step = Step::new("conditioning of a joint Gaussian", before, quotient, block.span);
             let step = step.source("Bishop: Pattern recognition and machine learning (2006), equations 2.81 and 2.82");
             let step = children.iter().fold(step, |step, child| step.with(self.in_terms_of_latents(block, child, &latents)));
             self.derive(step);
@@ -86,18 +91,24 @@ impl<'m> Lowering<'m> {
             let offset = self.offset_of(block, child.var);
             let residual = self.var_formula(child.var) - offset;
             let noise = child.covariance.clone();
+            let all = |term: Formula| if self.shared_by_all_rows(block) { Formula::sum_over("n", term) } else { term };
             if scalar {
-                total = total + a.clone().squared() / noise.clone();
-                weighted = weighted + a * residual / noise;
+                total = total + all(a.clone().squared() / noise.clone());
+                weighted = weighted + all(a * residual / noise);
             } else {
                 let back = a.clone().transpose() * inverse(noise);
-                total = total + back.clone() * a;
-                weighted = weighted + back * residual;
+                total = total + all(back.clone() * a);
+                weighted = weighted + all(back * residual);
             }
         }
         let after = Formula::normal(precision.clone().inverse() * weighted, precision.clone().inverse()).at(value);
         let step = Step::new("linear-Gaussian posterior", before, after, block.span).source(POSTERIOR);
         self.derive(step.with(precision.equals(total)));
+    }
+
+    /// Whether the observations are those of all rows.
+    fn shared_by_all_rows(&self, block: &Block<'m>) -> bool {
+        block.latents.iter().any(|&var| self.model.vars[var].global)
     }
 
     /// Whether all variables are single numbers or related element by element as far as their declarations say.
@@ -189,6 +200,11 @@ impl<'m> Lowering<'m> {
             ExprKind::Binary(BinaryOp::Mul, a, b) if !mentions(b, var) => Some(self.formula(b) * self.coefficient_of(a, var)?),
             ExprKind::Binary(BinaryOp::Div, a, b) if !mentions(b, var) => Some(self.coefficient_of(a, var)? / self.formula(b)),
             ExprKind::MatMul(a, b) if !mentions(a, var) => Some(self.formula(a) * self.coefficient_of(b, var)?),
+            ExprKind::Call(function, args) if self.model.functions[*function].name == "dot" => match &args[..] {
+                [a, b] if !mentions(a, var) => Some(self.formula(a).transpose() * self.coefficient_of(b, var)?),
+                [a, b] if !mentions(b, var) => Some(self.formula(b).transpose() * self.coefficient_of(a, var)?),
+                _ => None,
+            },
             _ => None,
         }
     }

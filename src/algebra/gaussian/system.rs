@@ -125,13 +125,15 @@ impl Lowering<'_> {
         for observation in &reduced.observations {
             let (loading, residual, log) = self.whitened(observation, &reduced.sources)?;
             let (m, n) = (self.shape(&loading)[0], self.shape(&loading)[1]);
-            let copies: usize = self.sizes(along).iter().product();
+            let varies = |plate: &PlateId| loading.varies_over(*plate) || residual.varies_over(*plate);
+            let along: Vec<PlateId> = along.iter().copied().filter(varies).collect();
+            let copies: usize = self.sizes(&along).iter().product();
             // Observations along plates that the noises lack are further elements.
-            let loading = self.lower_plates(&loading, along);
+            let loading = self.lower_plates(&loading, &along);
             loadings.push(self.flattened(&loading, &[copies * m, n]));
-            let residual = self.lower_plates(&residual, along);
+            let residual = self.lower_plates(&residual, &along);
             residuals.push(self.flattened(&residual, &[copies * m]));
-            let log = self.sum_over(&log, along);
+            let log = self.sum_over(&log, &along);
             log_det = self.add(&log_det, &log)?;
         }
         if loadings.is_empty() {

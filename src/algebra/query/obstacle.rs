@@ -54,7 +54,13 @@ impl<'m> Lowering<'m> {
 fn because(mut problem: Diagnostic, obstacles: &[Obstacle]) -> Diagnostic {
     for (i, obstacle) in obstacles.iter().enumerate() {
         if !obstacles[..i].iter().any(|other| other.span == obstacle.span) {
-            problem = problem.label(obstacle.span, obstacle.reason.clone());
+            let mut reasons: Vec<&str> = vec![];
+            for other in obstacles[i..].iter().filter(|other| other.span == obstacle.span) {
+                if !reasons.contains(&other.reason.as_str()) {
+                    reasons.push(&other.reason);
+                }
+            }
+            problem = problem.label(obstacle.span, reasons.join("; "));
         }
     }
     problem

@@ -14,7 +14,7 @@ use crate::base::diagnostic::Result;
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Conjugate, ConjugateArgument, ConjugateKind, DistId, Factor, LocalId, VarId};
 use crate::check::types::Type;
-use crate::graph::{NodeId, Op};
+use crate::graph::{Graph, NodeId, Op};
 use crate::pass;
 
 /// A distribution of latent variables, with a plate for each axis over which it is repeated.
@@ -277,26 +277,14 @@ impl<'m> Lowering<'m> {
             self.array(node, value.plates)
         });
         let zeros: Vec<Array> = zeros.collect();
-        let nodes: Vec<NodeId> = zeros.iter().map(|zero| zero.node).collect();
         let old = self.bind_all(&family.prior.targets, zeros);
         let likelihood = self.likelihood(kind, family, &known.plates, child);
         self.restore_all(old);
         let Attempt::Done(likelihood) = likelihood? else { return Ok(vec![]) };
-        let params: Vec<NodeId> = likelihood.params.iter().map(|param| self.node(param)).collect();
-        let simple = pass::simplify::simplified(self.b(), &nodes, &params);
-        Ok(simple.into_iter().map(|id| self.is_zero(id)).collect())
-    }
-
-    fn is_zero(&mut self, id: NodeId) -> bool {
-        let graph = self.frames.builder().graph();
-        match &graph.node(id).op {
-            Op::Fill { bits, .. } => f64::from_bits(*bits) == 0.0,
-            Op::Broadcast { .. } | Op::Reshape(_) | Op::Transpose(_) => {
-                let of = graph.node(id).args[0];
-                self.is_zero(of)
-            }
-            _ => false,
-        }
+        let outputs = likelihood.params.iter().map(|param| self.node(param)).collect();
+        let graph = Graph { outputs, ..self.frames.builder().graph().clone() };
+        let simple = pass::simplify::simplify(pass::simplify::sweep(&graph))?;
+        Ok(simple.outputs.iter().map(|&id| is_zero(&simple, id)).collect())
     }
 
     /// c of a parameter c θ that is 0 where θ is: its derivative, if that does not depend on θ. Of a θ that is repeated, it is not asked for.
@@ -368,5 +356,15 @@ impl<'m> Lowering<'m> {
             true => format!("the parameters of {of_child} of {child_names} are not those that make {prior} of {latents} conjugate"),
         };
         Obstacle { span: child.span, reason }
+    }
+}
+
+fn is_zero(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    match &node.op {
+        Op::Fill { bits, .. } => f64::from_bits(*bits) == 0.0,
+        Op::Literal(literal) => literal.values.iter().all(|value| *value == 0.0),
+        Op::Broadcast { .. } | Op::Reshape(_) | Op::Transpose(_) => is_zero(graph, node.args[0]),
+        _ => false,
     }
 }

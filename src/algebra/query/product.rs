@@ -193,7 +193,11 @@ impl<'m> Lowering<'m> {
             let joint = self.density_formula(id, &[vars, latents].concat(), given);
             self.derive(Step::new("chain rule", joint, Formula::product(factors), span));
         }
-        for factor in declared {
+        // Factors that no rule integrates out are evaluated, and their log-densities are steps of their own.
+        let continuous: Vec<VarId> = latents.iter().copied().filter(|&var| !self.is_finite(var)).collect();
+        let integrated =
+            |factor: &&Factor| factor.targets.len() > 1 || factor.targets.iter().chain(&factor.given).any(|var| continuous.contains(var));
+        for factor in declared.into_iter().filter(integrated) {
             let targets: Vec<Formula> = factor.targets.iter().map(|&var| self.var_formula(var)).collect();
             let value = if let [one] = &targets[..] { one.clone() } else { Formula::Tuple(targets) };
             let dist = self.formula(&factor.dist).at(value);

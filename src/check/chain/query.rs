@@ -43,7 +43,7 @@ impl<'a> Checker<'a> {
                 None
             }
         };
-        Ok(Asked::Members(MemberQuery { var, which, value, span }))
+        Ok(Asked::Members(Box::new(MemberQuery { var, which, value, span })))
     }
 
     /// A member's number, of which a known one is in range.

@@ -61,7 +61,11 @@ impl Notation for Latex {
     }
 
     fn superscript(&self, base: Piece, above: &str, width: usize) -> Piece {
-        Piece::Group(vec![braced(base), Piece::Text(format!("^{{{above}}}"), width)])
+        let (text, scripted) = (base.flat(), matches!(base, Piece::Group(_)));
+        // A subscript and a superscript of one letter stand above each other.
+        let single = scripted && text.matches("_{").count() == 1 && text.ends_with('}') && !text.contains('^');
+        let base = if single { Piece::Text(text, base.width()) } else { braced(base) };
+        Piece::Group(vec![base, Piece::Text(format!("^{{{above}}}"), width)])
     }
 
     fn transposed(&self) -> &'static str {
@@ -107,15 +111,18 @@ impl Notation for Latex {
         }
     }
 
-    fn brackets(&self, kind: Bracket) -> ([String; 2], [String; 2]) {
+    fn brackets(&self, kind: Bracket, inside: &[Piece]) -> ([String; 2], [String; 2]) {
         let (open, close) = match kind {
             Bracket::Round => ("(", ")"),
             Bracket::Square => ("[", "]"),
             Bracket::Bars => ("|", "|"),
             Bracket::Norm => ("\\|", "\\|"),
         };
+        let text: String = inside.iter().map(Piece::flat).collect();
+        let tall = ["\\frac", "\\sum", "\\prod", "\\int", "\\begin"].iter().any(|command| text.contains(command));
+        let (left, right) = if tall { ("\\left", "\\right") } else { ("", "") };
         // Brackets that grow with what is inside cannot be broken over lines.
-        ([format!("\\left{open}"), format!("\\Bigl{open}")], [format!("\\right{close}"), format!("\\Bigr{close}")])
+        ([format!("{left}{open}"), format!("\\Bigl{open}")], [format!("{right}{close}"), format!("\\Bigr{close}")])
     }
 
     fn cases(&self, condition: Piece, then: Piece, otherwise: Piece) -> Piece {

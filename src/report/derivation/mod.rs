@@ -26,6 +26,8 @@ pub struct Derivation {
     /// What is derived, where the title does not say it
     pub goal: Option<Formula>,
     pub steps: Vec<Step>,
+    /// The derivation, by its title, that has the same steps
+    pub as_for: Option<String>,
 }
 
 /// The derivations as one text.

@@ -37,6 +37,9 @@ pub fn unicode(derivations: &[Derivation]) -> String {
             }
             None => out.push_str(&format!("{}\n", derivation.title)),
         }
+        if let Some(other) = &derivation.as_for {
+            let _ = writeln!(out, "\nas for {other}");
+        }
         numbered(&derivation.steps, "", &mut |number, step| unicode_step(&mut out, number, step));
     }
     out
@@ -92,6 +95,9 @@ pub fn markdown(derivations: &[Derivation]) -> String {
         if let Some(goal) = &derivation.goal {
             let _ = writeln!(out, "\n${}$", Setter(&Latex).set(goal).flat());
         }
+        if let Some(other) = &derivation.as_for {
+            let _ = writeln!(out, "\nAs for {other}.");
+        }
         numbered(&derivation.steps, "", &mut |number, step| {
             let source = step.source.as_ref().map_or(String::new(), |source| format!(" ({source})"));
             let _ = writeln!(out, "\n**{number}. {}**{source}\n", step.rule);
@@ -111,6 +117,9 @@ pub fn latex(derivations: &[Derivation]) -> String {
         if let Some(goal) = &derivation.goal {
             let goal = aligned_lines("&", &Setter(&Latex).set(goal), PAGE);
             let _ = writeln!(out, "\\begin{{equation*}}\n\\begin{{split}}\n{goal}\n\\end{{split}}\n\\end{{equation*}}");
+        }
+        if let Some(other) = &derivation.as_for {
+            let _ = writeln!(out, "As for {}.", escaped(other));
         }
         numbered(&derivation.steps, "", &mut |number, step| {
             let source = step.source.as_ref().map_or(String::new(), |source| format!(" \\emph{{{}}}", escaped(source)));

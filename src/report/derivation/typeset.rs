@@ -21,8 +21,8 @@ pub trait Notation {
     fn root(&self, of: Piece, simple: bool) -> Piece;
     fn big(&self, operator: Big, below: &str, above: Option<&str>, width: usize) -> Piece;
     fn symbol(&self, symbol: Symbol) -> &'static str;
-    /// An opening and a closing bracket: where all fits on a line, and where it does not
-    fn brackets(&self, kind: Bracket) -> ([String; 2], [String; 2]);
+    /// An opening and a closing bracket around this: where all fits on a line, and where it does not
+    fn brackets(&self, kind: Bracket, inside: &[Piece]) -> ([String; 2], [String; 2]);
     fn cases(&self, condition: Piece, then: Piece, otherwise: Piece) -> Piece;
     /// Between factors side by side
     fn beside(&self) -> Piece;
@@ -137,7 +137,7 @@ impl Setter<'_> {
     }
 
     fn bracketed(&self, kind: Bracket, inside: Vec<Piece>) -> Piece {
-        let (open, close) = self.0.brackets(kind);
+        let (open, close) = self.0.brackets(kind, &inside);
         // One group inside another would be aligned twice.
         let inside = match inside.len() {
             1 => inside.into_iter().flat_map(|piece| if let Piece::Group(pieces) = piece { pieces } else { vec![piece] }).collect(),

@@ -66,7 +66,7 @@ impl Notation for Unicode {
         if simple {
             return Piece::Group(vec![Piece::text("√"), of]);
         }
-        let (open, close) = self.brackets(Bracket::Round);
+        let (open, close) = self.brackets(Bracket::Round, &[]);
         Piece::Group(vec![Piece::text("√"), Piece::Bracketed { open, close, inside: vec![of] }])
     }
 
@@ -102,7 +102,7 @@ impl Notation for Unicode {
         }
     }
 
-    fn brackets(&self, kind: Bracket) -> ([String; 2], [String; 2]) {
+    fn brackets(&self, kind: Bracket, _: &[Piece]) -> ([String; 2], [String; 2]) {
         let (open, close) = match kind {
             Bracket::Round => ("(", ")"),
             Bracket::Square => ("[", "]"),
