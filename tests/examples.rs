@@ -26,6 +26,7 @@ macro_rules! examples {
 }
 
 examples! {
+    bayes_linear_regression: "evidence" in -13.5237 ..= -13.5235, "prediction" in 1.8494 ..= 1.8495;
     beta_bernoulli_test: "log_bayes_factor" in 0.99279 ..= 0.99280, "greater" in 0.966 ..= 0.971;
     beta_vae: "distortion (held out)" in 18.2 ..= 19.2, "rate (held out)" in 1.85 ..= 2.05;
     bits_per_dim: "logistic_bits" in 2.059 ..= 2.062, "normal_bits" in 2.046 ..= 2.050, "dequantised_bits" in 6.029 ..= 6.04;
@@ -37,8 +38,8 @@ examples! {
     gan;
     gaussian: "mu" in 2.79999 ..= 2.80001, "sigma" in 0.62449 ..= 0.62451;
     gaussian_mle: "mu" in 2.7999999999 ..= 2.8000000001, "sigma" in 0.6244997998 ..= 0.6244997999;
-    gmm_em: "loglik" in -1.2012366 ..= -1.2012365;
     glow_digits: "bits_per_dim (held out)" in 2.2 ..= 2.7;
+    gmm_em: "loglik" in -1.2012366 ..= -1.2012365;
     hierarchical_vae: "elbo (held out)" in -19.05 ..= -18.7, "iwae (held out)" in -18.1 ..= -17.8;
     hmm: "loglik" in -328.60 ..= -328.52;
     iwae: "elbo (held out)" in -19.45 ..= -19.2, "iwae (held out)" in -18.35 ..= -18.05;
