@@ -110,18 +110,19 @@ impl<'m> Lowering<'m> {
         let mut read = Names::new(self.model);
         read.total = Some(observed.clone());
         let Formula::Distribution { params: after, .. } = read.inlined(rule.function, args) else { return };
-        let best = Formula::Big { operator: Big::ArgMax, below: names.clone(), above: None, body: Box::new(likelihood) };
-        let mut step = match (&names[..], &rule.fitted[..]) {
-            ([name], [at]) if before[*at] == *name => Step::new("maximum likelihood", best, after[*at].clone(), record.factor.span),
+        // Of N(m, s²) the variance is estimated: its square root is the best s.
+        let over: Vec<Formula> = rule.fitted.iter().map(|&at| before[at].clone()).collect();
+        let best = Formula::Big { operator: Big::ArgMax, below: over.clone(), above: None, body: Box::new(likelihood) };
+        let mut step = match rule.fitted[..] {
+            [at] => Step::new("maximum likelihood", best, after[at].clone(), record.factor.span),
             _ => {
-                let hats: Vec<Formula> = names.iter().map(hat).collect();
-                let whole = if let [one] = &hats[..] { one.clone() } else { Formula::tuple(hats.clone()) };
-                let mut step = Step::new("maximum likelihood", best, whole, record.factor.span);
+                let hats: Vec<Formula> = over.iter().zip(&names).map(|(shown, name)| shown.substitute(name, &hat(name))).collect();
+                let mut step = Step::new("maximum likelihood", best, Formula::tuple(hats.clone()), record.factor.span);
                 let mut known: Vec<(Formula, Formula)> = vec![];
-                for ((&at, name), hat) in rule.fitted.iter().zip(&names).zip(&hats) {
+                for (&at, hat) in rule.fitted.iter().zip(hats) {
                     let value = known.iter().fold(after[at].clone(), |value, (from, to)| value.substitute(from, to));
-                    step = step.with(before[at].substitute(name, hat).equals(value));
-                    known.push((after[at].clone(), hat.clone()));
+                    step = step.with(hat.clone().equals(value));
+                    known.push((after[at].clone(), hat));
                 }
                 step
             }
