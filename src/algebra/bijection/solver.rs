@@ -38,7 +38,7 @@ pub(super) struct Solver<'s, 'm> {
 pub(super) struct Solution {
     pub argument: NodeId,
     pub log_det: Array,
-    /// The steps that have a slope, in the order from y to u
+    /// The steps that change volumes, in the order from y to u
     pub slopes: Vec<String>,
 }
 
@@ -81,7 +81,9 @@ impl<'s, 'm> Solver<'s, 'm> {
         if !solver.known[map.argument.index()] {
             return Err(solver.not_determined());
         }
-        let slopes = solver.terms.iter().map(|(_, from)| from.clone()).collect();
+        let terms: Vec<_> = solver.terms.iter().map(|(term, from)| (term.node, from.clone())).collect();
+        let b = solver.b();
+        let slopes = terms.into_iter().filter(|(term, _)| elementwise::constant(b, *term) != Some(0.0)).map(|(_, from)| from).collect();
         Ok(Solution { argument: solver.value(map.argument)?, log_det: solver.log_det()?, slopes })
     }
 

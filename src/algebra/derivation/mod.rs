@@ -18,9 +18,11 @@ mod name;
 mod of_expr;
 mod of_graph;
 mod query;
+mod total;
 mod visit;
 
 pub(super) use bound::Treatment;
+pub(super) use total::Total;
 pub use described::Described;
 pub use formula::{Accent, Big, Formula, Relation};
 pub use gradient::gradient_derivation;

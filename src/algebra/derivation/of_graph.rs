@@ -40,7 +40,8 @@ impl OfGraph<'_> {
         match &node.op {
             Op::Unary(op) => unary(*op, arg(0)),
             Op::Binary(op) => {
-                let whole = indices.is_none() && self.is_array(node.args[0]) && self.is_array(node.args[1]);
+                let part = indices.map_or(0, <[Formula]>::len) >= node.ty.rank();
+                let whole = !part && self.is_array(node.args[0]) && self.is_array(node.args[1]);
                 binary(*op, arg(0), arg(1), whole)
             }
             Op::Compare(op) => arg(0).related(comparison(*op), arg(1)),
@@ -67,6 +68,9 @@ impl OfGraph<'_> {
                     let mut of = indices.to_vec();
                     perm.iter().zip(indices).for_each(|(&from, index)| of[from] = index.clone());
                     self.at(node.args[0], Some(&of))
+                }
+                Some(indices) if (0..indices.len()).eq(perm.iter().copied().take(indices.len())) => {
+                    self.at(node.args[0], Some(indices)).transpose()
                 }
                 indices => indexed(self.at(node.args[0], None).transpose(), indices),
             },
@@ -188,8 +192,8 @@ impl OfGraph<'_> {
             return self.at(node.args[0], None).index(indices.to_vec());
         }
         let mut left = indices.iter().zip(&node.ty.shape).filter(|(_, n)| **n != 1).map(|(index, _)| index.clone());
-        let of: Vec<Formula> =
-            from.shape.iter().map(|&n| if n == 1 { Formula::Number(1.0) } else { left.next().unwrap_or("i".into()) }).collect();
+        // Fewer indices than axes choose along the first of these.
+        let of: Vec<Formula> = from.shape.iter().map_while(|&n| if n == 1 { Some(Formula::Number(1.0)) } else { left.next() }).collect();
         self.at(node.args[0], Some(&of))
     }
 
@@ -273,7 +277,10 @@ fn matrix_product(x: Formula, y: Formula, a: [u8; 2], b: [u8; 2], out: [u8; 2]) 
 
 fn indexed(formula: Formula, indices: Option<&[Formula]>) -> Formula {
     match indices {
-        Some(indices) if !indices.is_empty() => formula.index(indices.to_vec()),
+        Some(indices) if !indices.is_empty() => match formula {
+            Formula::Neg(formula) => -indexed(*formula, Some(indices)),
+            formula => formula.index(indices.to_vec()),
+        },
         Some(_) | None => formula,
     }
 }
