@@ -63,6 +63,7 @@ impl Lowering<'_> {
     fn bound_terms(&mut self, bound: &Bound, drawn: &mut Drawn, average: bool, span: Span) -> Result<Array> {
         let (p, q) = (&self.model.densities[bound.p], &self.model.densities[bound.q]);
         let order = q.parents_first(q.factors.iter().flat_map(|f| f.targets.iter().copied()).collect());
+        self.all_bound(bound, &order, span)?;
         let closes = average && !matches!(bound.estimator, Estimator::Pathwise | Estimator::ScoreFunction);
         let mut total: Option<Array> = None;
         let mut done: Vec<VarId> = vec![];
@@ -105,7 +106,7 @@ impl Lowering<'_> {
                 let term = match drawn_from {
                     Some((_, posterior, value)) => self.bound_term(bound.p, factor, &distribution, (closes, posterior, value), span)?,
                     None => {
-                        let value = self.bound_variable(var, bound.p, &order, span)?;
+                        let value = self.variable(var)?;
                         self.derive_log_factor(bound.p, factor);
                         self.log_prob(&distribution, &value)?
                     }
@@ -182,15 +183,13 @@ impl Lowering<'_> {
         Ok((x, true))
     }
 
-    /// A variable of p inside a bound: drawn from q or observed.
-    fn bound_variable(&mut self, var: VarId, p: DensityId, order: &[VarId], span: Span) -> Result<Array> {
-        let known = order.contains(&var) || self.vars.contains_key(&var) || self.model.vars[var].observed.is_some();
-        if known {
-            return self.variable(var);
+    /// Every variable of p has a value in a bound: it is drawn from q or observed.
+    fn all_bound(&self, bound: &Bound, order: &[VarId], span: Span) -> Result<()> {
+        let known = |var: &VarId| order.contains(var) || self.vars.contains_key(var) || self.model.vars[*var].observed.is_some();
+        let (p, q) = (&self.model.densities[bound.p], &self.model.densities[bound.q]);
+        match p.factors.iter().flat_map(|factor| &factor.targets).find(|var| !known(var)) {
+            Some(&var) => Err(self.no_factor(q, var, span)),
+            None => Ok(()),
         }
-        let (name, density) = (&self.model.vars[var].name, &self.model.densities[p].name);
-        Err(Diagnostic::new(Code::LatentWithoutValue, format!("{name} of {density} is neither data nor drawn from q"))
-            .label(span, "in this bound")
-            .help(format!("declare `q({name} | …) = …`")))
     }
 }

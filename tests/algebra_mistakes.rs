@@ -1,0 +1,27 @@
+//! Mistakes that look like a correct model: what the compiler says of them, and numbers at the edge of a density.
+
+mod evaluation;
+
+use evaluation::evaluated;
+use tilde_lang::backend::Precision;
+use tilde_lang::runtime::engine::{Device, Engine};
+
+/// The rendered problems of a program, or of an expression in its scope.
+fn told(program: &str, expression: &str) -> String {
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    evaluated(program, expression, &engine).expect_err("is accepted")
+}
+
+fn says(told: &str, words: &[&str]) {
+    words.iter().for_each(|words| assert!(told.contains(words), "{words:?} is not said in\n{told}"));
+}
+
+/// A latent variable that only other latent variables are given takes part in the bound as well.
+#[test]
+fn a_bound_names_the_latent_variable_without_a_posterior() {
+    let p = "data x : Real = [1.0, 2.0]\np(b : Real) = Normal(0, 1)\np(a : Real | b) = Normal(b, 1)\np(x | a) = Normal(a, 1)\n\
+             q(a | x) = Normal(x, 1)\n";
+    for bound in ["ELBO(p, q)", "IWAE(p, q, samples: 2)"] {
+        says(&told(p, bound), &["E0301", "q has no factor for b", "declare `q(b | …) = …`"]);
+    }
+}
