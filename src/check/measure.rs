@@ -177,7 +177,7 @@ impl<'m> Judge<'m> {
                 self.parts_of(e);
                 self.queried(query)
             }
-            ExprKind::LogProb(dist, x) => {
+            ExprKind::LogProb(dist, _) => {
                 self.parts_of(e);
                 match &dist.kind {
                     ExprKind::Conditional(query) if matches!(query.targets[..], [(var, _)] if is_discrete(self.model, var)) => {
