@@ -41,7 +41,7 @@ examples! {
     glow_digits: "bits_per_dim (held out)" in 2.2 ..= 2.7;
     gmm_em: "loglik" in -1.2012366 ..= -1.2012365;
     hierarchical_vae: "elbo (held out)" in -19.05 ..= -18.7, "iwae (held out)" in -18.1 ..= -17.8;
-    hmm: "loglik" in -328.60 ..= -328.52;
+    hmm: "loglik" in -328.528 ..= -328.526;
     iwae: "elbo (held out)" in -19.45 ..= -19.2, "iwae (held out)" in -18.35 ..= -18.05;
     kalman: "level_variance" in 1455.0 ..= 1485.0, "noise_variance" in 15050.0 ..= 15150.0;
     linear_gaussian_posterior: "log_evidence" in -3.347128 ..= -3.347126;
