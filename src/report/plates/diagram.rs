@@ -19,6 +19,8 @@ pub struct Item {
     /// As it is set: `z₁`, `θ`
     pub label: String,
     pub kind: Kind,
+    /// A variable with one value for all rows
+    pub global: bool,
     /// The plates it stands in, outermost first: indices into `Diagram::plates`
     pub plates: Vec<usize>,
 }
@@ -93,7 +95,7 @@ impl<'m> Maker<'m> {
         }
         let kind = if declared.observed.is_some() { Kind::Observed } else { Kind::Latent };
         let plates = if self.by_row() && !declared.global { vec![self.rows_of(var)] } else { vec![] };
-        self.diagram.items.push(Item { label: label.clone(), kind, plates });
+        self.diagram.items.push(Item { label: label.clone(), kind, global: declared.global, plates });
         let item = self.diagram.items.len() - 1;
         self.vars.push((var, label, item));
         item
@@ -206,7 +208,7 @@ impl<'m> Maker<'m> {
         let size = tensor_type(&param.ty).ok().and_then(|ty| ty.shape.first().copied()).filter(|_| chosen);
         let plates = size.map(|size| vec![self.plate(self.size_name(size))]).unwrap_or_default();
         let label = derivation::formula(&name.as_str().into());
-        self.diagram.items.push(Item { label, kind: Kind::Learned, plates });
+        self.diagram.items.push(Item { label, kind: Kind::Learned, global: false, plates });
         let item = self.diagram.items.len() - 1;
         self.learned.push((name, item));
         item
