@@ -21,7 +21,7 @@ mod query;
 mod total;
 mod visit;
 
-pub(super) use bound::Treatment;
+pub(super) use bound::{Closed, Treatment};
 pub(super) use total::Total;
 pub use described::Described;
 pub use formula::{Accent, Big, Formula, Relation};
