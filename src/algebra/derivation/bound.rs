@@ -188,7 +188,11 @@ impl Lowering<'_> {
             if let Some(term) = self.expected_factor(bound, factor, closed) {
                 let parents = factor.targets.iter().filter_map(|&z| q.factor_of(z)).flat_map(|own| own.given.clone());
                 let parents: Vec<VarId> = parents.chain(factor.given.clone()).collect();
-                if parents.iter().any(|v| order.contains(v)) { inside.push((term, parents)) } else { outside.push(term) }
+                if parents.iter().any(|v| order.contains(v)) {
+                    inside.push((term, parents))
+                } else {
+                    outside.push(term)
+                }
                 continue;
             }
             let vars = [&factor.targets[..], &factor.given].concat();
@@ -200,7 +204,11 @@ impl Lowering<'_> {
             if closed.expected.contains(&(bound.q, z)) {
                 let entropy = Formula::entropy(posterior);
                 let parents = own.given.clone();
-                if parents.iter().any(|v| order.contains(v)) { inside.push((entropy, parents)) } else { outside.push(entropy) }
+                if parents.iter().any(|v| order.contains(v)) {
+                    inside.push((entropy, parents))
+                } else {
+                    outside.push(entropy)
+                }
                 continue;
             }
             if !closed.divergences.contains(&z) {
@@ -323,10 +331,10 @@ impl Lowering<'_> {
     }
 
     /// An expectation as the file writes it: an exact sum, or draws.
-    pub(in crate::algebra) fn derive_expectation(&mut self, draws: &[Draw], how: &[Treatment], samples: Option<usize>, body: &Expr) {
+    pub(in crate::algebra) fn derive_expectation(&mut self, draws: &[Draw], treatments: &[Treatment], samples: Option<usize>, body: &Expr) {
         let body = self.formula(body);
         let all: Vec<Formula> = draws.iter().map(|draw| Names::new(self.model).draw(draw)).collect();
-        for (at, (draw, &how)) in draws.iter().zip(how).enumerate() {
+        for (at, (draw, &how)) in draws.iter().zip(treatments).enumerate() {
             // Later draws may depend on this one, so their expectation stands inside.
             let value = if at + 1 == all.len() { body.clone() } else { Formula::expectation(all[at + 1..].to_vec(), body.clone()) };
             let before = Formula::expectation([all[at].clone()], value.clone());
@@ -336,7 +344,9 @@ impl Lowering<'_> {
                 ExprKind::Conditional(query) => Names::new(self.model).query(query),
                 _ => self.formula(&draw.dist).at(name.clone()),
             };
-            let samples = samples.unwrap_or(1);
+            // With each draw of an outer variable goes one of the inner.
+            let drawn_before = treatments[..at].iter().any(|how| *how != Treatment::ExactSum);
+            let samples = if drawn_before { 1 } else { samples.unwrap_or(1) };
             self.derive_draw(Shown { before, value, name, weight, described, how, samples, span: draw.span });
         }
     }

@@ -105,7 +105,9 @@ impl Lowering<'_> {
                 let distribution = self.factor_distribution(bound.p, factor)?;
                 let drawn_from = open.iter().find(|(z, ..)| *z == var);
                 let term = match drawn_from {
-                    Some((_, posterior, value)) => self.bound_term(bound.p, factor, &distribution, (closes, posterior, value), (bound, &mut expected), span)?,
+                    Some((_, posterior, value)) => {
+                        self.bound_term(bound.p, factor, &distribution, (closes, posterior, value), (bound, &mut expected), span)?
+                    }
                     None => {
                         let value = self.bound_variable(var, bound.p, &order, span)?;
                         self.derive_log_factor(bound.p, factor);

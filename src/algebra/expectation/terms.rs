@@ -73,7 +73,14 @@ impl Lowering<'_> {
     }
 
     /// E[log b(x)] for x drawn from a, of which b does not depend on the draw: by a `rule cross_entropy`, or as −H(a) - KL(a ‖ b).
-    pub(super) fn expected_log(&mut self, a: &Distribution, x: &Array, b: &Distribution, name: &str, span: Span) -> Result<Option<(Array, ExpectedLog)>> {
+    pub(super) fn expected_log(
+        &mut self,
+        a: &Distribution,
+        x: &Array,
+        b: &Distribution,
+        name: &str,
+        span: Span,
+    ) -> Result<Option<(Array, ExpectedLog)>> {
         let x = self.node(x);
         for param in &b.params {
             let param = self.node(param);
