@@ -9,7 +9,7 @@ use super::slot::Slot;
 use crate::check::model::{Expr, ExprKind, ParamId, Rule, VarId};
 use crate::check::types::Type;
 
-const E_STEP: &str = "Neal, Hinton: A view of the EM algorithm (1998), equation 7";
+const E_STEP: &str = "Bishop: Pattern recognition and machine learning (2006), section 9.3";
 const COMPONENTS: &str = "Tipping, Bishop: Probabilistic principal component analysis (1999), equations 7 and 8";
 const NORMAL_EQUATIONS: &str = "Bishop: Pattern recognition and machine learning (2006), equation 3.15";
 
