@@ -160,7 +160,7 @@ impl<'m> Lowering<'m> {
     pub(super) fn derive_components(&mut self, observed: &Weighted<'m>, loading: ParamId) {
         let before = Formula::parse_name(self.param_name(loading));
         let variance = Formula::name("σ²");
-        let after = Formula::name("U") * Formula::sqrt(Formula::name("Λ") - variance);
+        let after = Formula::name("U") * (Formula::name("Λ") - variance * Formula::name("I")).pow(0.5);
         let step = Step::new("principal components", before, after, observed.record.factor.span);
         let where_ =
             Formula::words("U, Λ: the leading eigenvectors and eigenvalues of the covariance; σ²: the mean of the other eigenvalues");
