@@ -101,6 +101,10 @@ impl<'m> Lowering<'m> {
             .zip(slots)
             .filter_map(|(&at, slot)| Some(named_in(before.get(at)?, &Formula::parse_name(self.param_name(slot.param)))))
             .collect();
+        if record.factor.of_rows.is_none() {
+            self.derive_member_rule(record, rule, names);
+            return;
+        }
         let chosen: Vec<Formula> =
             names.iter().flat_map(|name| if let Formula::Index(_, at) = name { at.clone() } else { vec![] }).collect();
         let observed = self.total_over(record, &chosen);
@@ -128,6 +132,17 @@ impl<'m> Lowering<'m> {
             }
         };
         step.remarks.extend(observed.remarks);
+        step.source.clone_from(&rule.source);
+        self.derive(step);
+    }
+
+    /// The same of a factor of members of a chain. Its members have one name, so the sums are said in words.
+    fn derive_member_rule(&mut self, record: &Record<'m>, rule: &Rule, names: Vec<Formula>) {
+        let family = &self.model.dists[record.distribution.dist].name;
+        let estimate =
+            Formula::words(format!("the estimate of {family} from all members, each case weighted by its posterior probability"));
+        let before = if let [one] = &names[..] { one.clone() } else { Formula::tuple(names) };
+        let mut step = Step::new("maximum likelihood", before, estimate, record.factor.span);
         step.source.clone_from(&rule.source);
         self.derive(step);
     }
