@@ -116,7 +116,7 @@ impl<'m> Lowering<'m> {
             let each = if repeated { "l counts the uses of a step; " } else { "" };
             step = step.with(Formula::words(format!("{each}h: what goes into the step")));
         }
-        self.derive(step.source("Papamakarios et al.: Normalizing flows for probabilistic modeling and inference (2021), equation 9"));
+        self.derive(step.source("Papamakarios et al.: Normalizing flows for probabilistic modeling and inference (2021), section 2.1"));
     }
 
     fn image(&mut self, id: PushforwardId, u: Array) -> Result<Array> {

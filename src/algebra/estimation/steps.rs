@@ -9,7 +9,7 @@ use super::slot::Slot;
 use crate::check::model::{Expr, ExprKind, ParamId, Rule, VarId};
 use crate::check::types::Type;
 
-const E_STEP: &str = "Neal, Hinton: A view of the EM algorithm (1998), equation 7";
+const E_STEP: &str = "Bishop: Pattern recognition and machine learning (2006), section 9.3";
 const COMPONENTS: &str = "Tipping, Bishop: Probabilistic principal component analysis (1999), equations 7 and 8";
 const NORMAL_EQUATIONS: &str = "Bishop: Pattern recognition and machine learning (2006), equation 3.15";
 
@@ -101,6 +101,10 @@ impl<'m> Lowering<'m> {
             .zip(slots)
             .filter_map(|(&at, slot)| Some(named_in(before.get(at)?, &Formula::parse_name(self.param_name(slot.param)))))
             .collect();
+        if record.factor.of_rows.is_none() {
+            self.derive_member_rule(record, rule, names);
+            return;
+        }
         let chosen: Vec<Formula> =
             names.iter().flat_map(|name| if let Formula::Index(_, at) = name { at.clone() } else { vec![] }).collect();
         let observed = self.total_over(record, &chosen);
@@ -128,6 +132,17 @@ impl<'m> Lowering<'m> {
             }
         };
         step.remarks.extend(observed.remarks);
+        step.source.clone_from(&rule.source);
+        self.derive(step);
+    }
+
+    /// The same of a factor of members of a chain. Its members have one name, so the sums are said in words.
+    fn derive_member_rule(&mut self, record: &Record<'m>, rule: &Rule, names: Vec<Formula>) {
+        let family = &self.model.dists[record.distribution.dist].name;
+        let estimate =
+            Formula::words(format!("the estimate of {family} from all members, each case weighted by its posterior probability"));
+        let before = if let [one] = &names[..] { one.clone() } else { Formula::tuple(names) };
+        let mut step = Step::new("maximum likelihood", before, estimate, record.factor.span);
         step.source.clone_from(&rule.source);
         self.derive(step);
     }
@@ -160,7 +175,7 @@ impl<'m> Lowering<'m> {
     pub(super) fn derive_components(&mut self, observed: &Weighted<'m>, loading: ParamId) {
         let before = Formula::parse_name(self.param_name(loading));
         let variance = Formula::name("σ²");
-        let after = Formula::name("U") * Formula::sqrt(Formula::name("Λ") - variance);
+        let after = Formula::name("U") * (Formula::name("Λ") - variance * Formula::name("I")).pow(0.5);
         let step = Step::new("principal components", before, after, observed.record.factor.span);
         let where_ =
             Formula::words("U, Λ: the leading eigenvectors and eigenvalues of the covariance; σ²: the mean of the other eigenvalues");
