@@ -19,7 +19,7 @@ mod range;
 mod solver;
 pub mod verify;
 
-use super::derivation::{Formula, Step};
+use super::derivation::{Big, Formula, Step};
 use super::frame::FrameId;
 use super::leaves::tensor_type;
 use super::lowering::{Lowering, union};
@@ -55,7 +55,7 @@ struct Inverse {
     log_det: Array,
     /// Zero, or infinite where y lies outside the range of the map, if that was asked for
     penalty: Option<Array>,
-    /// The steps of the map that have a slope
+    /// The steps of the map that change volumes, in the order from its value to its argument
     slopes: Vec<String>,
 }
 
@@ -87,30 +87,41 @@ impl<'m> Lowering<'m> {
                 found
             }
         };
-        self.derive_change_of_variables(id, &found);
+        self.derive_log_determinant(id, &found);
         let log = self.log_prob(&base, &found.argument)?;
         let log = self.sub(&log, &found.log_det)?;
         self.within_range(&log, found.penalty.as_ref())
     }
 
-    /// The record: log p(x) = log base(u) − log |det ∂f/∂u|, u = f⁻¹(x).
-    fn derive_change_of_variables(&mut self, id: PushforwardId, found: &Inverse) {
-        let pushed = &self.model.pushforwards[id];
-        let (x, u, f) = (Formula::from("x"), Formula::from("u"), Formula::name(pushed.map.as_str()));
-        let image = Formula::apply(f.clone(), [u.clone()]);
-        let base = self.formula(&pushed.base);
-        let before = Formula::log(Formula::distribution("pushforward", [f.clone(), base.clone()]).at(x.clone()));
-        let determinant = Formula::log(Formula::partial(image, u.clone()).determinant());
-        let after = Formula::log(base.at(u.clone())) - determinant;
-        let steps = match &found.slopes[..] {
-            [] => "the determinant is ±1".to_owned(),
-            slopes => format!("the determinant is the product of the slopes of: {}", counted(slopes)),
+    /// The record: log |∂f(u)/∂u| as the sum over the steps of f.
+    fn derive_log_determinant(&mut self, id: PushforwardId, found: &Inverse) {
+        let mut steps: Vec<(&str, usize)> = vec![];
+        for name in &found.slopes {
+            match steps.iter_mut().find(|(known, _)| known == name) {
+                Some((_, count)) => *count += 1,
+                None => steps.push((name, 1)),
+            }
+        }
+        let repeated = steps.iter().any(|(_, count)| *count > 1);
+        let term = |(name, count): (&str, usize)| {
+            let of = |step: Formula| Formula::log(Formula::partial(step, "h").determinant());
+            let name = Formula::name(name);
+            match count {
+                1 => of(Formula::apply(name, ["h".into()])),
+                count => {
+                    let step = of(Formula::apply(name.index(["l"]), ["h".into()]));
+                    Formula::big_range(Big::Sum, "l", 1.into(), count.into(), step)
+                }
+            }
         };
-        let step = Step::new("change of variables", before, after, pushed.span)
-            .with(u.equals(Formula::apply(f.inverse(), [x])))
-            .with(Formula::words(steps))
-            .source("Rezende, Mohamed: Variational inference with normalizing flows, 2015, equation 5");
-        self.derive(step);
+        let terms = Formula::total(steps.into_iter().map(term));
+        let span = self.model.pushforwards[id].span;
+        let mut step = Step::new("log-determinants of the steps", self.log_determinant(id), terms, span);
+        if !found.slopes.is_empty() {
+            let each = if repeated { "l counts the uses of a step; " } else { "" };
+            step = step.with(Formula::words(format!("{each}h: what goes into the step")));
+        }
+        self.derive(step.source("Papamakarios et al.: Normalizing flows for probabilistic modeling and inference (2021), equation 9"));
     }
 
     fn image(&mut self, id: PushforwardId, u: Array) -> Result<Array> {
@@ -251,13 +262,6 @@ fn needs_inverse(problem: Diagnostic, span: Span) -> Diagnostic {
         Code::NotInvertible => problem.label(span, "the density of this, at a value that is not its own draw, needs the inverse"),
         _ => problem,
     }
-}
-
-/// Names in their order, equal neighbours counted.
-fn counted(names: &[String]) -> String {
-    let groups = names.chunk_by(|a, b| a == b);
-    let each = groups.map(|group| if group.len() == 1 { group[0].clone() } else { format!("{} ({} times)", group[0], group.len()) });
-    each.collect::<Vec<_>>().join(", ")
 }
 
 /// What tells the parameters of one distribution from those of another.

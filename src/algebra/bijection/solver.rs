@@ -45,7 +45,7 @@ pub(super) struct Solution {
     pub log_det: Array,
     /// Zero, or infinite where y lies outside the range of the map, if that is not all numbers
     pub penalty: Option<Array>,
-    /// The steps that have a slope, in the order from y to u
+    /// The steps that change volumes, in the order from y to u
     pub slopes: Vec<String>,
 }
 
@@ -92,7 +92,9 @@ impl<'s, 'm> Solver<'s, 'm> {
         if !solver.known[map.argument.index()] {
             return Err(solver.not_determined());
         }
-        let slopes = solver.terms.iter().map(|(_, from)| from.clone()).collect();
+        let terms: Vec<_> = solver.terms.iter().map(|(term, from)| (term.node, from.clone())).collect();
+        let b = solver.b();
+        let slopes = terms.into_iter().filter(|(term, _)| elementwise::constant(b, *term) != Some(0.0)).map(|(_, from)| from).collect();
         let penalty = solver.penalty.take();
         Ok(Solution { argument: solver.value(map.argument)?, log_det: solver.log_det()?, penalty, slopes })
     }
