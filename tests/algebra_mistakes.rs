@@ -2,7 +2,7 @@
 
 mod evaluation;
 
-use evaluation::evaluated;
+use evaluation::{close, evaluated};
 use tilde_lang::backend::Precision;
 use tilde_lang::runtime::engine::{Device, Engine};
 
@@ -34,4 +34,25 @@ fn dequantisation_has_a_name_of_its_own() {
         let told = told(&p, &format!("bits_per_dim(log p({name}))")).replace("\n        ", " ");
         says(&told, &["E0307", &format!("p({name} | {latent}) = Floor({latent})"), &format!("q({latent} | {name}) = dequantise({name})")]);
     }
+}
+
+/// A value to which the map takes no argument is impossible: its log-density is −∞, and no derivative is NaN.
+#[test]
+fn outside_the_range_of_a_map() {
+    let p = "var x : Real\nvar v : Real[2]\nparam m : Real = 0.5\nbijector half(u : Real) : Real { forward = sigmoid(u)\n \
+             log_det = -softplus(u) - softplus(-u) }\nfn e(u : Real) -> Real = exp(u)\nfn t(u : Real) -> Real = 1 + 3 * tanh(u)\n\
+             fn s(u : Real) -> Real = 2 * half(u)\nfn b(u : Real) -> Real = 3^u\nfn c(u : Real[2]) -> Real[2] = cumsum(exp(u))\n\
+             pe(x) = pushforward(e, Normal(m, 1))\npt(x) = pushforward(t, Normal(m, 1))\nps(x) = pushforward(s, Normal(m, 1))\n\
+             pb(x) = pushforward(b, Normal(m, 1))\npc(v) = pushforward(c, Normal(m, 1))\n";
+    let log_normal = |x: f64| -0.5 * (x - 0.5).powi(2) - 0.5 * (2.0 * std::f64::consts::PI).ln();
+    let outside = [("pe", "-1"), ("pe", "0"), ("pt", "4.5"), ("pt", "-2"), ("ps", "2.5"), ("ps", "-0.1"), ("pb", "-3")];
+    let all = |of: &dyn Fn(&str, &str) -> String| format!("[{}]", outside.map(|(density, value)| of(density, value)).join(", "));
+    close(p, &all(&|density, value| format!("log {density}(x = {value})")), &[f64::NEG_INFINITY; 7]);
+    close(p, &all(&|density, value| format!("grad[m](log {density}(x = {value}))")), &[0.0; 7]);
+    close(p, &all(&|density, value| format!("grad[m](log {density}(x = {value} + 0 * m))")), &[0.0; 7]);
+    close(p, "log pc(v = [1, 0.5])", &[f64::NEG_INFINITY]);
+    let u = 0.4f64;
+    close(p, "log pe(x = exp(0.4))", &[log_normal(u) - u]);
+    close(p, "log pt(x = 1 + 3 * tanh(0.4))", &[log_normal(u) - (3.0 / u.cosh().powi(2)).ln()]);
+    close(p, "grad[m](log pe(x = exp(0.4)))", &[u - 0.5]);
 }

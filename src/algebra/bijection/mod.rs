@@ -6,6 +6,7 @@
 //! - [`solver`]: equations on its nodes, from the value back to the argument
 //! - [`elementwise`], [`linear`], [`pieces`]: the steps
 //! - [`dependence`], [`autoregressive`]: maps whose elements depend on those before them
+//! - [`range`]: values that no argument leads to
 //! - [`verify`]: what a file gives, to be compared with the forward map
 
 mod autoregressive;
@@ -14,6 +15,7 @@ mod elementwise;
 mod linear;
 mod map;
 mod pieces;
+mod range;
 mod solver;
 pub mod verify;
 
@@ -51,6 +53,8 @@ pub(super) struct Drawn {
 struct Inverse {
     argument: Array,
     log_det: Array,
+    /// Zero, or infinite where y lies outside the range of the map, if that was asked for
+    penalty: Option<Array>,
     /// The steps of the map that change volumes, in the order from its value to its argument
     slopes: Vec<String>,
 }
@@ -78,14 +82,15 @@ impl<'m> Lowering<'m> {
                 self.at_argument(&image, &u)?
             }
             None => {
-                let found = self.inverse(&image, &domain, x).map_err(|e| needs_inverse(e, pushed.span))?;
+                let found = self.inverse(&image, &domain, x, Start::Observed).map_err(|e| needs_inverse(e, pushed.span))?;
                 self.note(pushed.span, "change of variables: log base(f⁻¹(x)) + log |det ∂f⁻¹/∂x|, both derived from the map");
                 found
             }
         };
         self.derive_log_determinant(id, &found);
         let log = self.log_prob(&base, &found.argument)?;
-        self.sub(&log, &found.log_det)
+        let log = self.sub(&log, &found.log_det)?;
+        self.within_range(&log, found.penalty.as_ref())
     }
 
     /// The record: log |∂f(u)/∂u| as the sum over the steps of f.
@@ -141,7 +146,7 @@ impl<'m> Lowering<'m> {
             (None, Some(inverse)) => {
                 let domain = self.domain(inverse)?;
                 let body = |this: &mut Self, y: Array| this.member(inverse, &y, rest);
-                self.inverse(&body, &domain, input)?.argument
+                self.inverse(&body, &domain, input, Start::Output)?.argument
             }
             (None, None) => return Err(Diagnostic::internal("a bijector without maps")),
         };
@@ -166,12 +171,12 @@ impl<'m> Lowering<'m> {
     }
 
     /// Undoes a bijector: by what the file gives, otherwise by what follows from its forward map.
-    fn undo_bijector(&mut self, id: BijectorId, y: &Array, rest: &[Array]) -> Result<Inverse> {
+    fn undo_bijector(&mut self, id: BijectorId, y: &Array, rest: &[Array], start: fn(NodeId) -> Start) -> Result<Inverse> {
         let bijector = &self.model.bijectors[id];
         if let (Some(forward), None) = (bijector.forward, bijector.inverse) {
             let domain = self.domain(forward)?;
             let body = |this: &mut Self, u: Array| this.member(forward, &u, rest);
-            let found = self.inverse(&body, &domain, y)?;
+            let found = self.inverse(&body, &domain, y, start)?;
             return match bijector.log_det {
                 Some(log_det) => Ok(Inverse { log_det: self.member(log_det, &found.argument, rest)?, ..found }),
                 None => Ok(found),
@@ -187,7 +192,7 @@ impl<'m> Lowering<'m> {
             }
             _ => self.bijector_log_det(id, &argument, rest)?,
         };
-        Ok(Inverse { argument, log_det, slopes: vec![] })
+        Ok(Inverse { argument, log_det, penalty: None, slopes: vec![] })
     }
 
     /// The unconstrained numbers of a value of a constrained type.
@@ -198,7 +203,7 @@ impl<'m> Lowering<'m> {
                 let forward = constraint.forward;
                 let domain = self.domain(forward)?;
                 let body = |this: &mut Self, u: Array| this.member(forward, &u, &[]);
-                Ok(self.inverse(&body, &domain, &value)?.argument)
+                Ok(self.inverse(&body, &domain, &value, Start::Output)?.argument)
             }
         }
     }
@@ -223,11 +228,11 @@ impl<'m> Lowering<'m> {
     }
 
     /// u with f(u) = y, and log |det ∂f/∂u| there.
-    fn inverse(&mut self, body: Body<'_, 'm>, domain: &[usize], y: &Array) -> Result<Inverse> {
+    fn inverse(&mut self, body: Body<'_, 'm>, domain: &[usize], y: &Array, start: fn(NodeId) -> Start) -> Result<Inverse> {
         let map = Map::lower(self, body, domain, &y.plates)?;
         let y = self.expanded(y, &map.plates);
         let y = self.node(&y);
-        let found = Solver::solve(self, &map, Start::Output(y))?;
+        let found = Solver::solve(self, &map, start(y))?;
         Ok(self.found(&map, found))
     }
 
@@ -242,11 +247,12 @@ impl<'m> Lowering<'m> {
         let argument = self.expanded(u, &map.plates);
         let node = self.node(&argument);
         let found = Solver::solve(self, &map, Start::Argument(node))?;
-        Ok(Inverse { argument, log_det: found.log_det, slopes: found.slopes })
+        Ok(Inverse { argument, log_det: found.log_det, penalty: None, slopes: found.slopes })
     }
 
     fn found(&mut self, map: &Map, solution: Solution) -> Inverse {
-        Inverse { argument: self.array(solution.argument, map.plates.clone()), log_det: solution.log_det, slopes: solution.slopes }
+        let Solution { argument, log_det, penalty, slopes } = solution;
+        Inverse { argument: self.array(argument, map.plates.clone()), log_det, penalty, slopes }
     }
 }
 
@@ -288,21 +294,30 @@ impl Solver<'_, '_> {
             return Err(self.stuck(id));
         }
         let y = self.lowering.array(y, plates.clone());
-        let found = self.lowering.undo_bijector(*bijector, &y, &args)?;
+        let start = if self.judges_range() { Start::Observed } else { Start::Output };
+        let found = self.lowering.undo_bijector(*bijector, &y, &args, start)?;
         let argument = self.lowering.expanded(&found.argument, plates);
         let argument = self.lowering.node(&argument);
         self.establish(input.node, Some(argument))?;
+        if let Some(penalty) = found.penalty {
+            let penalty = self.summed_over(penalty, plates);
+            self.add_penalty(&penalty)?;
+        }
         self.over_plates(found.log_det, plates, name)
     }
 
-    /// The log-determinants in all cells of the plates that the map makes inside, added up.
     fn over_plates(&mut self, log_det: Array, plates: &[PlateId], from: String) -> Result<bool> {
-        let all = union([&log_det.plates[..], plates]);
-        let full = self.lowering.expanded(&log_det, &all);
-        let inner: Vec<PlateId> = all.into_iter().filter(|plate| !self.map.plates.contains(plate)).collect();
-        let term = self.lowering.sum_over(&full, &inner);
+        let term = self.summed_over(log_det, plates);
         self.add_term(term, from);
         Ok(true)
+    }
+
+    /// What there is in all cells of the plates that the map makes inside, added up.
+    fn summed_over(&mut self, term: Array, plates: &[PlateId]) -> Array {
+        let all = union([&term.plates[..], plates]);
+        let full = self.lowering.expanded(&term, &all);
+        let inner: Vec<PlateId> = all.into_iter().filter(|plate| !self.map.plates.contains(plate)).collect();
+        self.lowering.sum_over(&full, &inner)
     }
 
     fn is_known_array(&self, array: &Array) -> bool {
