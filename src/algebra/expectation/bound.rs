@@ -11,8 +11,12 @@ use crate::check::model::{Bound, DensityId, Estimator, Factor, Place, RuleKind, 
 
 impl Lowering<'_> {
     /// ELBO = E[z ~ q](log p(x | z)) − Σ KL(q(z | ·) || p(z | ·)), for any number of latent variables. A divergence is in closed form
-    /// where a rule has one and all that p's factor is given is drawn before z; otherwise log p − log q at the draw.
+    /// where a rule has one and all that p's factor is given is drawn before z; otherwise log p − log q at the draw. Where finite
+    /// variables have no factor in q, the bound with the best one.
     pub(in crate::algebra) fn elbo(&mut self, bound: &Bound, span: Span) -> Result<Array> {
+        if let Some(collapsed) = self.collapsed_bound(bound, span)? {
+            return Ok(collapsed);
+        }
         self.sampled(bound.samples, bound.estimator, |this, samples, drawn| {
             this.bound_terms(&Bound { samples, ..bound.clone() }, drawn, true, span)
         })

@@ -122,6 +122,33 @@ impl<'m> Lowering<'m> {
         })
     }
 
+    /// The bound of each row where q leaves out finite local variables of p, and nothing else.
+    pub(in crate::algebra) fn collapsed_bound(&mut self, bound: &Bound, span: Span) -> Result<Option<Array>> {
+        let (p, q) = (&self.model.densities[bound.p], &self.model.densities[bound.q]);
+        let is_global = |var: &VarId| self.model.vars[*var].global;
+        let known = |var: &VarId| self.model.vars[*var].observed.is_some() || self.vars.contains_key(var) || q.factor_of(*var).is_some();
+        let mut left_out = p.factors.iter().flat_map(|f| &f.targets).filter(|var| !known(var));
+        if !q.factors.iter().flat_map(|f| &f.targets).all(is_global) || !left_out.any(|var| !is_global(var) && self.is_finite(*var)) {
+            return Ok(None);
+        }
+        let field = self.mean_field(bound, span)?;
+        let mut enumerated = vec![];
+        let result = self.enumerate_latents(&field.locals, &mut enumerated).and_then(|continuous| {
+            self.refuse_continuous(&field, &continuous)?;
+            let terms = field.factors.iter().map(|factor| self.term(&field, factor)).collect::<Result<Vec<_>>>()?;
+            let mut tables = terms.into_iter().map(|term| term.expected.log).collect();
+            self.eliminate(&mut tables, &enumerated.iter().collect::<Vec<_>>(), span)?;
+            let rows = self.product(&tables)?;
+            field.components.iter().try_fold(rows, |rows, component| {
+                let divergence = self.divergence_from_prior(component)?;
+                let part = self.part_of_one_row(bound.p, divergence)?;
+                self.sub(&rows, &part)
+            })
+        });
+        enumerated.into_iter().rev().for_each(|e| self.restore(Place::Var(e.var), e.old));
+        result.map(Some)
+    }
+
     fn ascent(&mut self, field: &MeanField<'m>, enumerated: &[&Enumerated]) -> Result<Ascent> {
         let terms = field.factors.iter().map(|factor| self.term(field, factor)).collect::<Result<Vec<_>>>()?;
         let mut tables: Vec<Array> = terms.iter().map(|term| term.expected.log.clone()).collect();
@@ -202,9 +229,9 @@ impl<'m> Lowering<'m> {
 }
 
 fn not_conjugate(field: &MeanField<'_>, obstacle: Obstacle) -> Diagnostic {
-    let problem = Diagnostic::new(Code::NoRule, "`by vbem` needs factors of q that are conjugate");
+    let problem = Diagnostic::new(Code::NoRule, "the factors of q are not conjugate to those of p");
     let problem = problem.label(obstacle.span, obstacle.reason).label(field.span, "in this bound");
-    problem.help("leave `by vbem` out: `maximize ELBO(p, q)` follows the gradient")
+    problem.help("leave `by vbem` out, and declare a factor of q for every variable: `maximize ELBO(p, q)` follows the gradient")
 }
 
 /// A factor of several targets only once.

@@ -122,7 +122,7 @@ impl<'m> Lowering<'m> {
         Ok(continuous)
     }
 
-    fn is_finite(&self, var: VarId) -> bool {
+    pub(super) fn is_finite(&self, var: VarId) -> bool {
         matches!(&self.model.vars[var].ty, Type::Array(array) if finite_support(&array.support).is_some())
     }
 
