@@ -6,7 +6,7 @@ use crate::algebra::leaves::tensor_type;
 use crate::algebra::lowering::Lowering;
 use crate::base::Span;
 use crate::base::op::{BinaryOp, UnaryOp};
-use crate::check::model::{DensityId, DistId, Expr, ExprKind, Factor, FunctionId, Rule, RuleKind, VarId, PushforwardId};
+use crate::check::model::{DensityId, DistId, Expr, ExprKind, Factor, FunctionId, PushforwardId, Rule, RuleKind, VarId};
 use crate::check::types::Type;
 
 /// A distribution of the library with symbols for its parameters.

@@ -74,8 +74,7 @@ impl<'m> Lowering<'m> {
                 all.weight = Some(weight);
             }
             _ if !latents.is_empty() => {
-                let known: Vec<VarId> =
-                    record.factor.vars.iter().copied().filter(|&var| self.model.vars[var].observed.is_some()).collect();
+                let known: Vec<VarId> = record.factor.vars.iter().copied().filter(|&var| self.model.vars[var].observed.is_some()).collect();
                 let names = Formula::tuple(latents.iter().map(|&var| self.var_formula(var)));
                 let names = if let [one] = latents[..] { self.var_formula(one) } else { names };
                 all.draws.push(Formula::drawn(names, self.row_density(record, &latents, &known)));
@@ -102,7 +101,8 @@ impl<'m> Lowering<'m> {
             .zip(slots)
             .filter_map(|(&at, slot)| Some(named_in(before.get(at)?, &Formula::parse_name(self.param_name(slot.param)))))
             .collect();
-        let chosen: Vec<Formula> = names.iter().flat_map(|name| if let Formula::Index(_, at) = name { at.clone() } else { vec![] }).collect();
+        let chosen: Vec<Formula> =
+            names.iter().flat_map(|name| if let Formula::Index(_, at) = name { at.clone() } else { vec![] }).collect();
         let observed = self.total_over(record, &chosen);
         let mut args = vec![observed.member(self.var_formula(record.factor.vars[0]))];
         args.extend(before.iter().enumerate().map(|(at, param)| observed.member(self.library_parameter(record, at, param))));
