@@ -25,3 +25,13 @@ fn a_bound_names_the_latent_variable_without_a_posterior() {
         says(&told(p, bound), &["E0301", "q has no factor for b", "declare `q(b | …) = …`"]);
     }
 }
+
+/// The way out is written with a name that is not the variable's own.
+#[test]
+fn dequantisation_has_a_name_of_its_own() {
+    for (name, latent) in [("x", "y"), ("y", "u")] {
+        let p = format!("data {name} : Real = [1.0, 2.0]\np({name}) = Normal(0, 1)\n");
+        let told = told(&p, &format!("bits_per_dim(log p({name}))")).replace("\n        ", " ");
+        says(&told, &["E0307", &format!("p({name} | {latent}) = Floor({latent})"), &format!("q({latent} | {name}) = dequantise({name})")]);
+    }
+}

@@ -30,6 +30,11 @@ impl Lowering<'_> {
         if !self.model.vars[var].global {
             return Ok(term);
         }
+        self.part_of_one_row(p, term)
+    }
+
+    /// One N-th of what is about all N rows to train on, if a density is about rows.
+    pub(super) fn part_of_one_row(&mut self, p: DensityId, term: Array) -> Result<Array> {
         let vars = self.model.densities[p].factors.iter().flat_map(|f| f.targets.iter().chain(&f.given));
         let rows = vars.filter_map(|&var| self.row_counts.get(&self.model.vars[var].observed?)).map(|count| count.train).max();
         match rows {

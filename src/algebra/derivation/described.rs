@@ -238,9 +238,15 @@ impl Lowering<'_> {
         let families: Vec<&str> = ids.iter().map(|&id| self.model.dists[id].name.as_str()).collect();
         let name = match kind {
             RuleKind::Kl => format!("divergence of {} and {}", families[0], families.last().unwrap_or(&"")),
+            RuleKind::CrossEntropy => format!("cross-entropy of {} and {}", families[0], families.last().unwrap_or(&"")),
             _ => format!("entropy of {}", families[0]),
         };
         let mut step = Step::new(name, before.clone(), after, span);
+        if let Formula::Entropy(query) = &before
+            && **query != ds[0].formula
+        {
+            step = step.with((**query).clone().equals(ds[0].formula.clone()));
+        }
         if let Formula::Divergence(a, b) = &before {
             for (query, d) in [(a, ds[0]), (b, ds[ds.len() - 1])] {
                 if **query != d.formula {

@@ -21,7 +21,7 @@ mod query;
 mod total;
 mod visit;
 
-pub(super) use bound::Treatment;
+pub(super) use bound::{Closed, Treatment};
 pub use described::Described;
 pub use formula::{Accent, Big, Formula, Relation};
 pub use gradient::gradient_derivation;

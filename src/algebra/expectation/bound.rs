@@ -1,5 +1,6 @@
 //! Bounds on the evidence.
 
+use super::super::derivation::Closed;
 use super::super::lowering::Lowering;
 use super::super::value::{Array, Distribution, PlateId};
 use super::draw::{Drawn, Site};
@@ -68,6 +69,7 @@ impl Lowering<'_> {
         let mut total: Option<Array> = None;
         let mut done: Vec<VarId> = vec![];
         let mut open: Vec<(VarId, Distribution, Array)> = vec![];
+        let mut expected: Vec<(DensityId, VarId)> = vec![];
         let outer = std::mem::take(&mut self.derivation);
         for (at, &z) in order.iter().enumerate() {
             let later = &order[at..];
@@ -92,7 +94,7 @@ impl Lowering<'_> {
                 false => self.draw_weighted(drawn, z, &posterior, bound, span)?,
             };
             if weighted {
-                let log = self.bound_term(bound.q, factor, &posterior, (closes, &posterior, &value), span)?;
+                let log = self.bound_term(bound.q, factor, &posterior, (closes, &posterior, &value), (bound, &mut expected), span)?;
                 let term = self.unary(UnaryOp::Neg, &log);
                 let term = self.shared_by_rows(bound.p, z, term)?;
                 total = Some(self.plus(total, term)?);
@@ -104,7 +106,9 @@ impl Lowering<'_> {
                 let distribution = self.factor_distribution(bound.p, factor)?;
                 let drawn_from = open.iter().find(|(z, ..)| *z == var);
                 let term = match drawn_from {
-                    Some((_, posterior, value)) => self.bound_term(bound.p, factor, &distribution, (closes, posterior, value), span)?,
+                    Some((_, posterior, value)) => {
+                        self.bound_term(bound.p, factor, &distribution, (closes, posterior, value), (bound, &mut expected), span)?
+                    }
                     None => {
                         let value = self.variable(var)?;
                         self.derive_log_factor(bound.p, factor);
@@ -116,10 +120,11 @@ impl Lowering<'_> {
             }
         }
         let terms = std::mem::replace(&mut self.derivation, outer);
-        let steps = if average { self.bound_steps(bound, &order, &done, span) } else { self.weighted_steps(bound, &order, span) };
+        let closed = Closed { divergences: &done, expected: &expected };
+        let steps = if average { self.bound_steps(bound, &order, closed, span) } else { self.weighted_steps(bound, &order, span) };
         steps.into_iter().chain(terms).for_each(|step| self.derive(step));
         if average {
-            self.derive_bound_draws(bound, &order, &done, &drawn.treatments(), span);
+            self.derive_bound_draws(bound, &order, closed, &drawn.treatments(), span);
         }
         total.ok_or_else(|| Diagnostic::internal("a bound without factors"))
     }
@@ -138,6 +143,7 @@ impl Lowering<'_> {
         factor: &Factor,
         of: &Distribution,
         (closes, posterior, value): (bool, &Distribution, &Array),
+        (bound, expected): (&Bound, &mut Vec<(DensityId, VarId)>),
         span: Span,
     ) -> Result<Array> {
         let name = format!(
@@ -146,7 +152,9 @@ impl Lowering<'_> {
             self.names(&factor.targets),
             if factor.given.is_empty() { "" } else { " | …" }
         );
-        if closes && let Some(closed) = self.expected_log(posterior, value, of, &name, span)? {
+        if closes && let Some((closed, rule)) = self.expected_log(posterior, value, of, &name, span)? {
+            self.derive_expected_log(bound, (id, factor), rule, span);
+            expected.extend(factor.targets.first().map(|&target| (id, target)));
             return Ok(closed);
         }
         self.derive_log_factor(id, factor);
