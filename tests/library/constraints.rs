@@ -36,8 +36,19 @@ fn values_lie_in_their_supports() {
     assert_eq!(forward("Unit", vec![800.0]), [1.0]);
 }
 
+/// Where the library writes no inverse: a parameter that starts at a value has the unconstrained number behind it.
 #[test]
-fn inverses_lead_back() {
+fn derived_inverses_lead_back() {
+    for (ty, unconstrained) in [("Positive", -2.5), ("Unit", 1.75)] {
+        let value = forward(ty, vec![unconstrained])[0];
+        let model = compile(&format!("param y : {ty} = {value:?}"), None).unwrap_or_else(|error| panic!("{ty}: {error}")).model;
+        let start = parameters(&model, &[])[&model.params.iter().next().unwrap().0].to_f64()[0];
+        assert!((start - unconstrained).abs() < 1e-13, "{ty}: {start} instead of {unconstrained}");
+    }
+}
+
+#[test]
+fn written_inverses_lead_back() {
     for (ty, unconstrained) in [
         ("Ordered[4]", scattered(4, 2)),
         // Of those that a shift makes equal, the logarithms of probabilities
