@@ -38,10 +38,9 @@ examples! {
     gan;
     gaussian: "mu" in 2.79999 ..= 2.80001, "sigma" in 0.62449 ..= 0.62451;
     gaussian_mle: "mu" in 2.7999999999 ..= 2.8000000001, "sigma" in 0.6244997998 ..= 0.6244997999;
-    gmm_em: "loglik" in -1.2012366 ..= -1.2012365;
-    gmm_vb: "bound" in -2.681775 ..= -2.681765, "components" in 4.0 ..= 4.0;
     glow_digits: "bits_per_dim (held out)" in 2.2 ..= 2.7;
     gmm_em: "loglik" in -1.2012366 ..= -1.2012365;
+    gmm_vb: "bound" in -2.681775 ..= -2.681765, "components" in 4.0 ..= 4.0;
     hierarchical_vae: "elbo (held out)" in -19.05 ..= -18.7, "iwae (held out)" in -18.1 ..= -17.8;
     hmm: "loglik" in -328.528 ..= -328.526;
     iwae: "elbo (held out)" in -19.45 ..= -19.2, "iwae (held out)" in -18.35 ..= -18.05;
