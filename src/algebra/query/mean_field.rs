@@ -25,7 +25,9 @@ pub(in crate::algebra) struct Component<'m> {
 }
 
 pub(in crate::algebra) struct MeanField<'m> {
-    density: DensityId,
+    pub density: DensityId,
+    /// q
+    pub approximation: DensityId,
     pub components: Vec<Component<'m>>,
     /// Finite variables that each row has of its own
     locals: Vec<VarId>,
@@ -68,7 +70,7 @@ impl<'m> Lowering<'m> {
         for prior in priors {
             components.push(self.component(bound, prior, &factors, span)?);
         }
-        Ok(MeanField { density: bound.p, components, locals, factors, span })
+        Ok(MeanField { density: bound.p, approximation: bound.q, components, locals, factors, span })
     }
 
     fn component(&mut self, bound: &Bound, prior: &'m Factor, factors: &[&'m Factor], span: Span) -> Result<Component<'m>> {
@@ -169,6 +171,7 @@ impl<'m> Lowering<'m> {
                 Attempt::Done(posterior) => posterior,
                 Attempt::Obstacle(obstacle) => return Err(not_conjugate(field, obstacle)),
             });
+            self.derive_update(field, component);
             let divergence = self.divergence_from_prior(component)?;
             bound = self.sub(&bound, &divergence)?;
         }
@@ -187,7 +190,10 @@ impl<'m> Lowering<'m> {
                 (None, Expected { at_centre: log.clone(), log })
             }
             (Some((at, component)), None) => match self.expected_log_factor(&component.family, &component.q, factor)? {
-                Attempt::Done(expected) => (Some(at), expected),
+                Attempt::Done(expected) => {
+                    self.derive_expected(field, component, factor);
+                    (Some(at), expected)
+                }
                 Attempt::Obstacle(obstacle) => return Err(not_conjugate(field, obstacle)),
             },
             (Some((_, a)), Some((_, b))) => {
