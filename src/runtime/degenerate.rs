@@ -2,6 +2,7 @@
 //! a class without observations.
 
 use super::dataset::Dataset;
+use super::nonfinite::number;
 use crate::backend::Tensor;
 use crate::base::{Code, Diagnostic};
 use crate::check::Support;
@@ -17,6 +18,11 @@ pub fn explain(model: &Model, dataset: &Dataset, fitted: &[(ParamId, &Tensor)], 
         let name = &model.params[id].path;
         let event: usize = shape[shape.len() - array.support.event_rank()..].iter().product();
         let lead = &shape[..shape.len() - array.support.event_rank()];
+        if lead.iter().product::<usize>() > 1 && values.iter().all(|value| value.is_nan()) {
+            let (message, help) = unsolvable(name);
+            let message = format!("{message} (iteration {step})");
+            return Some(Diagnostic::new(Code::Degenerate, message).label(model.params[id].span, "estimated here").help(help));
+        }
         for (number, entry) in values.chunks(event.max(1)).enumerate() {
             let entry_name = format!("{name}{}", place(number, lead));
             let found = match array.support {
@@ -42,6 +48,13 @@ fn empty(name: &str) -> (String, String) {
     (message, "start elsewhere (`--seed`), use fewer components or classes, or leave out columns that depend on others".into())
 }
 
+/// Entries that are found together share one system of equations.
+fn unsolvable(name: &str) -> (String, String) {
+    let message =
+        format!("the equations for `{name}` have no unique solution: nothing is observed of some entry, or columns depend on others");
+    (message, "use fewer components or classes, or leave out columns that depend on others".into())
+}
+
 fn point(name: &str) -> (String, String) {
     let message = format!("`{name}` became 0: the observations that count for it are all equal");
     (message, "leave the constant column out, use fewer components, start elsewhere (`--seed`), or fix the scale".into())
@@ -60,7 +73,8 @@ fn singular(model: &Model, dataset: &Dataset, name: &str, matrix: &[f64], alone:
     if smallest > largest * f64::EPSILON {
         return None;
     }
-    let message = format!("the covariance `{name}` is singular: its smallest eigenvalue is {smallest:.1e}, its largest {largest:.1e}");
+    let message =
+        format!("the covariance `{name}` is singular: its smallest eigenvalue is {}, its largest {}", number(smallest), number(largest));
     let help = match constant_column(model, dataset, n) {
         Some((var, column)) => format!("column {column} of {var} is constant: leave it out"),
         None if alone => "some columns of the data depend on each other: leave one out".into(),

@@ -91,6 +91,6 @@ fn range(value: &Value) -> String {
     if low == high { number(low) } else { format!("values from {} to {}", number(low), number(high)) }
 }
 
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if value == 0.0 || (1e-3..1e7).contains(&value.abs()) { format!("{value:.4}") } else { format!("{value:.4e}") }
 }

@@ -36,11 +36,12 @@ impl<'m> Lowering<'m> {
         Ok(())
     }
 
-    /// A single scale for all observations does not move the maximum: it is taken as 1, and found after the rest.
+    /// A single scale for all observations does not move the maximum: it is taken as 1, and found after the rest. Observations of
+    /// another factor have another scale, by which they count for more or less.
     fn unit_scales(&mut self, factors: &[Weighted<'m>], group: &[ParamId]) -> Vec<(ParamId, Array)> {
-        let touched = factors.iter().filter(|factor| factor.learned.iter().any(|id| group.contains(id)));
-        let slots: Vec<ParamId> = touched
-            .flat_map(|factor| factor.slots.iter().flatten())
+        let touched: Vec<_> = factors.iter().filter(|factor| factor.learned.iter().any(|id| group.contains(id))).collect();
+        let [factor] = touched[..] else { return vec![] };
+        let slots: Vec<ParamId> = (factor.slots.iter().flatten())
             .filter(|slot| slot.indices.is_empty() && !group.contains(&slot.param))
             .map(|slot| slot.param)
             .collect();

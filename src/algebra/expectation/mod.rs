@@ -14,6 +14,7 @@ mod relaxed;
 mod terms;
 
 use self::draw::{Drawn, Site};
+pub(super) use self::terms::ExpectedLog;
 use self::terms::Open;
 use super::lowering::Lowering;
 use super::value::{Array, Distribution, PlateId};

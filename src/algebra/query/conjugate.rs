@@ -94,13 +94,13 @@ impl<'m> Lowering<'m> {
             return Ok(None);
         }
         let block = self.posterior_block(id, target, question);
-        let rows = self.whole_plates();
         let distribution = match self.conjugate_distribution(target, &block)? {
             Attempt::Done(distribution) => distribution,
             Attempt::Obstacle(_) => return Ok(None),
         };
         let value = self.variable(target)?;
-        // Predictions of several rows are not independent.
+        // Predictions of several rows are not independent. The plates of the rows exist from the first use of the data on.
+        let rows = self.whole_plates();
         if value.plates.iter().any(|plate| rows.contains(plate)) {
             return Ok(None);
         }
