@@ -16,7 +16,8 @@ fn arguments(dist: &Expr) -> Option<&[Expr]> {
 }
 
 impl<'m> Lowering<'m> {
-    fn joint_formula(&self, vars: &[VarId]) -> Formula {
+    /// One variable, or the tuple of several.
+    pub(super) fn joint_formula(&self, vars: &[VarId]) -> Formula {
         match vars {
             [one] => self.var_formula(*one),
             several => Formula::tuple(several.iter().map(|&var| self.var_formula(var))),

@@ -25,13 +25,15 @@ pub(in crate::algebra) struct Component<'m> {
 }
 
 pub(in crate::algebra) struct MeanField<'m> {
-    density: DensityId,
+    pub density: DensityId,
+    /// q
+    pub approximation: DensityId,
     pub components: Vec<Component<'m>>,
     /// Finite variables that each row has of its own
-    locals: Vec<VarId>,
+    pub locals: Vec<VarId>,
     /// The factors of p between data, local variables and global ones
-    factors: Vec<&'m Factor>,
-    span: Span,
+    pub factors: Vec<&'m Factor>,
+    pub span: Span,
 }
 
 /// The bound at q, and the best value of each factor of q given the others.
@@ -68,7 +70,7 @@ impl<'m> Lowering<'m> {
         for prior in priors {
             components.push(self.component(bound, prior, &factors, span)?);
         }
-        Ok(MeanField { density: bound.p, components, locals, factors, span })
+        Ok(MeanField { density: bound.p, approximation: bound.q, components, locals, factors, span })
     }
 
     fn component(&mut self, bound: &Bound, prior: &'m Factor, factors: &[&'m Factor], span: Span) -> Result<Component<'m>> {
@@ -132,6 +134,7 @@ impl<'m> Lowering<'m> {
             return Ok(None);
         }
         let field = self.mean_field(bound, span)?;
+        self.derive_collapsed(&field);
         let mut enumerated = vec![];
         let result = self.enumerate_latents(&field.locals, &mut enumerated).and_then(|continuous| {
             self.refuse_continuous(&field, &continuous)?;
@@ -140,7 +143,7 @@ impl<'m> Lowering<'m> {
             self.eliminate(&mut tables, &enumerated.iter().collect::<Vec<_>>(), span)?;
             let rows = self.product(&tables)?;
             field.components.iter().try_fold(rows, |rows, component| {
-                let divergence = self.divergence_from_prior(component)?;
+                let divergence = self.divergence_from_prior(&field, component)?;
                 let part = self.part_of_one_row(bound.p, divergence)?;
                 self.sub(&rows, &part)
             })
@@ -150,6 +153,7 @@ impl<'m> Lowering<'m> {
     }
 
     fn ascent(&mut self, field: &MeanField<'m>, enumerated: &[&Enumerated]) -> Result<Ascent> {
+        self.derive_collapsed(field);
         let terms = field.factors.iter().map(|factor| self.term(field, factor)).collect::<Result<Vec<_>>>()?;
         let mut tables: Vec<Array> = terms.iter().map(|term| term.expected.log.clone()).collect();
         self.eliminate(&mut tables, enumerated, field.span)?;
@@ -169,7 +173,8 @@ impl<'m> Lowering<'m> {
                 Attempt::Done(posterior) => posterior,
                 Attempt::Obstacle(obstacle) => return Err(not_conjugate(field, obstacle)),
             });
-            let divergence = self.divergence_from_prior(component)?;
+            self.derive_update(field, component);
+            let divergence = self.divergence_from_prior(field, component)?;
             bound = self.sub(&bound, &divergence)?;
         }
         let bound = self.part_of_one_row(field.density, bound)?;
@@ -187,7 +192,10 @@ impl<'m> Lowering<'m> {
                 (None, Expected { at_centre: log.clone(), log })
             }
             (Some((at, component)), None) => match self.expected_log_factor(&component.family, &component.q, factor)? {
-                Attempt::Done(expected) => (Some(at), expected),
+                Attempt::Done(expected) => {
+                    self.derive_expected(field, factor);
+                    (Some(at), expected)
+                }
                 Attempt::Obstacle(obstacle) => return Err(not_conjugate(field, obstacle)),
             },
             (Some((_, a)), Some((_, b))) => {
@@ -211,14 +219,18 @@ impl<'m> Lowering<'m> {
     }
 
     /// KL(q(θ) || p(θ))
-    fn divergence_from_prior(&mut self, component: &Component<'m>) -> Result<Array> {
+    fn divergence_from_prior(&mut self, field: &MeanField<'m>, component: &Component<'m>) -> Result<Array> {
         let (q, p) = (self.lowered(&component.q), self.lowered(&component.prior));
-        self.closed_form(RuleKind::Kl, &[&q, &p])?.ok_or_else(|| {
-            let dist = &self.model.dists[q.dist].name;
-            let message = format!("the library has no divergence between two distributions {dist}");
-            let problem = Diagnostic::new(Code::NoRule, message).label(component.declared.span, "from the prior");
-            problem.help(format!("add a `rule KL({dist}(…) || {dist}(…)) = …`"))
-        })
+        if let Some(divergence) = self.closed_form(RuleKind::Kl, &[&q, &p])? {
+            let names = self.names(&component.declared.targets);
+            self.note(component.declared.span, format!("KL of {names} from its prior: closed form"));
+            self.derive_divergence_from_prior(field, component);
+            return Ok(divergence);
+        }
+        let dist = &self.model.dists[q.dist].name;
+        let message = format!("the library has no divergence between two distributions {dist}");
+        let problem = Diagnostic::new(Code::NoRule, message).label(component.declared.span, "from the prior");
+        Err(problem.help(format!("add a `rule KL({dist}(…) || {dist}(…)) = …`")))
     }
 
     fn refuse_continuous(&self, field: &MeanField<'m>, continuous: &[VarId]) -> Result<()> {

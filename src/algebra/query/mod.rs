@@ -9,6 +9,7 @@ mod expected;
 mod gaussian;
 mod global;
 mod mean_field;
+mod mean_field_steps;
 mod obstacle;
 mod pair;
 mod product;
