@@ -24,6 +24,9 @@ fn a_bound_names_the_latent_variable_without_a_posterior() {
     for bound in ["ELBO(p, q)", "IWAE(p, q, samples: 2)"] {
         says(&told(p, bound), &["E0301", "q has no factor for b", "declare `q(b | …) = …`"]);
     }
+    // The evidence itself asks for no posterior: x is Normal(0, √3).
+    let evidence = |x: f64| -0.5 * (6.0 * std::f64::consts::PI).ln() - x * x / 6.0;
+    close(p, "log p(x)", &[evidence(1.0), evidence(2.0)]);
 }
 
 /// The way out is written with a name that is not the variable's own.
