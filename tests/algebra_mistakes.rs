@@ -3,6 +3,7 @@
 mod evaluation;
 
 use evaluation::{close, evaluated};
+use std::process::Command;
 use tilde_lang::backend::Precision;
 use tilde_lang::runtime::engine::{Device, Engine};
 
@@ -24,6 +25,9 @@ fn a_bound_names_the_latent_variable_without_a_posterior() {
     for bound in ["ELBO(p, q)", "IWAE(p, q, samples: 2)"] {
         says(&told(p, bound), &["E0301", "q has no factor for b", "declare `q(b | …) = …`"]);
     }
+    // The evidence itself asks for no posterior: x is Normal(0, √3).
+    let evidence = |x: f64| -0.5 * (6.0 * std::f64::consts::PI).ln() - x * x / 6.0;
+    close(p, "log p(x)", &[evidence(1.0), evidence(2.0)]);
 }
 
 /// The way out is written with a name that is not the variable's own.
@@ -55,4 +59,30 @@ fn outside_the_range_of_a_map() {
     close(p, "log pe(x = exp(0.4))", &[log_normal(u) - u]);
     close(p, "log pt(x = 1 + 3 * tanh(0.4))", &[log_normal(u) - (3.0 / u.cosh().powi(2)).ln()]);
     close(p, "grad[m](log pe(x = exp(0.4)))", &[u - 0.5]);
+}
+
+/// The square of an unbiased estimate is no unbiased estimate of the square.
+#[test]
+fn a_nonlinear_function_of_an_estimate_is_biased() {
+    let e = "E[z ~ q(z)](sin(z))";
+    let metrics = [format!("{e}^2"), format!("exp({e})"), "log(E[z ~ q(z)](exp(sin(z))))".into(), format!("{{ let m = {e}; m * m }}")];
+    let fair = [format!("2 * {e} - m"), format!("{e} * E[z ~ q(z)](cos(z))"), "E[z ~ q(z)](sin(z)^2)".into()];
+    let lines: Vec<String> = metrics.iter().chain(&fair).enumerate().map(|(i, e)| format!("metric e{i} = {e}")).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("estimates.tilde");
+    std::fs::write(&file, format!("param m : Real\nq(z : Real) = Normal(m, 1)\n{}\n", lines.join("\n"))).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_tilde")).arg("check").arg(&file).arg("--json").output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let parts = told["parts"].as_array().unwrap();
+    assert_eq!(parts.len(), lines.len());
+    for (i, part) in parts.iter().enumerate() {
+        let notes = part["notes"].to_string();
+        let biased = i < metrics.len();
+        assert_eq!(
+            (notes.contains("biased (inside a nonlinearity)"), notes.contains("unbiased")),
+            (biased, !biased),
+            "{}: {notes}",
+            lines[i]
+        );
+    }
 }

@@ -93,6 +93,7 @@ impl<'m> Step<'m> {
         let statement = self.take_turn(optimise.span, times);
         let lowering = &mut self.lowering;
         let value = lowering.eval(&optimise.value)?.array()?;
+        lowering.judge_estimates(&value);
         if !lowering.shape(&value).is_empty() {
             return Err(Diagnostic::new(Code::NotScalar, "what is optimised must be one number for each row")
                 .label(optimise.value.span, "an array"));

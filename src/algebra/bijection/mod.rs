@@ -27,7 +27,9 @@ use super::value::{Array, Distribution, PlateId, Value};
 use crate::base::diagnostic::Result;
 use crate::base::op::UnaryOp;
 use crate::base::{Code, Diagnostic, Span};
+use crate::check::Support;
 use crate::check::model::{BijectorId, Constraint, FunctionId, PushforwardId};
+use crate::check::types::{ArrayType, Type};
 use crate::graph::NodeId;
 use map::{Body, Map};
 use solver::{Solution, Solver, Start};
@@ -88,9 +90,26 @@ impl<'m> Lowering<'m> {
             }
         };
         self.derive_log_determinant(id, &found);
-        let log = self.log_prob(&base, &found.argument)?;
+        let (argument, beyond) = self.within_base(id, found.argument)?;
+        let log = self.log_prob(&base, &argument)?;
         let log = self.sub(&log, &found.log_det)?;
+        let log = self.impossible(log, beyond)?;
         self.within_range(&log, found.penalty.as_ref())
+    }
+
+    /// The inverse is defined for more values than a base of positive numbers, say, has images of: the density is 0 at these.
+    fn within_base(&mut self, id: PushforwardId, argument: Array) -> Result<(Array, Option<Array>)> {
+        let drawn = &self.model.locals[self.model.pushforwards[id].input].ty;
+        let Type::Array(ArrayType { support, shape }) = drawn else { return Ok((argument, None)) };
+        match support {
+            Support::Positive | Support::Unit => {
+                let any = Type::Array(ArrayType { support: Support::Real, shape: shape.clone() });
+                self.confine(argument, &any, drawn)
+            }
+            // Others have no continuous bases, or bases whose values no map of real numbers leaves.
+            Support::Real | Support::Bit | Support::Spin | Support::Int | Support::Cat(_) | Support::Bool => Ok((argument, None)),
+            Support::Simplex | Support::Cov | Support::Ordered => Ok((argument, None)),
+        }
     }
 
     /// The record: log |∂f(u)/∂u| as the sum over the steps of f.

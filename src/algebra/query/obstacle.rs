@@ -24,15 +24,20 @@ impl<'m> Lowering<'m> {
         let (p, z) = (&density.name, self.names(&block.latents));
         let children: Vec<VarId> = block.factors.iter().flat_map(|f| f.targets.clone()).filter(|v| !block.latents.contains(v)).collect();
         let x = self.names(&children);
-        let problem = Diagnostic::new(Code::NoRule, format!("log {p}({x}) has no closed form: {z} would have to be integrated out"))
-            .label(block.span, format!("{z} is neither given nor a target here"));
+        let (are, have) = if block.latents.len() == 1 { ("is", "has") } else { ("are", "have") };
+        let message = match self.records {
+            Some(_) => format!("no rule gives the expectations under the posterior of {z} that this estimate needs"),
+            None => format!("log {p}({x}) has no closed form: {z} would have to be integrated out"),
+        };
+        let problem = Diagnostic::new(Code::NoRule, message).label(block.span, format!("{z} {are} neither given nor a target here"));
         let declared = block.latents.first().and_then(|&var| density.factor_of(var));
         let problem = match declared {
-            Some(factor) => problem.label(factor.span, format!("{z} has more values than can be summed over")),
+            Some(factor) => problem.label(factor.span, format!("{z} {have} more values than can be summed over")),
             None => problem,
         };
+        let gradient = if self.records.is_some() { "follow the gradient of what has a closed form: `with Adam(1e-2)`; or " } else { "" };
         because(problem, obstacles)
-            .help(format!("bound it with `ELBO({p}, q)` or `IWAE({p}, q, samples: …)` after declaring `q({z} | {x})`"))
+            .help(format!("{gradient}bound it with `ELBO({p}, q)` or `IWAE({p}, q, samples: …)` after declaring `q({z} | {x})`"))
     }
 
     /// A distribution that no rule gives.

@@ -148,6 +148,10 @@ impl<'a> Checker<'a> {
     fn member_factor(&mut self, id: DensityId, head: &ChainHead<'a>) -> Checked<Vec<MemberFactor>> {
         let runs = self.runs(id, head);
         if runs.is_empty() && matches!(head.at, Some(At::Offset(_))) {
+            // A chain as short as its start: nothing is left for the factor of the others.
+            if self.model.vars[head.target].members().is_some_and(|(from, to)| (from..=to).all(|number| self.has_own(id, head, number))) {
+                return Ok(vec![]);
+            }
             return Err(self.gives_nothing(id, head).into());
         }
         let ty = self.model.vars[head.target].member_type();
@@ -195,18 +199,20 @@ impl<'a> Checker<'a> {
     fn runs(&self, id: DensityId, head: &ChainHead<'a>) -> Vec<(i64, usize)> {
         let Some(At::Offset(offset)) = head.at else { return vec![] };
         let Some((from, to)) = self.model.vars[head.target].members() else { return vec![] };
-        let own = |number: i64| {
-            let others = self.heads[id.index()].chain.iter().filter(|other| other.span != head.span);
-            others.into_iter().any(|other| other.at == Some(At::Number(number)) && other.is_for(head.target, number))
-        };
         let mut runs: Vec<(i64, usize)> = vec![];
-        for number in (from..=to).filter(|&number| !own(number) && self.members_exist(head, number - offset)) {
+        for number in (from..=to).filter(|&number| !self.has_own(id, head, number) && self.members_exist(head, number - offset)) {
             match runs.last_mut() {
                 Some((first, count)) if *first + *count as i64 + offset == number => *count += 1,
                 _ => runs.push((number - offset, 1)),
             }
         }
         runs
+    }
+
+    /// Whether another factor is for this very member.
+    fn has_own(&self, id: DensityId, head: &ChainHead<'a>, number: i64) -> bool {
+        let mut others = self.heads[id.index()].chain.iter().filter(|other| other.span != head.span);
+        others.any(|other| other.at == Some(At::Number(number)) && other.is_for(head.target, number))
     }
 
     /// Whether all given members exist for a value of the index.
@@ -217,7 +223,7 @@ impl<'a> Checker<'a> {
         })
     }
 
-    /// A factor that gives no member: each has a factor of its own, or would be given one that does not exist.
+    /// A factor that gives no member, although one has no factor of its own: it would be given one that does not exist.
     fn gives_nothing(&self, id: DensityId, head: &ChainHead<'a>) -> Diagnostic {
         let (p, target) = (&self.heads[id.index()].name, &self.model.vars[head.target]);
         let problem = Diagnostic::new(Code::OutOfRange, format!("this factor of `{p}` gives no member of `{}`", target.name))
