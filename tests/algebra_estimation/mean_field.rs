@@ -146,3 +146,26 @@ fn the_gradient_of_the_bound_vanishes_where_ascent_ends() {
     };
     assert!(after(100) < 1e-8 && after(2) > 1e-3);
 }
+
+/// Two finite variables in each row, one given the other, and four factors of q.
+#[test]
+fn several_local_variables_are_summed_together() {
+    let program = "data (x : Real, y : Cat<3>) = [[0.3, 0], [2.5, 1], [0.1, 2], [-0.4, 0], [2.9, 1], [3.3, 2], [1.1, 2]]\n\
+        global w : Simplex[2], v : Simplex[2, 3], mu : Real[3], u : Simplex[3, 3]\n\
+        p(w) = Dirichlet([1, 2])\np(v) = Dirichlet([1, 2, 0.5])\np(mu) = Normal(0, 2)\np(u) = Dirichlet([1, 1, 1.5])\n\
+        p(j : Cat<2> | w) = Categorical(w)\np(k : Cat<3> | j, v) = Categorical(v[j])\n\
+        p(x | k, mu) = Normal(mu[k], 0.5)\np(y | k, u) = Categorical(u[k])\n\
+        param a : Positive[2], b : Positive[2, 3] = [[1, 2, 3], [3, 1, 1]]\n\
+        param m : Real[3] = [0, 1, 3], s : Positive[3], c : Positive[3, 3] = [[1, 2, 1], [2, 1, 1], [1, 1, 1]]\n\
+        q(w) = Dirichlet(a)\nq(v) = Dirichlet(b)\nq(mu) = Normal(m, s)\nq(u) = Dirichlet(c)\n\
+        train { maximize ELBO(p, q) by vbem   steps: 6 }";
+    let (bounds, found) = estimated(program, "(a, b, m, s, c)", 0).unwrap_or_else(|problems| panic!("{problems}"));
+    let reference = reference();
+    let expected = |name: &str| numbers(&reference["two_locals"][name]);
+    let near =
+        |found: &[f64], expected: &[f64]| found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9);
+    let bounds: Vec<f64> = bounds.iter().map(|bound| bound * 7.0).collect();
+    assert!(near(&bounds, &expected("bounds")), "{bounds:?}");
+    let parameters: Vec<f64> = ["a", "b", "m", "s", "c"].into_iter().flat_map(expected).collect();
+    assert!(near(&found, &parameters), "{found:?}");
+}

@@ -1,4 +1,5 @@
-"""Writes mean_field.json: a variational Gaussian mixture, by scikit-learn's BayesianGaussianMixture and the bound as in Bishop's book.
+"""Writes mean_field.json: a variational Gaussian mixture, by scikit-learn's BayesianGaussianMixture and the bound as in Bishop's book;
+a model with two finite variables in each row, by the updates written out.
 
     pip install numpy==2.4.6 scipy==1.17.1 scikit-learn==1.9.1
     python mean_field.py > mean_field.json
@@ -13,7 +14,7 @@ import warnings
 import numpy as np
 import scipy
 import sklearn
-from scipy.special import digamma, gammaln, multigammaln, softmax, xlogy
+from scipy.special import digamma, gammaln, logsumexp, multigammaln, softmax, xlogy
 from sklearn.mixture import BayesianGaussianMixture
 
 warnings.simplefilter("ignore")  # it stops at the last iteration on purpose
@@ -95,5 +96,38 @@ scales = np.array([np.linalg.inv(cov * n) for cov, n in zip(fit.covariances_, do
 found = (fit.weight_concentration_, fit.means_, fit.mean_precision_, dofs, scales)
 values = {"bound_at_start": bound(*start), "bound": bound(*found)}
 values |= {name: value.tolist() for name, value in zip(["a", "m", "b", "nu", "W"], found)}
+
+# Two finite variables j and k in each row, four global ones: w, v[j], mu[k], u[k]
+real, label = np.array([0.3, 2.5, 0.1, -0.4, 2.9, 3.3, 1.1]), np.array([0, 1, 2, 0, 1, 2, 2])
+prior_w, prior_v, prior_u, noise, width = np.array([1.0, 2.0]), np.array([1.0, 2.0, 0.5]), np.array([1.0, 1.0, 1.5]), 0.5, 2.0
+a, b = np.ones(2), np.array([[1.0, 2.0, 3.0], [3.0, 1.0, 1.0]])
+m, s, c = np.array([0.0, 1.0, 3.0]), np.ones(3), np.array([[1.0, 2.0, 1.0], [2.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
+
+
+def logs(a):
+    return digamma(a) - digamma(a.sum(-1, keepdims=True))
+
+
+def divergence(a, b):
+    terms = gammaln(a.sum(-1)) - gammaln(a).sum(-1) - gammaln(b.sum(-1)) + gammaln(b).sum(-1) + ((a - b) * logs(a)).sum(-1)
+    return terms.sum()
+
+
+bounds = []
+for _ in range(6):
+    likelihood = -np.log(2 * np.pi * noise**2) / 2 - ((real[:, None] - m) ** 2 + s**2) / (2 * noise**2) + logs(c)[:, label].T
+    table = logs(a)[:, None] + logs(b) + likelihood[:, None]
+    total = logsumexp(table, axis=(1, 2))
+    gap = divergence(a, prior_w) + divergence(b, prior_v) + divergence(c, prior_u)
+    bounds.append(total.sum() - gap - (np.log(width / s) + (s**2 + m**2) / (2 * width**2) - 0.5).sum())
+    r = np.exp(table - total[:, None, None])
+    of_k = r.sum(1)
+    precision = 1 / width**2 + of_k.sum(0) / noise**2
+    a, b = prior_w + r.sum((0, 2)), prior_v + r.sum(0)
+    m, s = (of_k * real[:, None]).sum(0) / noise**2 / precision, 1 / np.sqrt(precision)
+    c = prior_u + np.array([[of_k[label == value, k].sum() for value in range(3)] for k in range(3)])
+two = {"bounds": bounds, "a": a.tolist(), "b": b.tolist(), "m": m.tolist(), "s": s.tolist(), "c": c.tolist()}
+
 source = f"NumPy {np.__version__}, SciPy {scipy.__version__}, scikit-learn {sklearn.__version__}"
-print(json.dumps({"source": source, "inputs": {"x": X.tolist(), "start": start[1].tolist()}, "values": values}, indent=1))
+inputs = {"x": X.tolist(), "start": start[1].tolist()}
+print(json.dumps({"source": source, "inputs": inputs, "values": values, "two_locals": two}, indent=1))
