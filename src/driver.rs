@@ -59,10 +59,10 @@ fn compiled(request: &Request, check: Check) -> Result<Compiled, Rejected> {
 fn stages(request: &Request, check: Check, sources: &mut Sources) -> Result<(ast::File, Model, Option<Expr>), Diagnostics> {
     let (text, file) = read(&request.path, sources)?;
     let ast = syntax::parse(&text, file)?;
+    let library = check::library::load(sources)?;
     let expression = request.expression.as_ref().map(|text| parse_expression(text, sources)).transpose()?;
-    let library = library(sources)?;
     let options = CheckOptions { overrides: request.overrides.clone(), expression };
-    let checked = check(&ast, &library, &options)?;
+    let checked = check(&ast, library, &options)?;
     Ok((ast, checked.model, checked.expression))
 }
 
@@ -92,15 +92,4 @@ fn siblings(path: &Path) -> Option<String> {
 fn parse_expression(text: &str, sources: &mut Sources) -> Result<ast::Expr, Diagnostics> {
     let file = sources.add("expression", text, false);
     syntax::parse_expr(text, file)
-}
-
-/// The standard library, parsed.
-fn library(sources: &mut Sources) -> Result<Vec<ast::File>, Diagnostics> {
-    check::library::FILES
-        .iter()
-        .map(|(name, text)| {
-            let file = sources.add(*name, *text, true);
-            syntax::parse(text, file)
-        })
-        .collect()
 }

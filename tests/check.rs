@@ -2,22 +2,14 @@
 
 use tilde_lang::base::{Code, Diagnostics, Sources, Span};
 use tilde_lang::check::{CheckOptions, Checked, check, library};
-use tilde_lang::syntax::{self, ast};
-
-fn parsed_library(sources: &mut Sources) -> Vec<ast::File> {
-    let parse = |(name, text): &(&str, &str)| {
-        let file = sources.add(*name, *text, true);
-        syntax::parse(text, file).unwrap_or_else(|problems| panic!("{name}: {problems:?}"))
-    };
-    library::FILES.iter().map(parse).collect()
-}
+use tilde_lang::syntax;
 
 fn checked_with(text: &str, options: &CheckOptions) -> Result<Checked, (Diagnostics, Sources)> {
     let mut sources = Sources::default();
     let file = sources.add("test.tilde", text, false);
-    let library = parsed_library(&mut sources);
+    let library = library::load(&mut sources).unwrap();
     let file = syntax::parse(text, file).unwrap_or_else(|problems| panic!("{problems:?}"));
-    check(&file, &library, options).map_err(|problems| (problems, sources))
+    check(&file, library, options).map_err(|problems| (problems, sources))
 }
 
 fn told(problems: &Diagnostics, sources: &Sources) -> String {
@@ -118,8 +110,8 @@ fn the_pages_of_the_codes_are_true() {
 fn said_of(text: &str) -> Vec<(Code, String)> {
     let mut sources = Sources::default();
     let file = sources.add("page.tilde", text, false);
-    let library = parsed_library(&mut sources);
-    let said = syntax::parse(text, file).and_then(|ast| check(&ast, &library, &CheckOptions::default()).map(|_| ()));
+    let library = library::load(&mut sources).unwrap();
+    let said = syntax::parse(text, file).and_then(|ast| check(&ast, library, &CheckOptions::default()).map(|_| ()));
     said.err().map_or(vec![], |problems| problems.0.into_iter().map(|d| (d.code, d.message)).collect())
 }
 

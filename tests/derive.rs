@@ -50,6 +50,34 @@ fn the_gradient_of_a_log_density() {
 }
 
 #[test]
+fn expectation_maximisation() {
+    insta::assert_snapshot!(derive(&["examples/gmm_em.tilde"]));
+}
+
+#[test]
+fn a_change_of_variables() {
+    insta::assert_snapshot!(derive(&["examples/realnvp_derived.tilde"]));
+}
+
+#[test]
+fn the_gradient_of_one_mean_of_several() {
+    let derivation = derive(&["examples/mixture.tilde", "grad[mu](log p(x))"]);
+    assert!(derivation.contains("∂L/∂μᵢ‚ⱼ = ((chol(Sᵢ)ᵀ)⁻¹ δ_{u₁,i} chol(Sᵢ)⁻¹ (x − μᵢ))ⱼ"), "{derivation}");
+}
+
+#[test]
+fn a_conjugate_update_goes_on_from_the_last() {
+    let derivation = derive(&["examples/beta_bernoulli_test.tilde"]);
+    assert!(derivation.contains("same(rate | a, b) = Beta(rate; 1 + Σₙ a + Σₙ b, 1 + Σₙ (1 − a) + Σₙ (1 − b))"), "{derivation}");
+}
+
+#[test]
+fn what_has_no_formula_says_so() {
+    let derivation = derive(&["examples/mixture.tilde", "grad[S](log p(x))"]);
+    assert!(derivation.contains("∂L/∂S = (computed, but not yet supported as a formula)"), "{derivation}");
+}
+
+#[test]
 fn a_gradient_by_what_is_not_there() {
     let output = tilde(&["derive", "examples/gaussian.tilde", "grad[sigm](log p(x))"]);
     assert_eq!(output.status.code(), Some(1));

@@ -15,9 +15,7 @@ fn problems(file: FileId, sources: &mut Sources) -> Vec<Diagnostic> {
         if sources.get(file).name.contains("syntax") {
             return Ok(());
         }
-        let mut parse = |(name, text): &(&str, &str)| syntax::parse(text, sources.add(*name, *text, true));
-        let library = check::library::FILES.iter().map(&mut parse).collect::<Result<Vec<_>, _>>()?;
-        check::check(&ast, &library, &check::CheckOptions::default()).map(|_| ())
+        check::check(&ast, check::library::load(sources)?, &check::CheckOptions::default()).map(|_| ())
     });
     said.err().map_or(vec![], |problems| problems.0)
 }

@@ -4,6 +4,7 @@
 use super::bijection::{Application, Drawn};
 use super::derivation::Step;
 use super::estimation::Record;
+use super::expectation::Estimate;
 use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::{FurtherSamples, Observations};
@@ -117,6 +118,8 @@ pub struct Lowering<'m> {
     /// Nodes that a graph inside another took over, with axes for plates
     plated: HashSet<NodeId>,
     pub notes: Vec<Note>,
+    /// Expectations of which the value that is asked for is made
+    pub(super) estimates: Vec<Estimate>,
     /// Every rule that was applied, in order
     pub derivation: Vec<Step>,
     /// Values that a `let` names, for the derivation of gradients
@@ -157,6 +160,7 @@ impl<'m> Lowering<'m> {
             drawn: vec![],
             plated: HashSet::new(),
             notes: vec![],
+            estimates: vec![],
             derivation: vec![],
             named_nodes: vec![],
         };

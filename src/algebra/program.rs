@@ -61,6 +61,9 @@ fn finish_value(mut lowering: Lowering<'_>, value: &Value) -> Result<Evaluated> 
         return Err(Diagnostic::new(Code::TypeMismatch, "a distribution is no value").help("ask for `.mean`, `.log_prob(x)` or a draw"));
     }
     let arrays: Vec<Array> = value.arrays().into_iter().cloned().collect();
+    if let [array] = &arrays[..] {
+        lowering.judge_estimates(array);
+    }
     let by_row = arrays.iter().map(|array| lowering.rows.is_some_and(|rows| array.varies_over(rows))).collect();
     let outputs: Vec<NodeId> = arrays.iter().map(|array| lowering.node(array)).collect();
     Ok(Evaluated { program: lowering.close(&outputs)?, by_row })

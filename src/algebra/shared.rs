@@ -30,15 +30,24 @@ impl Lowering<'_> {
         if !self.model.vars[var].global {
             return Ok(term);
         }
-        let vars = self.model.densities[p].factors.iter().flat_map(|f| f.targets.iter().chain(&f.given));
-        let rows = vars.filter_map(|&var| self.row_counts.get(&self.model.vars[var].observed?)).map(|count| count.train).max();
-        match rows {
+        self.part_of_one_row(p, term)
+    }
+
+    /// One N-th of what is about all N rows to train on, if a density is about rows.
+    pub(super) fn part_of_one_row(&mut self, p: DensityId, term: Array) -> Result<Array> {
+        match self.rows_to_train_on(p) {
             Some(rows) => {
                 let part = self.real(1.0 / rows as f64);
                 self.mul(&term, &part)
             }
             None => Ok(term),
         }
+    }
+
+    /// N, if a density is about rows.
+    pub(super) fn rows_to_train_on(&self, p: DensityId) -> Option<usize> {
+        let vars = self.model.densities[p].factors.iter().flat_map(|f| f.targets.iter().chain(&f.given));
+        vars.filter_map(|&var| self.row_counts.get(&self.model.vars[var].observed?)).map(|count| count.train).max()
     }
 
     /// The logarithm of a mean of weights, each a product over all rows, is no mean over rows.

@@ -21,7 +21,7 @@ pub struct StepProgram {
     pub updates: Vec<InputRole>,
     /// What the state of each optimiser starts with
     pub state_starts: Vec<(InputRole, TensorType, f64)>,
-    /// The estimates of `exactly` and `by em`, in their supports: outputs after those of `updates`. Where one of them lies outside of its
+    /// The estimates of `exactly`, `by em` and `by vbem`, in their supports: outputs after those of `updates`. Where one of them lies outside of its
     /// support, the losses are not a number, and no parameter changes
     pub fitted: Vec<ParamId>,
     /// No step can make a loss grow: every parameter is found in closed form
@@ -80,7 +80,7 @@ impl<'m> Step<'m> {
                 TrainStmt::Repeat { times: turns, body } => (0..*turns).try_for_each(|_| self.run(body, times * turns, settings))?,
                 TrainStmt::Optimise(optimise) => match &optimise.method {
                     Method::Gradient { optimiser } => self.optimise(optimise, *optimiser, times, settings),
-                    Method::Exactly | Method::Em { .. } => self.estimate(optimise, times),
+                    Method::Exactly | Method::Em { .. } | Method::Vbem => self.estimate(optimise, times),
                 }
                 .map_err(|e| e.at(optimise.span))?,
             }
@@ -93,6 +93,7 @@ impl<'m> Step<'m> {
         let statement = self.take_turn(optimise.span, times);
         let lowering = &mut self.lowering;
         let value = lowering.eval(&optimise.value)?.array()?;
+        lowering.judge_estimates(&value);
         if !lowering.shape(&value).is_empty() {
             return Err(Diagnostic::new(Code::NotScalar, "what is optimised must be one number for each row")
                 .label(optimise.value.span, "an array"));
@@ -130,7 +131,10 @@ impl<'m> Step<'m> {
     fn estimate(&mut self, optimise: &'m Optimise, times: usize) -> Result<()> {
         let statement = self.take_turn(optimise.span, times);
         let lowering = &mut self.lowering;
-        let Estimate { value, fitted, unsolved } = lowering.estimate(optimise)?;
+        let Estimate { value, fitted, unsolved } = match &optimise.method {
+            Method::Vbem => lowering.ascend(optimise)?,
+            Method::Exactly | Method::Em { .. } | Method::Gradient { .. } => lowering.estimate(optimise)?,
+        };
         let value = lowering.node(&value);
         let mut sound = lowering.b().unary(UnaryOp::IsFinite, value);
         let mut news = vec![];

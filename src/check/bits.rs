@@ -19,7 +19,7 @@ impl<'a> Checker<'a> {
         let log = self.scalar_real(log, "a log-probability")?;
         let terms = match measure::measure(&self.model, &log) {
             Measure::Of(terms) if !terms.is_empty() => terms,
-            Measure::Of(_) | Measure::Free | Measure::Unknown | Measure::Parts(_) => {
+            Measure::Of(_) | Measure::Density(_) | Measure::Free | Measure::Unknown | Measure::Parts(_) => {
                 let problem = Diagnostic::new(Code::NoBits, "bits per dimension are those of a log-probability");
                 let help = "write it inside the parentheses, or its name: `bits_per_dim(log p(x))`, `bits_per_dim(ELBO(p, q))`";
                 return Err(problem.label(log.span, "no log-probability of data is seen here").help(help).into());
@@ -58,12 +58,13 @@ impl<'a> Checker<'a> {
             }
             _ => {
                 let (name, ty) = (&var.name, &var.ty);
+                let y = if name == "y" { "u" } else { "y" };
                 Err(Diagnostic::new(Code::NoBits, format!("{name} is {ty}: its density has no number of bits, it depends on the unit"))
                     .label(span, format!("a density of {name}"))
                     .label(var.span, format!("`{name}` is {ty}"))
                     .help(format!(
-                        "declare the data as the whole numbers that they are, `x : Int[…] = ….images`, and dequantise: p({name} : …) = …, \
-                         p(x | {name}) = Floor({name}), q({name} | x) = dequantise(x), `bits_per_dim(ELBO(p, q))`"
+                        "declare the data as the whole numbers that they are, `{name} : Int[…] = ….images`, and dequantise: p({y} : …) = …, \
+                         p({name} | {y}) = Floor({y}), q({y} | {name}) = dequantise({name}), `bits_per_dim(ELBO(p, q))`"
                     ))
                     .into())
             }

@@ -8,7 +8,7 @@ use super::model::{Dist, DistId, Expr, ExprKind, Fold, Function, FunctionId, Loc
 use super::pushforward::no_member_of_pushforward;
 use super::sizes::Solved;
 use super::types::{ArrayType, Support, Type};
-use super::{message, shape};
+use super::{logits, message, shape};
 use crate::base::op::ReduceOp;
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
@@ -36,6 +36,9 @@ impl<'a> Checker<'a> {
                 (None, Some(default)) => self.expr(default, want),
                 (None, None) => return Err(missing_argument(name, &param.name.name, span, param.name.span).into()),
             };
+            if entry.library && param.name.name == "logits" {
+                logits::verify(&self.model, name, &value)?;
+            }
             values.push(self.lift(value, &pattern, &mut solved, &mut lead, why)?);
         }
         let Some(ty) = &decl.ty else {

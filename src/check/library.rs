@@ -1,4 +1,8 @@
-//! The standard library: its files, compiled in.
+//! The standard library: its files, compiled in, and their trees.
+
+use crate::base::{Diagnostic, Diagnostics, FileId, Sources};
+use crate::syntax::{self, ast};
+use std::sync::OnceLock;
 
 macro_rules! files {
     ($($path:literal)*) => {
@@ -22,13 +26,34 @@ pub const FILES: &[(&str, &str)] = files! {
     "optimizers.tilde"
 };
 
+/// The files' trees, parsed once in a process, and their texts among the sources of a program: right behind the user's file,
+/// so that the places in the trees hold for every program.
+///
+/// # Errors
+/// Where the sources hold anything but the user's file.
+pub fn load(sources: &mut Sources) -> Result<&'static [ast::File], Diagnostics> {
+    static PARSED: OnceLock<Result<Vec<ast::File>, Diagnostics>> = OnceLock::new();
+    for ((name, text), expected) in FILES.iter().zip(ids()) {
+        if sources.add(*name, *text, true) != expected {
+            return Err(Diagnostic::internal("the library stands right behind the user's file").into());
+        }
+    }
+    let parse = || FILES.iter().zip(ids()).map(|((_, text), file)| syntax::parse(text, file)).collect();
+    PARSED.get_or_init(parse).as_deref().map_err(Diagnostics::clone)
+}
+
+/// Of each file among the sources; the user's is 0.
+fn ids() -> impl Iterator<Item = FileId> {
+    (1..).map(FileId)
+}
+
 #[cfg(test)]
 mod tests {
     use crate::base::size::Size;
-    use crate::base::{Diagnostics, FileId, Sources, Span};
+    use crate::base::{Diagnostics, Sources, Span};
     use crate::check::checker::Checker;
     use crate::check::declarations::{Declarations, DefinitionKind};
-    use crate::syntax::{ast, parse};
+    use crate::syntax::ast;
     use std::path::Path;
 
     fn count(folder: &Path) -> usize {
@@ -45,13 +70,10 @@ mod tests {
     #[test]
     fn the_library_checks() {
         let mut sources = Sources::default();
-        let files = super::FILES.iter().map(|(name, text)| {
-            let file: FileId = sources.add(*name, *text, true);
-            parse(text, file).unwrap_or_else(|problems| panic!("{name}: {problems:?}"))
-        });
-        let (files, user): (Vec<ast::File>, _) = (files.collect(), ast::File { decls: vec![] });
+        sources.add("empty", "", false);
+        let (files, user) = (super::load(&mut sources).unwrap(), ast::File { decls: vec![] });
         let mut problems = Diagnostics::default();
-        let declarations = Declarations::collect(&user, &files, &mut problems);
+        let declarations = Declarations::collect(&user, files, &mut problems);
         let mut checker = Checker::new(&declarations, problems);
         for (id, definition) in declarations.definitions.iter().enumerate() {
             assert_ne!(definition.kind, DefinitionKind::Net, "the library has no weights of its own");

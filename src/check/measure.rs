@@ -11,15 +11,21 @@ use crate::base::op::{BinaryOp, ReduceOp, UnaryOp};
 use crate::base::{Code, Diagnostic, Diagnostics, Span};
 use std::collections::{BTreeMap, HashMap};
 
+/// How often of each variable.
+type Terms = BTreeMap<VarId, f64>;
+
 /// What is known of the measure of a value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Measure {
     /// No log-density: a number, which may be added to everything
     Free,
-    /// A sum of log-densities: how often of each variable
-    Of(BTreeMap<VarId, f64>),
+    /// A sum of log-densities
+    Of(Terms),
+    /// Its exponential, times numbers: a density
+    Density(Terms),
     /// Made of log-densities in a way that is not followed, such as a change of variables: never judged
     Unknown,
+    /// Of each element of a tuple, or of a list whose elements differ
     Parts(Vec<Measure>),
 }
 
@@ -43,6 +49,13 @@ impl Measure {
             }
             (Measure::Free, other) | (other, Measure::Free) => other,
             _ => Measure::Unknown,
+        }
+    }
+
+    fn exponential(self) -> Measure {
+        match self {
+            Measure::Of(terms) => Measure::Density(terms),
+            measure => measure.lost(),
         }
     }
 
@@ -124,13 +137,16 @@ impl<'m> Judge<'m> {
             }
             ExprKind::Subscript(base, _) => {
                 self.parts_of(e);
-                self.of(base)
+                match self.of(base) {
+                    Measure::Parts(_) => Measure::Unknown,
+                    measure => measure,
+                }
             }
             ExprKind::Stack(parts) => {
                 let measures: Vec<Measure> = parts.iter().map(|part| self.of(part)).collect();
                 match measures.first() {
                     Some(first) if measures.iter().all(|measure| measure == first) => first.clone(),
-                    _ => Measure::Unknown,
+                    _ => Measure::Parts(measures),
                 }
             }
             ExprKind::Tuple(parts) => Measure::Parts(parts.iter().map(|part| self.of(part)).collect()),
@@ -141,14 +157,14 @@ impl<'m> Judge<'m> {
             ExprKind::Fold { fold, indices, condition, body } => {
                 condition.iter().for_each(|condition| drop(self.of(condition)));
                 let count = indices.iter().map(|index| index.count as f64).product();
-                self.fold(*fold, body, condition.is_none().then_some(count))
+                self.fold(*fold, body, condition.is_none().then_some(count), e.span)
             }
             ExprKind::FoldAll(fold, x) => {
                 let count = match &x.ty {
                     Type::Array(array) => array.shape.iter().map(|size| size.known().map(|size| size as f64)).product(),
                     _ => None,
                 };
-                self.fold(*fold, x, count)
+                self.fold(*fold, x, count, e.span)
             }
             ExprKind::MatMul(..) | ExprKind::Join(..) | ExprKind::Primitive(..) | ExprKind::Apply(..) => self.parts_of(e).lost(),
             // Only in the members of a pushforward's distribution
@@ -203,7 +219,14 @@ impl<'m> Judge<'m> {
         match op {
             UnaryOp::Neg => measure.scaled(Some(-1.0)),
             // A density again, which another factor may complete.
-            UnaryOp::Exp => measure.lost(),
+            UnaryOp::Exp => measure.exponential(),
+            UnaryOp::Log => {
+                self.not_mixed(&measure, x.span);
+                match measure {
+                    Measure::Density(terms) => Measure::Of(terms),
+                    measure => measure.lost(),
+                }
+            }
             _ => {
                 self.not_mixed(&measure, x.span);
                 measure.lost()
@@ -213,7 +236,10 @@ impl<'m> Judge<'m> {
 
     fn binary(&mut self, op: BinaryOp, a: &'m Expr, b: &'m Expr, span: Span) -> Measure {
         match op {
-            BinaryOp::Add => self.of(a).plus(self.of(b)),
+            BinaryOp::Add => match (self.of(a), self.of(b)) {
+                (left @ Measure::Density(_), right @ Measure::Density(_)) => self.alike((left, a.span), (right, b.span), "adds", span),
+                (left, right) => left.plus(right),
+            },
             BinaryOp::Sub => self.of(a).plus(self.of(b).scaled(Some(-1.0))),
             BinaryOp::Max => self.agreed(a, b, "takes the larger of", span),
             BinaryOp::Min => self.agreed(a, b, "takes the smaller of", span),
@@ -223,6 +249,10 @@ impl<'m> Judge<'m> {
                     left.scaled(if op == BinaryOp::Div { by.map(|by| 1.0 / by) } else { by })
                 }
                 (Measure::Free, right) if op == BinaryOp::Mul => right.scaled(constant_of(self.model, a)),
+                (Measure::Density(left), Measure::Density(right)) => {
+                    let sign = if op == BinaryOp::Mul { 1.0 } else { -1.0 };
+                    Measure::Of(left).plus(Measure::Of(right).scaled(Some(sign))).exponential()
+                }
                 _ => Measure::Unknown,
             },
             BinaryOp::Pow | BinaryOp::FloorDiv | BinaryOp::Rem | BinaryOp::And | BinaryOp::Or => {
@@ -235,32 +265,60 @@ impl<'m> Judge<'m> {
     /// Both sides must be densities over the same variables.
     fn agreed(&mut self, a: &'m Expr, b: &'m Expr, verb: &str, span: Span) -> Measure {
         let (left, right) = (self.of(a), self.of(b));
+        self.alike((left, a.span), (right, b.span), verb, span)
+    }
+
+    fn alike(&mut self, (left, a): (Measure, Span), (right, b): (Measure, Span), verb: &str, span: Span) -> Measure {
         match (left, right) {
             (Measure::Free, other) | (other, Measure::Free) => other,
             (Measure::Of(left), Measure::Of(right)) => {
-                let rest = self.united(&Measure::Of(left.clone()).plus(Measure::Of(right.clone()).scaled(Some(-1.0))));
-                if rest.keys().any(|var| !is_discrete(self.model, *var)) {
-                    let problem = Diagnostic::new(Code::MeasureMismatch, format!("this {verb} log-densities over different measures"))
-                        .label(span, format!("{verb} them here"))
-                        .label(a.span, self.over(&left))
-                        .label(b.span, self.over(&right));
-                    self.problems.push(problem.help(
-                        "a density has a unit, one over that of its variables: which of two is larger depends on it; take both of the \
-                         same variables, or of discrete ones",
-                    ));
-                }
+                self.over_the_same((&left, a), (&right, b), (verb, "log-densities"), span);
                 Measure::Of(left)
+            }
+            (Measure::Density(left), Measure::Density(right)) => {
+                self.over_the_same((&left, a), (&right, b), (verb, "densities"), span);
+                Measure::Density(left)
             }
             (Measure::Parts(left), Measure::Parts(right)) if left == right => Measure::Parts(left),
             _ => Measure::Unknown,
         }
     }
 
+    fn over_the_same(&mut self, (left, a): (&Terms, Span), (right, b): (&Terms, Span), (verb, what): (&str, &str), span: Span) {
+        let rest = self.united(&Measure::Of(left.clone()).plus(Measure::Of(right.clone()).scaled(Some(-1.0))));
+        if rest.keys().all(|var| is_discrete(self.model, *var)) {
+            return;
+        }
+        let mut problem = Diagnostic::new(Code::MeasureMismatch, format!("this {verb} {what} over different measures"))
+            .label(span, format!("{verb} them here"));
+        // The elements of a list that was made elsewhere have no place of their own.
+        if a != b {
+            problem = problem.label(a, self.over(left)).label(b, self.over(right));
+        }
+        self.problems.push(problem.help(
+            "a density has a unit, one over that of its variables: the result depends on it; take both of the same variables, or of \
+             discrete ones",
+        ));
+    }
+
+    /// A reduction over a list whose elements have measures of their own.
+    fn reduced(&mut self, fold: Fold, parts: Vec<Measure>, span: Span) -> Measure {
+        let verb = match fold {
+            Fold::LogSumExp => "adds up the exponentials of",
+            Fold::Reduce(ReduceOp::Max) => "takes the largest of",
+            Fold::Reduce(ReduceOp::Min) => "takes the smallest of",
+            Fold::Reduce(ReduceOp::Sum) if parts.iter().any(|part| matches!(part, Measure::Density(_))) => "adds",
+            Fold::Reduce(ReduceOp::Sum) => return parts.into_iter().fold(Measure::Free, Measure::plus),
+            Fold::Mean | Fold::Reduce(ReduceOp::Prod | ReduceOp::And | ReduceOp::Or) => return Measure::Unknown,
+        };
+        parts.into_iter().fold(Measure::Free, |left, right| self.alike((left, span), (right, span), verb, span))
+    }
+
     /// Whole multiples of log-densities with both signs, some of them continuous.
     fn not_mixed(&mut self, measure: &Measure, span: Span) {
         let terms = self.united(measure);
         let whole = terms.values().all(|count| (count - count.round()).abs() < 1e-9);
-        let (plus, minus): (BTreeMap<VarId, f64>, BTreeMap<VarId, f64>) = terms.into_iter().partition(|(_, count)| *count > 0.0);
+        let (plus, minus): (Terms, Terms) = terms.into_iter().partition(|(_, count)| *count > 0.0);
         let continuous = plus.keys().chain(minus.keys()).any(|var| !is_discrete(self.model, *var));
         if !whole || !continuous || plus.is_empty() || minus.is_empty() {
             return;
@@ -272,13 +330,13 @@ impl<'m> Judge<'m> {
         ));
     }
 
-    fn over(&self, terms: &BTreeMap<VarId, f64>) -> String {
+    fn over(&self, terms: &Terms) -> String {
         let names: Vec<String> = terms.keys().map(|var| &self.model.vars[*var]).map(|var| format!("{} ({})", var.name, var.ty)).collect();
         if names.is_empty() { "the log of a ratio".into() } else { format!("a log-density of {}", names.join(" and ")) }
     }
 
     /// The counts, of variables of one space together.
-    fn united(&self, measure: &Measure) -> BTreeMap<VarId, f64> {
+    fn united(&self, measure: &Measure) -> Terms {
         let Measure::Of(terms) = measure else { return BTreeMap::new() };
         let mut united = BTreeMap::new();
         for (var, count) in terms {
@@ -296,12 +354,12 @@ impl<'m> Judge<'m> {
         class.into_iter().min().unwrap_or(var)
     }
 
-    fn fold(&mut self, fold: Fold, body: &'m Expr, count: Option<f64>) -> Measure {
-        let measure = self.of(body);
-        match fold {
-            Fold::Reduce(ReduceOp::Sum) => measure.scaled(count),
-            Fold::Mean | Fold::LogSumExp | Fold::Reduce(ReduceOp::Max | ReduceOp::Min) => measure,
-            Fold::Reduce(ReduceOp::Prod | ReduceOp::And | ReduceOp::Or) => measure.lost(),
+    fn fold(&mut self, fold: Fold, body: &'m Expr, count: Option<f64>, span: Span) -> Measure {
+        match (self.of(body), fold) {
+            (Measure::Parts(parts), _) => self.reduced(fold, parts, span),
+            (measure, Fold::Reduce(ReduceOp::Sum)) => measure.scaled(count),
+            (measure, Fold::Mean | Fold::LogSumExp | Fold::Reduce(ReduceOp::Max | ReduceOp::Min)) => measure,
+            (measure, Fold::Reduce(ReduceOp::Prod | ReduceOp::And | ReduceOp::Or)) => measure.lost(),
         }
     }
 

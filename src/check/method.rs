@@ -1,13 +1,13 @@
-//! How a `train` block finds what it looks for: `exactly`, `by em`, `by gradient`; which settings go with which method.
+//! How a `train` block finds what it looks for: `exactly`, `by em`, `by vbem`, `by gradient`; which settings go with which method.
 
 use super::checker::{Checked, Checker};
 use super::model::{Method, Settings, Train, TrainStmt};
 use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{self, ExprKind};
 
-const METHODS: &[&str] = &["em", "gradient"];
+const METHODS: &[&str] = &["em", "vbem", "gradient"];
 /// Named in the language, and not supported so far
-const LATER: &[&str] = &["vbem", "contrastive_divergence"];
+const LATER: &[&str] = &["contrastive_divergence"];
 
 impl<'a> Checker<'a> {
     pub fn method(&mut self, optimise: &'a ast::Optimise, span: Span) -> Checked<Method> {
@@ -33,12 +33,19 @@ impl<'a> Checker<'a> {
         };
         match (name, &by.kind) {
             ("em", ExprKind::Name(_)) => Ok(Method::Em { otherwise: self.optimiser(optimiser, span)? }),
+            ("vbem", ExprKind::Name(_)) => match optimiser {
+                None => Ok(Method::Vbem),
+                Some(optimiser) => {
+                    let problem = Diagnostic::new(Code::BadSetting, "`by vbem` needs no optimiser: every step is in closed form");
+                    Err(problem.at(optimiser.span).help("leave `with …` out, or follow the gradient: leave `by vbem` out").into())
+                }
+            },
             ("gradient", ExprKind::Name(_)) => Ok(Method::Gradient { optimiser: self.optimiser(optimiser, span)? }),
             (name, _) if LATER.contains(&name) => Err(Diagnostic::unsupported(format!("`by {name}`")).at(by.span).into()),
             (name, _) => {
                 let problem = Diagnostic::new(Code::UnknownName, "this is not a method of estimation").at(by.span);
                 let near = nearest(name, METHODS.iter().copied()).unwrap_or("em");
-                Err(problem.help(format!("did you mean `by {near}`? Known are `exactly`, `by em` and `by gradient`")).into())
+                Err(problem.help(format!("did you mean `by {near}`? Known are `exactly`, `by em`, `by vbem` and `by gradient`")).into())
             }
         }
     }
@@ -50,7 +57,7 @@ impl<'a> Checker<'a> {
         let Some((method, span)) = methods.iter().find(|(method, _)| method.is_closed_form()).cloned() else {
             if let Some(setting) = written.iter().find(|setting| setting.name.name == "tolerance") {
                 let problem = Diagnostic::new(Code::BadSetting, "a gradient does not tell how near the maximum is").at(setting.name.span);
-                self.report(problem.help("`tolerance` goes with `by em`; for gradients write `steps` or `epochs`"));
+                self.report(problem.help("`tolerance` goes with `by em` and `by vbem`; for gradients write `steps` or `epochs`"));
             }
             return;
         };
@@ -61,7 +68,7 @@ impl<'a> Checker<'a> {
         }
         let meaningless: &[&str] = match method {
             Method::Exactly => &["batch", "steps", "epochs", "ema", "clip", "tolerance"],
-            Method::Em { .. } => &["batch", "epochs", "ema", "clip"],
+            Method::Em { .. } | Method::Vbem => &["batch", "epochs", "ema", "clip"],
             Method::Gradient { .. } => &[],
         };
         if let Some(setting) = written.iter().find(|setting| meaningless.contains(&setting.name.name.as_str())) {
@@ -69,7 +76,7 @@ impl<'a> Checker<'a> {
             let message = format!("`{name}` has no meaning beside `{}`, which looks at all rows at once", method.name());
             self.report(Diagnostic::new(Code::BadSetting, message).at(setting.name.span).help(match method {
                 Method::Exactly => "leave it out: the maximum is found in one step",
-                Method::Em { .. } | Method::Gradient { .. } => "leave it out; `steps` and `tolerance` say how long",
+                Method::Em { .. } | Method::Vbem | Method::Gradient { .. } => "leave it out; `steps` and `tolerance` say how long",
             }));
         }
     }
@@ -92,13 +99,14 @@ impl Method {
             Method::Gradient { .. } => "by gradient",
             Method::Exactly => "exactly",
             Method::Em { .. } => "by em",
+            Method::Vbem => "by vbem",
         }
     }
 
     /// Whether the objective is maximised by rules rather than by following its gradient.
     pub fn is_closed_form(&self) -> bool {
         match self {
-            Method::Exactly | Method::Em { .. } => true,
+            Method::Exactly | Method::Em { .. } | Method::Vbem => true,
             Method::Gradient { .. } => false,
         }
     }
@@ -118,7 +126,7 @@ impl Settings {
     pub fn steps_by(&self, method: Option<&Method>) -> Option<u64> {
         match method {
             Some(Method::Exactly) => Some(1),
-            Some(Method::Em { .. }) => Some(self.steps.unwrap_or(DEFAULT_ITERATIONS)),
+            Some(Method::Em { .. } | Method::Vbem) => Some(self.steps.unwrap_or(DEFAULT_ITERATIONS)),
             Some(Method::Gradient { .. }) | None => self.steps,
         }
     }

@@ -23,6 +23,7 @@ mod dump;
 mod expr;
 mod inference;
 pub mod library;
+mod logits;
 mod measure;
 mod message;
 mod method;

@@ -6,7 +6,7 @@ use super::sample;
 use super::watcher::goals;
 use crate::algebra::tensor_type;
 use crate::base::diagnostic::{At, Result};
-use crate::check::model::{Expr, ExprKind, Model};
+use crate::check::model::{Expr, ExprKind, Method, Model};
 use crate::report::console;
 use crate::runtime::dataset::Dataset;
 use crate::runtime::engine::Engine;
@@ -48,7 +48,11 @@ impl Finished<'_> {
             let results: serde_json::Map<String, Value> = results.into_iter().collect();
             return console::answer(json!({ "results": results, "folder": self.folder.path.display().to_string(), "files": files }));
         }
-        results.iter().try_for_each(|(name, value)| console::answer(format_args!("{name} = {}", shown(value))))?;
+        let exact = self.model.trains.iter().flat_map(goals).any(|goal| matches!(goal.method, Method::Exactly));
+        for (name, value) in &results {
+            let as_fraction = value.as_f64().filter(|_| exact).and_then(fraction);
+            console::answer(format_args!("{name} = {}{}", shown(value), as_fraction.unwrap_or_default()))?;
+        }
         console::answer(format_args!("parameters and log in {}", self.folder.path.display()))?;
         files.iter().try_for_each(|path| console::answer(format_args!("wrote {}", path.display())))
     }
@@ -100,6 +104,16 @@ impl Finished<'_> {
         }
         Ok(found)
     }
+}
+
+/// ` (4/7)`: the fraction with a denominator up to 999 that a number is to the last digits, where six decimals do not say it.
+fn fraction(number: f64) -> Option<String> {
+    let near = |a: f64, b: f64| (a - b).abs() <= 4.0 * f64::EPSILON * number.abs();
+    if near((number * 1e6).round() / 1e6, number) {
+        return None;
+    }
+    let denominator = (2..1000).map(f64::from).find(|q| near((number * q).round() / q, number))?;
+    Some(format!(" ({}/{denominator})", (number * denominator).round()))
 }
 
 fn shown(value: &Value) -> String {

@@ -36,11 +36,20 @@ fn values_lie_in_their_supports() {
     assert_eq!(forward("Unit", vec![800.0]), [1.0]);
 }
 
+/// Where the library writes no inverse: a parameter that starts at a value has the unconstrained number behind it.
 #[test]
-fn inverses_lead_back() {
+fn derived_inverses_lead_back() {
+    for (ty, unconstrained) in [("Positive", -2.5), ("Unit", 1.75)] {
+        let value = forward(ty, vec![unconstrained])[0];
+        let model = compile(&format!("param y : {ty} = {value:?}"), None).unwrap_or_else(|error| panic!("{ty}: {error}")).model;
+        let start = parameters(&model, &[])[&model.params.iter().next().unwrap().0].to_f64()[0];
+        assert!((start - unconstrained).abs() < 1e-13, "{ty}: {start} instead of {unconstrained}");
+    }
+}
+
+#[test]
+fn written_inverses_lead_back() {
     for (ty, unconstrained) in [
-        ("Positive", vec![-2.5]),
-        ("Unit", vec![1.75]),
         ("Ordered[4]", scattered(4, 2)),
         // Of those that a shift makes equal, the logarithms of probabilities
         ("Simplex[3]", [0.2f64, 0.3, 0.5].map(f64::ln).to_vec()),
@@ -58,5 +67,16 @@ fn inverses_lead_back() {
         for (back, start) in back.iter().zip(&unconstrained) {
             assert!((back - start).abs() < 1e-13, "{ty}: {back} instead of {start}");
         }
+    }
+}
+
+/// The library gives no inverse of these: it is derived.
+#[test]
+fn starting_values_go_through_the_derived_inverse() {
+    for (ty, start, unconstrained) in [("Positive", 0.25f64, 0.25f64.ln()), ("Unit", 0.25, (0.25f64 / 0.75).ln())] {
+        let Compiled { model, .. } = compile(&format!("param y : {ty} = {start}"), None).unwrap();
+        let initial = tilde_lang::runtime::parameters::initial(&model, &Dataset::default(), &engine(0)).unwrap();
+        let found = initial.values().next().unwrap().to_f64()[0];
+        assert!((found - unconstrained).abs() < 1e-13, "{ty}: {found}, not {unconstrained}");
     }
 }

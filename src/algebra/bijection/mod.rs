@@ -6,6 +6,7 @@
 //! - [`solver`]: equations on its nodes, from the value back to the argument
 //! - [`elementwise`], [`linear`], [`pieces`]: the steps
 //! - [`dependence`], [`autoregressive`]: maps whose elements depend on those before them
+//! - [`range`]: values that no argument leads to
 //! - [`verify`]: what a file gives, to be compared with the forward map
 
 mod autoregressive;
@@ -14,10 +15,11 @@ mod elementwise;
 mod linear;
 mod map;
 mod pieces;
+mod range;
 mod solver;
 pub mod verify;
 
-use super::derivation::{Formula, Step};
+use super::derivation::{Big, Formula, Step};
 use super::frame::FrameId;
 use super::leaves::tensor_type;
 use super::lowering::{Lowering, union};
@@ -53,7 +55,9 @@ pub(super) struct Drawn {
 struct Inverse {
     argument: Array,
     log_det: Array,
-    /// The steps of the map that have a slope
+    /// Zero, or infinite where y lies outside the range of the map, if that was asked for
+    penalty: Option<Array>,
+    /// The steps of the map that change volumes, in the order from its value to its argument
     slopes: Vec<String>,
 }
 
@@ -80,15 +84,16 @@ impl<'m> Lowering<'m> {
                 self.at_argument(&image, &u)?
             }
             None => {
-                let found = self.inverse(&image, &domain, x).map_err(|e| needs_inverse(e, pushed.span))?;
+                let found = self.inverse(&image, &domain, x, Start::Observed).map_err(|e| needs_inverse(e, pushed.span))?;
                 self.note(pushed.span, "change of variables: log base(f⁻¹(x)) + log |det ∂f⁻¹/∂x|, both derived from the map");
                 found
             }
         };
-        self.derive_change_of_variables(id, &found);
+        self.derive_log_determinant(id, &found);
         let (argument, beyond) = self.within_base(id, found.argument)?;
         let log = self.log_prob(&base, &argument)?;
         let log = self.sub(&log, &found.log_det)?;
+        let log = self.within_range(&log, found.penalty.as_ref())?;
         self.impossible(log, beyond)
     }
 
@@ -107,24 +112,35 @@ impl<'m> Lowering<'m> {
         }
     }
 
-    /// The record: log p(x) = log base(u) − log |det ∂f/∂u|, u = f⁻¹(x).
-    fn derive_change_of_variables(&mut self, id: PushforwardId, found: &Inverse) {
-        let pushed = &self.model.pushforwards[id];
-        let (x, u, f) = (Formula::from("x"), Formula::from("u"), Formula::name(pushed.map.as_str()));
-        let image = Formula::apply(f.clone(), [u.clone()]);
-        let base = self.formula(&pushed.base);
-        let before = Formula::log(Formula::distribution("pushforward", [f.clone(), base.clone()]).at(x.clone()));
-        let determinant = Formula::log(Formula::partial(image, u.clone()).determinant());
-        let after = Formula::log(base.at(u.clone())) - determinant;
-        let steps = match &found.slopes[..] {
-            [] => "the determinant is ±1".to_owned(),
-            slopes => format!("the determinant is the product of the slopes of: {}", counted(slopes)),
+    /// The record: log |∂f(u)/∂u| as the sum over the steps of f.
+    fn derive_log_determinant(&mut self, id: PushforwardId, found: &Inverse) {
+        let mut steps: Vec<(&str, usize)> = vec![];
+        for name in &found.slopes {
+            match steps.iter_mut().find(|(known, _)| known == name) {
+                Some((_, count)) => *count += 1,
+                None => steps.push((name, 1)),
+            }
+        }
+        let repeated = steps.iter().any(|(_, count)| *count > 1);
+        let term = |(name, count): (&str, usize)| {
+            let of = |step: Formula| Formula::log(Formula::partial(step, "h").determinant());
+            let name = Formula::name(name);
+            match count {
+                1 => of(Formula::apply(name, ["h".into()])),
+                count => {
+                    let step = of(Formula::apply(name.index(["l"]), ["h".into()]));
+                    Formula::big_range(Big::Sum, "l", 1.into(), count.into(), step)
+                }
+            }
         };
-        let step = Step::new("change of variables", before, after, pushed.span)
-            .with(u.equals(Formula::apply(f.inverse(), [x])))
-            .with(Formula::words(steps))
-            .source("Rezende, Mohamed: Variational inference with normalizing flows, 2015, equation 5");
-        self.derive(step);
+        let terms = Formula::total(steps.into_iter().map(term));
+        let span = self.model.pushforwards[id].span;
+        let mut step = Step::new("log-determinants of the steps", self.log_determinant(id), terms, span);
+        if !found.slopes.is_empty() {
+            let each = if repeated { "l counts the uses of a step; " } else { "" };
+            step = step.with(Formula::words(format!("{each}h: what goes into the step")));
+        }
+        self.derive(step.source("Papamakarios et al.: Normalizing flows for probabilistic modeling and inference (2021), section 2.1"));
     }
 
     fn image(&mut self, id: PushforwardId, u: Array) -> Result<Array> {
@@ -149,7 +165,7 @@ impl<'m> Lowering<'m> {
             (None, Some(inverse)) => {
                 let domain = self.domain(inverse)?;
                 let body = |this: &mut Self, y: Array| this.member(inverse, &y, rest);
-                self.inverse(&body, &domain, input)?.argument
+                self.inverse(&body, &domain, input, Start::Output)?.argument
             }
             (None, None) => return Err(Diagnostic::internal("a bijector without maps")),
         };
@@ -174,12 +190,12 @@ impl<'m> Lowering<'m> {
     }
 
     /// Undoes a bijector: by what the file gives, otherwise by what follows from its forward map.
-    fn undo_bijector(&mut self, id: BijectorId, y: &Array, rest: &[Array]) -> Result<Inverse> {
+    fn undo_bijector(&mut self, id: BijectorId, y: &Array, rest: &[Array], start: fn(NodeId) -> Start) -> Result<Inverse> {
         let bijector = &self.model.bijectors[id];
         if let (Some(forward), None) = (bijector.forward, bijector.inverse) {
             let domain = self.domain(forward)?;
             let body = |this: &mut Self, u: Array| this.member(forward, &u, rest);
-            let found = self.inverse(&body, &domain, y)?;
+            let found = self.inverse(&body, &domain, y, start)?;
             return match bijector.log_det {
                 Some(log_det) => Ok(Inverse { log_det: self.member(log_det, &found.argument, rest)?, ..found }),
                 None => Ok(found),
@@ -195,7 +211,7 @@ impl<'m> Lowering<'m> {
             }
             _ => self.bijector_log_det(id, &argument, rest)?,
         };
-        Ok(Inverse { argument, log_det, slopes: vec![] })
+        Ok(Inverse { argument, log_det, penalty: None, slopes: vec![] })
     }
 
     /// The unconstrained numbers of a value of a constrained type.
@@ -206,7 +222,7 @@ impl<'m> Lowering<'m> {
                 let forward = constraint.forward;
                 let domain = self.domain(forward)?;
                 let body = |this: &mut Self, u: Array| this.member(forward, &u, &[]);
-                Ok(self.inverse(&body, &domain, &value)?.argument)
+                Ok(self.inverse(&body, &domain, &value, Start::Output)?.argument)
             }
         }
     }
@@ -231,11 +247,11 @@ impl<'m> Lowering<'m> {
     }
 
     /// u with f(u) = y, and log |det ∂f/∂u| there.
-    fn inverse(&mut self, body: Body<'_, 'm>, domain: &[usize], y: &Array) -> Result<Inverse> {
+    fn inverse(&mut self, body: Body<'_, 'm>, domain: &[usize], y: &Array, start: fn(NodeId) -> Start) -> Result<Inverse> {
         let map = Map::lower(self, body, domain, &y.plates)?;
         let y = self.expanded(y, &map.plates);
         let y = self.node(&y);
-        let found = Solver::solve(self, &map, Start::Output(y))?;
+        let found = Solver::solve(self, &map, start(y))?;
         Ok(self.found(&map, found))
     }
 
@@ -250,11 +266,12 @@ impl<'m> Lowering<'m> {
         let argument = self.expanded(u, &map.plates);
         let node = self.node(&argument);
         let found = Solver::solve(self, &map, Start::Argument(node))?;
-        Ok(Inverse { argument, log_det: found.log_det, slopes: found.slopes })
+        Ok(Inverse { argument, log_det: found.log_det, penalty: None, slopes: found.slopes })
     }
 
     fn found(&mut self, map: &Map, solution: Solution) -> Inverse {
-        Inverse { argument: self.array(solution.argument, map.plates.clone()), log_det: solution.log_det, slopes: solution.slopes }
+        let Solution { argument, log_det, penalty, slopes } = solution;
+        Inverse { argument: self.array(argument, map.plates.clone()), log_det, penalty, slopes }
     }
 }
 
@@ -264,13 +281,6 @@ fn needs_inverse(problem: Diagnostic, span: Span) -> Diagnostic {
         Code::NotInvertible => problem.label(span, "the density of this, at a value that is not its own draw, needs the inverse"),
         _ => problem,
     }
-}
-
-/// Names in their order, equal neighbours counted.
-fn counted(names: &[String]) -> String {
-    let groups = names.chunk_by(|a, b| a == b);
-    let each = groups.map(|group| if group.len() == 1 { group[0].clone() } else { format!("{} ({} times)", group[0], group.len()) });
-    each.collect::<Vec<_>>().join(", ")
 }
 
 /// What tells the parameters of one distribution from those of another.
@@ -303,21 +313,30 @@ impl Solver<'_, '_> {
             return Err(self.stuck(id));
         }
         let y = self.lowering.array(y, plates.clone());
-        let found = self.lowering.undo_bijector(*bijector, &y, &args)?;
+        let start = if self.judges_range() { Start::Observed } else { Start::Output };
+        let found = self.lowering.undo_bijector(*bijector, &y, &args, start)?;
         let argument = self.lowering.expanded(&found.argument, plates);
         let argument = self.lowering.node(&argument);
         self.establish(input.node, Some(argument))?;
+        if let Some(penalty) = found.penalty {
+            let penalty = self.summed_over(penalty, plates);
+            self.add_penalty(&penalty)?;
+        }
         self.over_plates(found.log_det, plates, name)
     }
 
-    /// The log-determinants in all cells of the plates that the map makes inside, added up.
     fn over_plates(&mut self, log_det: Array, plates: &[PlateId], from: String) -> Result<bool> {
-        let all = union([&log_det.plates[..], plates]);
-        let full = self.lowering.expanded(&log_det, &all);
-        let inner: Vec<PlateId> = all.into_iter().filter(|plate| !self.map.plates.contains(plate)).collect();
-        let term = self.lowering.sum_over(&full, &inner);
+        let term = self.summed_over(log_det, plates);
         self.add_term(term, from);
         Ok(true)
+    }
+
+    /// What there is in all cells of the plates that the map makes inside, added up.
+    fn summed_over(&mut self, term: Array, plates: &[PlateId]) -> Array {
+        let all = union([&term.plates[..], plates]);
+        let full = self.lowering.expanded(&term, &all);
+        let inner: Vec<PlateId> = all.into_iter().filter(|plate| !self.map.plates.contains(plate)).collect();
+        self.lowering.sum_over(&full, &inner)
     }
 
     fn is_known_array(&self, array: &Array) -> bool {

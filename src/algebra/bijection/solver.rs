@@ -10,6 +10,7 @@ use super::dependence::constant;
 use super::elementwise::{self, OneUnknown};
 use super::map::Map;
 use super::pieces::{Piece, assemble, covered, whole};
+use super::range;
 use crate::algebra::lowering::Lowering;
 use crate::algebra::value::Array;
 use crate::base::diagnostic::Result;
@@ -30,15 +31,21 @@ pub(super) struct Solver<'s, 'm> {
     pending: Vec<NodeId>,
     /// Summands of log |det ∂y/∂u|, in each cell of the plates, and where they come from
     terms: Vec<(Array, String)>,
+    /// Zero, or infinite where y lies outside the range of the map
+    penalty: Option<Array>,
     /// u was given: nodes have the values that they have there
     given: bool,
+    /// A value outside the range is allowed, and its density zero
+    ranged: bool,
 }
 
 /// u and log |det ∂y/∂u|, over the plates of the map.
 pub(super) struct Solution {
     pub argument: NodeId,
     pub log_det: Array,
-    /// The steps that have a slope, in the order from y to u
+    /// Zero, or infinite where y lies outside the range of the map, if that is not all numbers
+    pub penalty: Option<Array>,
+    /// The steps that change volumes, in the order from y to u
     pub slopes: Vec<String>,
 }
 
@@ -46,6 +53,8 @@ pub(super) struct Solution {
 pub(super) enum Start {
     /// The value of the map
     Output(NodeId),
+    /// The same, where one outside the range of the map has density zero
+    Observed(NodeId),
     /// Its argument
     Argument(NodeId),
 }
@@ -60,10 +69,12 @@ impl<'s, 'm> Solver<'s, 'm> {
             pieces: HashMap::new(),
             pending: vec![],
             terms: vec![],
+            penalty: None,
             given: matches!(start, Start::Argument(_)),
+            ranged: matches!(start, Start::Observed(_)),
         };
         let value = match start {
-            Start::Output(y) => Some(y),
+            Start::Output(y) | Start::Observed(y) => Some(y),
             Start::Argument(u) => {
                 solver.values.insert(map.argument, u);
                 None
@@ -81,8 +92,11 @@ impl<'s, 'm> Solver<'s, 'm> {
         if !solver.known[map.argument.index()] {
             return Err(solver.not_determined());
         }
-        let slopes = solver.terms.iter().map(|(_, from)| from.clone()).collect();
-        Ok(Solution { argument: solver.value(map.argument)?, log_det: solver.log_det()?, slopes })
+        let terms: Vec<_> = solver.terms.iter().map(|(term, from)| (term.node, from.clone())).collect();
+        let b = solver.b();
+        let slopes = terms.into_iter().filter(|(term, _)| elementwise::constant(b, *term) != Some(0.0)).map(|(_, from)| from).collect();
+        let penalty = solver.penalty.take();
+        Ok(Solution { argument: solver.value(map.argument)?, log_det: solver.log_det()?, penalty, slopes })
     }
 
     pub fn b(&mut self) -> &mut Builder {
@@ -91,6 +105,10 @@ impl<'s, 'm> Solver<'s, 'm> {
 
     pub fn is_given(&self) -> bool {
         self.given
+    }
+
+    pub fn judges_range(&self) -> bool {
+        self.ranged
     }
 
     pub fn is_known(&self, id: NodeId) -> bool {
@@ -223,6 +241,7 @@ impl<'s, 'm> Solver<'s, 'm> {
         let Some(x) = x else { return Err(self.determined_twice(id)) };
         match &node.op {
             Op::Unary(op) => {
+                self.keep_within(id, range::of_unary(*op))?;
                 let value = self.inverted(id, |b, y| elementwise::unary_inverse(b, *op, y))?;
                 if value.is_none() && !self.given {
                     return Ok(false);
@@ -289,6 +308,7 @@ impl<'s, 'm> Solver<'s, 'm> {
         let first = !self.is_known(a);
         let (x, k) = if first { (a, b) } else { (b, a) };
         let of = OneUnknown { op, first, known: self.value(k)? };
+        self.keep_within(id, range::of_binary(op, first))?;
         let value = self.inverted(id, |b, y| elementwise::binary_inverse(b, of, y))?;
         if value.is_none() && !self.given {
             return Ok(false);
@@ -353,15 +373,33 @@ impl<'s, 'm> Solver<'s, 'm> {
         if elementwise::constant(self.b(), slope) == Some(0.0) {
             return Ok(true);
         }
+        let term = self.within_cells(id, slope)?;
+        self.terms.push((term, operation(&self.map.node(id).op)));
+        Ok(true)
+    }
+
+    /// What belongs to the elements of a node, added up in each cell of the plates.
+    pub fn within_cells(&mut self, id: NodeId, elements: NodeId) -> Result<Array> {
         let axes = self.map.plate_axes(id)?.to_vec();
         let rank = self.map.shape(id).len();
         let within: Vec<usize> = (0..rank).filter(|axis| !axes.contains(axis)).collect();
-        let sum = self.b().sum(slope, &within);
+        let sum = self.b().sum(elements, &within);
         let order: Vec<usize> = axes.iter().map(|axis| axes.iter().filter(|other| *other < axis).count()).collect();
         let sum = self.b().transpose(sum, &order);
-        let term = self.lowering.array(sum, self.map.plates.clone());
-        self.terms.push((term, operation(&self.map.node(id).op)));
-        Ok(true)
+        Ok(self.lowering.array(sum, self.map.plates.clone()))
+    }
+
+    /// A value in place of the one that a node has.
+    pub fn replace(&mut self, id: NodeId, value: NodeId) {
+        self.values.insert(id, value);
+    }
+
+    pub fn add_penalty(&mut self, penalty: &Array) -> Result<()> {
+        self.penalty = Some(match self.penalty.take() {
+            Some(sofar) => self.lowering.add(&sofar, penalty)?,
+            None => penalty.clone(),
+        });
+        Ok(())
     }
 
     /// Adds a summand that varies over the plates of the map or fewer.

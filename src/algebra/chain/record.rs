@@ -60,7 +60,7 @@ impl Lowering<'_> {
         let product = Formula::product(factors.chain([alpha(before)]));
         let body = Formula::Big { operator: Big::Sum, below: summed, above: None, body: Box::new(product) };
         let last = schedule.steps.last().map_or(0, |segment| segment.first + segment.count as i64 - 1);
-        let states: Vec<Formula> = schedule.memory.keys().map(|&var| self.var_formula(var)).collect();
+        let states: Vec<Formula> = schedule.memory.keys().map(|&var| self.var_formula(var).index([Formula::from(last as f64)])).collect();
         let last = Formula::Big { operator: Big::Sum, below: states, above: None, body: Box::new(alpha(Formula::from(last as f64))) };
         let step = Step::new("forward algorithm", evidence, last, network.span).with(alpha(now).equals(body));
         self.derive(step.source("Rabiner: A tutorial on hidden Markov models, 1989, equations 19 to 21"));

@@ -1,9 +1,10 @@
 //! The derivations of bounds on the evidence and of expectations.
 
 use super::{Big, Described, Formula, Names, Step};
+use crate::algebra::expectation::ExpectedLog;
 use crate::algebra::lowering::Lowering;
 use crate::base::Span;
-use crate::check::model::{Bound, Density, DensityId, Draw, Expr, ExprKind, RuleKind, VarId};
+use crate::check::model::{Bound, Density, DensityId, Draw, Expr, ExprKind, Factor, RuleKind, VarId};
 
 /// How the draw of a variable was treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,15 @@ pub(in crate::algebra) enum Treatment {
     Relaxed,
     /// A draw from a distribution without parameters to be learned
     Sampled,
+}
+
+/// What of a bound has a closed form.
+#[derive(Clone, Copy)]
+pub(in crate::algebra) struct Closed<'a> {
+    /// The latents whose KL(q ‖ p) has
+    pub divergences: &'a [VarId],
+    /// The factors whose expected logarithm has
+    pub expected: &'a [(DensityId, VarId)],
 }
 
 /// An expectation that is to be computed.
@@ -39,8 +49,8 @@ const RELAXED: &str = "Maddison, Mnih, Teh: The concrete distribution (2017); Be
 const SCORE: &str = "Williams: Simple statistical gradient-following algorithms (1992)";
 
 impl Lowering<'_> {
-    /// ELBO(p, q) as an expectation, its factors, and the terms that are divergences: `closed` of the latents, in `order`.
-    pub(in crate::algebra) fn bound_steps(&self, bound: &Bound, order: &[VarId], closed: &[VarId], span: Span) -> Vec<Step> {
+    /// ELBO(p, q) as an expectation, its factors, and the terms that have a closed form; the latents in `order`.
+    pub(in crate::algebra) fn bound_steps(&self, bound: &Bound, order: &[VarId], closed: Closed<'_>, span: Span) -> Vec<Step> {
         let (p, q) = (&self.model.densities[bound.p], &self.model.densities[bound.q]);
         let observed = p.targets_but(order);
         let joint = self.density_formula(bound.p, &[&observed[..], order].concat(), &[]);
@@ -59,7 +69,7 @@ impl Lowering<'_> {
         let (inside, outside) = self.regrouped(bound, order, closed);
         let whole = Formula::total(std::iter::once(inside).chain(outside));
         steps.push(Step::new("log-ratios as divergences", name, whole, span));
-        if closed.is_empty() {
+        if closed.divergences.is_empty() {
             steps.last_mut().into_iter().for_each(|step| step.rule = "logarithm of a product".into());
         }
         steps
@@ -75,12 +85,49 @@ impl Lowering<'_> {
         }
     }
 
+    /// E_{z ∼ q(z | x)}[log p(z | …)] of a factor of p for which there is a closed form.
+    fn expected_factor(&self, bound: &Bound, factor: &Factor, closed: Closed<'_>) -> Option<Formula> {
+        let [z] = factor.targets[..] else { return None };
+        let own = self.model.densities[bound.q].factor_of(z)?;
+        let known = closed.expected.contains(&(bound.p, z));
+        let draw = Formula::drawn(self.var_formula(z), self.density_formula(bound.q, &[z], &own.given));
+        known.then(|| Formula::expectation([draw], self.log_density_formula(bound.p, &[z], &factor.given)))
+    }
+
+    /// An expected log-density of a latent variable in closed form.
+    pub(in crate::algebra) fn derive_expected_log(
+        &mut self,
+        bound: &Bound,
+        (id, factor): (DensityId, &Factor),
+        rule: ExpectedLog,
+        span: Span,
+    ) {
+        let [z] = factor.targets[..] else { return };
+        let Some(own) = self.model.densities[bound.q].factor_of(z) else { return };
+        let posterior = self.density_formula(bound.q, &[z], &own.given);
+        let target = self.density_formula(id, &[z], &factor.given);
+        let (Some(a), Some(b)) = (self.described_factor(bound.q, own), self.described_factor(id, factor)) else { return };
+        let draw = Formula::drawn(self.var_formula(z), posterior.clone());
+        let before = Formula::expectation([draw], Formula::log(target.clone()));
+        let (entropy, divergence) = (Formula::entropy(posterior.clone()), Formula::kl(posterior, target));
+        match rule {
+            ExpectedLog::Entropy => self.derive_closed_form(RuleKind::Entropy, entropy, &[&a], span),
+            ExpectedLog::CrossEntropy => self.derive_closed_form(RuleKind::CrossEntropy, -before, &[&a, &b], span),
+            ExpectedLog::Divergence => {
+                let after = -entropy.clone() - divergence.clone();
+                self.derive(Step::new("expected log-density", before, after, span));
+                self.derive_closed_form(RuleKind::Entropy, entropy, &[&a], span);
+                self.derive_closed_form(RuleKind::Kl, divergence, &[&a, &b], span);
+            }
+        }
+    }
+
     /// How the expectation that is left of a bound is computed.
     pub(in crate::algebra) fn derive_bound_draws(
         &mut self,
         bound: &Bound,
         order: &[VarId],
-        closed: &[VarId],
+        closed: Closed<'_>,
         how: &[Treatment],
         span: Span,
     ) {
@@ -133,18 +180,38 @@ impl Lowering<'_> {
     }
 
     /// E[log p(x | z)] − KL(q(z | x) ‖ p(z)), for all factors.
-    fn regrouped(&self, bound: &Bound, order: &[VarId], closed: &[VarId]) -> (Formula, Vec<Formula>) {
+    fn regrouped(&self, bound: &Bound, order: &[VarId], closed: Closed<'_>) -> (Formula, Vec<Formula>) {
         let (p, q) = (&self.model.densities[bound.p], &self.model.densities[bound.q]);
         let mut inside: Vec<(Formula, Vec<VarId>)> = vec![];
         let mut outside = vec![];
-        for factor in p.factors.iter().filter(|f| !f.targets.iter().all(|t| closed.contains(t))) {
+        for factor in p.factors.iter().filter(|f| !f.targets.iter().all(|t| closed.divergences.contains(t))) {
+            if let Some(term) = self.expected_factor(bound, factor, closed) {
+                let parents = factor.targets.iter().filter_map(|&z| q.factor_of(z)).flat_map(|own| own.given.clone());
+                let parents: Vec<VarId> = parents.chain(factor.given.clone()).collect();
+                if parents.iter().any(|v| order.contains(v)) {
+                    inside.push((term, parents))
+                } else {
+                    outside.push(term)
+                }
+                continue;
+            }
             let vars = [&factor.targets[..], &factor.given].concat();
             inside.push((self.log_density_formula(bound.p, &factor.targets, &factor.given), vars));
         }
         for &z in order {
             let (Some(own), Some(prior)) = (q.factor_of(z), p.factor_of(z)) else { continue };
             let posterior = self.density_formula(bound.q, &[z], &own.given);
-            if !closed.contains(&z) {
+            if closed.expected.contains(&(bound.q, z)) {
+                let entropy = Formula::entropy(posterior);
+                let parents = own.given.clone();
+                if parents.iter().any(|v| order.contains(v)) {
+                    inside.push((entropy, parents))
+                } else {
+                    outside.push(entropy)
+                }
+                continue;
+            }
+            if !closed.divergences.contains(&z) {
                 inside.push((-Formula::log(posterior), [&[z], &own.given[..]].concat()));
                 continue;
             }
@@ -264,10 +331,10 @@ impl Lowering<'_> {
     }
 
     /// An expectation as the file writes it: an exact sum, or draws.
-    pub(in crate::algebra) fn derive_expectation(&mut self, draws: &[Draw], how: &[Treatment], samples: Option<usize>, body: &Expr) {
+    pub(in crate::algebra) fn derive_expectation(&mut self, draws: &[Draw], treatments: &[Treatment], samples: Option<usize>, body: &Expr) {
         let body = self.formula(body);
         let all: Vec<Formula> = draws.iter().map(|draw| Names::new(self.model).draw(draw)).collect();
-        for (at, (draw, &how)) in draws.iter().zip(how).enumerate() {
+        for (at, (draw, &how)) in draws.iter().zip(treatments).enumerate() {
             // Later draws may depend on this one, so their expectation stands inside.
             let value = if at + 1 == all.len() { body.clone() } else { Formula::expectation(all[at + 1..].to_vec(), body.clone()) };
             let before = Formula::expectation([all[at].clone()], value.clone());
@@ -277,7 +344,9 @@ impl Lowering<'_> {
                 ExprKind::Conditional(query) => Names::new(self.model).query(query),
                 _ => self.formula(&draw.dist).at(name.clone()),
             };
-            let samples = samples.unwrap_or(1);
+            // With each draw of an outer variable goes one of the inner.
+            let drawn_before = treatments[..at].iter().any(|how| *how != Treatment::ExactSum);
+            let samples = if drawn_before { 1 } else { samples.unwrap_or(1) };
             self.derive_draw(Shown { before, value, name, weight, described, how, samples, span: draw.span });
         }
     }
@@ -285,6 +354,8 @@ impl Lowering<'_> {
     /// E_{z ∼ q}[f] as it is computed.
     pub(in crate::algebra) fn derive_draw(&mut self, shown: Shown) {
         let Shown { before, value, name, weight, described, how, samples, span } = shown;
+        // Where no gradient is wanted, a draw is a draw.
+        let how = if how == Treatment::ScoreFunction && !self.differentiated { Treatment::Sampled } else { how };
         let drawn = if samples == 1 { name.clone() } else { name.clone().index(["s"]) };
         let mean = match samples {
             1 => value.clone(),

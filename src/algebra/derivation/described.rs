@@ -6,7 +6,7 @@ use crate::algebra::leaves::tensor_type;
 use crate::algebra::lowering::Lowering;
 use crate::base::Span;
 use crate::base::op::{BinaryOp, UnaryOp};
-use crate::check::model::{DensityId, DistId, Expr, ExprKind, Factor, FunctionId, Rule, RuleKind, VarId};
+use crate::check::model::{DensityId, DistId, Expr, ExprKind, Factor, FunctionId, PushforwardId, Rule, RuleKind, VarId};
 use crate::check::types::Type;
 
 /// A distribution of the library with symbols for its parameters.
@@ -26,6 +26,8 @@ struct Param {
     /// It has the repeated axes
     varies: bool,
 }
+
+const CHANGE_OF_VARIABLES: &str = "Rezende, Mohamed: Variational inference with normalizing flows (2015), equation 5";
 
 /// The letters of indices over repeated axes.
 const LETTERS: [&str; 4] = ["i", "j", "k", "l"];
@@ -165,6 +167,10 @@ impl Lowering<'_> {
     /// The log-density of a declared factor, as the library defines its family.
     pub(in crate::algebra) fn derive_log_factor(&mut self, id: DensityId, factor: &Factor) {
         let ([target], Some(described)) = (&factor.targets[..], self.described_factor(id, factor)) else { return };
+        if let ExprKind::LogPushforward(pushforward, _) = self.model.functions[self.model.dists[described.dist].log_prob].body.kind {
+            self.derive_change_of_variables(pushforward, &described, (id, *target, factor));
+            return;
+        }
         let density = self.density_formula(id, &[*target], &factor.given);
         let rule = format!("log-density of {}", self.model.dists[described.dist].name);
         let after = self.log_density_of(&described, self.var_formula(*target));
@@ -172,6 +178,43 @@ impl Lowering<'_> {
         step.remarks.push(density.equals(described.formula.clone().at(self.var_formula(*target))));
         step.remarks.extend(described.remarks);
         self.derive(step);
+    }
+
+    /// log p(x) = log base(u) − log |∂f/∂u|, u = f⁻¹(x)
+    fn derive_change_of_variables(
+        &mut self,
+        pushforward: PushforwardId,
+        described: &Described,
+        (id, target, factor): (DensityId, VarId, &Factor),
+    ) {
+        let pushed = &self.model.pushforwards[pushforward];
+        let mut names = Names::new(self.model);
+        let ExprKind::Dist(_, locals) = &pushed.base.kind else { return };
+        for (local, param) in locals.iter().zip(&described.params) {
+            if let ExprKind::Local(local) = local.kind {
+                names.bind(local, param.formula.clone());
+            }
+        }
+        let (x, u, f) = (self.var_formula(target), self.argument_name(), Formula::name(pushed.map.as_str()));
+        let before = self.log_density_formula(id, &[target], &factor.given);
+        let after = Formula::log(names.expr(&pushed.base).at(u.clone())) - self.log_determinant(pushforward);
+        let mut step = Step::new("change of variables", before, after, factor.span).source(CHANGE_OF_VARIABLES);
+        step.remarks.push(u.equals(Formula::apply(f.inverse(), [x])));
+        step.remarks.extend(described.remarks.clone());
+        self.derive(step);
+    }
+
+    /// What a pushforward maps: a letter that the file does not use.
+    fn argument_name(&self) -> Formula {
+        let taken = |letter: &&&str| self.model.vars.values().any(|var| var.name == **letter);
+        (*["u", "v", "y", "s"].iter().find(|letter| !taken(letter)).unwrap_or(&"u")).into()
+    }
+
+    /// log |∂f(u)/∂u|
+    pub(in crate::algebra) fn log_determinant(&self, pushforward: PushforwardId) -> Formula {
+        let u = self.argument_name();
+        let image = Formula::apply(Formula::name(self.model.pushforwards[pushforward].map.as_str()), [u.clone()]);
+        Formula::log(Formula::partial(image, u).determinant())
     }
 
     pub(super) fn has_rule(&self, kind: RuleKind, ids: &[DistId]) -> bool {
@@ -195,9 +238,15 @@ impl Lowering<'_> {
         let families: Vec<&str> = ids.iter().map(|&id| self.model.dists[id].name.as_str()).collect();
         let name = match kind {
             RuleKind::Kl => format!("divergence of {} and {}", families[0], families.last().unwrap_or(&"")),
+            RuleKind::CrossEntropy => format!("cross-entropy of {} and {}", families[0], families.last().unwrap_or(&"")),
             _ => format!("entropy of {}", families[0]),
         };
         let mut step = Step::new(name, before.clone(), after, span);
+        if let Formula::Entropy(query) = &before
+            && **query != ds[0].formula
+        {
+            step = step.with((**query).clone().equals(ds[0].formula.clone()));
+        }
         if let Formula::Divergence(a, b) = &before {
             for (query, d) in [(a, ds[0]), (b, ds[ds.len() - 1])] {
                 if **query != d.formula {

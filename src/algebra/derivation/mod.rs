@@ -18,15 +18,17 @@ mod name;
 mod of_expr;
 mod of_graph;
 mod query;
+mod total;
 mod visit;
 
-pub(super) use bound::Treatment;
+pub(super) use bound::{Closed, Treatment};
 pub use described::Described;
 pub use formula::{Accent, Big, Formula, Relation};
 pub use gradient::gradient_derivation;
 pub use name::greek;
 pub use of_expr::Names;
 pub use query::derivation_of;
+pub(super) use total::Total;
 
 use super::lowering::Lowering;
 use crate::base::Span;

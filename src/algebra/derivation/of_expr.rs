@@ -1,6 +1,7 @@
 //! Checked expressions as mathematics.
 
 use super::formula::{Big, Formula, Relation};
+use super::total::Total;
 use crate::base::op::{BinaryOp, CompareOp, ReduceOp, UnaryOp};
 use crate::check::model::{Bound, Draw, Expr, ExprKind, Fold, FunctionId, Index, LocalId, Model, Noise, Pattern, Place, Primitive};
 use crate::check::model::{MemberQuery, Query, Stmt, StmtKind, Subscript, Which};
@@ -20,11 +21,13 @@ pub struct Names<'m> {
     locals: HashMap<LocalId, Formula>,
     /// What standard noise is called
     pub(super) noise: Formula,
+    /// What a sum over all observations is
+    pub(in crate::algebra) total: Option<Total>,
 }
 
 impl<'m> Names<'m> {
     pub fn new(model: &'m Model) -> Names<'m> {
-        Names { model, locals: HashMap::new(), noise: "epsilon".into() }
+        Names { model, locals: HashMap::new(), noise: "epsilon".into(), total: None }
     }
 
     /// From now on a local is written as this formula.
@@ -114,7 +117,13 @@ impl<'m> Names<'m> {
                 let gradient = Formula::gradient(wrt.clone(), self.expr(body));
                 Formula::gradient(wrt, gradient)
             }
-            ExprKind::Total(of) => Formula::sum_over("n", self.expr(of)),
+            ExprKind::Total(of) => {
+                let of = self.expr(of);
+                match &self.total {
+                    Some(total) => total.sum(of),
+                    None => Formula::sum_over("n", of),
+                }
+            }
             ExprKind::Noise(Noise::Normal) => self.noise.clone(),
             ExprKind::Noise(Noise::Uniform) => "u".into(),
         }

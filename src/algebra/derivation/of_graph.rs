@@ -12,7 +12,16 @@ pub(super) struct OfGraph<'g> {
     pub names: HashMap<NodeId, Formula>,
 }
 
-const LETTERS: [&str; 4] = ["i", "j", "k", "l"];
+const LETTERS: [&str; 6] = ["i", "j", "k", "l", "m", "o"];
+
+/// Stands where a node has no form with vectors and indices: no formula that contains it is shown.
+const UNWRITTEN: &str = "…";
+
+/// Letters for sums inside a formula with these indices.
+fn fresh(taken: &[Formula]) -> impl Iterator<Item = Formula> {
+    let free: Vec<Formula> = LETTERS.iter().map(|&letter| letter.into()).filter(|letter| !taken.contains(letter)).collect();
+    free.into_iter().chain(std::iter::repeat_with(|| Formula::words(UNWRITTEN)))
+}
 
 impl OfGraph<'_> {
     /// The node by its name, or written out.
@@ -40,7 +49,9 @@ impl OfGraph<'_> {
         match &node.op {
             Op::Unary(op) => unary(*op, arg(0)),
             Op::Binary(op) => {
-                let whole = indices.is_none() && self.is_array(node.args[0]) && self.is_array(node.args[1]);
+                let part = indices.map_or(0, <[Formula]>::len) >= node.ty.rank();
+                let chosen = indices.map_or(0, <[Formula]>::len);
+                let whole = !part && node.args.iter().all(|&arg| self.is_array(arg) && self.varies_after(arg, chosen));
                 binary(*op, arg(0), arg(1), whole)
             }
             Op::Compare(op) => arg(0).related(comparison(*op), arg(1)),
@@ -61,12 +72,15 @@ impl OfGraph<'_> {
                 Some(&first) if literal.values.iter().all(|v| *v == first) => constant(first),
                 Some(_) | None => indexed("c".into(), indices),
             },
-            Op::Iota(_) => indices.and_then(|indices| indices.first().cloned()).unwrap_or_else(|| Formula::words("0, 1, …")),
+            Op::Iota(_) => indices.and_then(|indices| indices.first().cloned()).unwrap_or_else(|| Formula::words(UNWRITTEN)),
             Op::Transpose(perm) => match indices {
                 Some(indices) if indices.len() == perm.len() => {
                     let mut of = indices.to_vec();
                     perm.iter().zip(indices).for_each(|(&from, index)| of[from] = index.clone());
                     self.at(node.args[0], Some(&of))
+                }
+                Some(indices) if (0..indices.len()).eq(perm.iter().copied().take(indices.len())) => {
+                    self.at(node.args[0], Some(indices)).transpose()
                 }
                 indices => indexed(self.at(node.args[0], None).transpose(), indices),
             },
@@ -80,9 +94,18 @@ impl OfGraph<'_> {
                 let place = self.at(node.args[1], Some(place).filter(|place| !place.is_empty()));
                 self.at(node.args[0], Some(&[&indices[..*batch.min(&indices.len())], &[place], rest].concat()))
             }
-            Op::ScatterAdd { batch: 0, .. } if self.graph.ty(node.args[1]).rank() == 0 => {
+            Op::ScatterAdd { batch: 0, .. } if self.graph.ty(node.args[0]).rank() == 0 && node.ty.rank() <= 2 => {
                 let unit = Formula::from("e").index([self.at(node.args[0], None)]);
-                binary(BinaryOp::Mul, self.at(node.args[1], None), indexed(unit, indices), false)
+                let (place, rest) = indices.map_or((None, None), |all| {
+                    let (place, rest) = all.split_at(all.len().min(1));
+                    (Some(place), Some(rest))
+                });
+                let row = self.at(node.args[1], rest);
+                match indices {
+                    // One row of a matrix.
+                    None if node.ty.rank() == 2 => unit * row.transpose(),
+                    _ => binary(BinaryOp::Mul, row, indexed(unit, place), false),
+                }
             }
             Op::TriangularSolve { transpose } => {
                 let (batch, of) = self.matrices(node, indices);
@@ -101,6 +124,9 @@ impl OfGraph<'_> {
 
     /// Operations that are written as functions of their operands.
     fn called(&self, node: &Node) -> Formula {
+        if matches!(node.op, Op::ScatterAdd { .. }) {
+            return Formula::words(UNWRITTEN);
+        }
         let name: String = format!("{:?}", node.op).chars().take_while(|c| c.is_alphanumeric()).collect();
         Formula::apply(Formula::name(name.to_lowercase()), node.args.iter().map(|&arg| self.at(arg, None)))
     }
@@ -151,11 +177,16 @@ impl OfGraph<'_> {
         if let Some(known) = self.names.get(&id).filter(|known| **known != name) {
             return (name, known.clone());
         }
+        let unwritten = Formula::words(UNWRITTEN);
         if !self.needs_indices(id) {
-            return (name, self.definition(id));
+            let written = self.definition(id);
+            return (name, if written.mentions(&unwritten) { no_form() } else { written });
         }
         let letters = self.letters(id);
         let element = self.element(id, &letters);
+        if element.mentions(&unwritten) || letters.len() < self.graph.ty(id).rank() {
+            return (name, no_form());
+        }
         (if letters.is_empty() { name } else { name.index(letters) }, element)
     }
 
@@ -179,6 +210,17 @@ impl OfGraph<'_> {
         }
     }
 
+    /// Whether a node is still an array where its first axes are chosen.
+    fn varies_after(&self, id: NodeId, chosen: usize) -> bool {
+        let node = self.graph.node(id);
+        match &node.op {
+            _ if self.names.contains_key(&id) => node.ty.rank() > chosen,
+            Op::Broadcast { axes, .. } => axes.iter().any(|&axis| axis >= chosen),
+            Op::Unary(_) | Op::Binary(_) | Op::Cast(_) | Op::Stop => node.args.iter().any(|&arg| self.varies_after(arg, chosen)),
+            _ => node.ty.rank() > chosen,
+        }
+    }
+
     /// Axes of size 1 come and go unseen.
     fn reshaped(&self, node: &Node, indices: Option<&[Formula]>) -> Formula {
         let from = self.graph.ty(node.args[0]);
@@ -188,29 +230,29 @@ impl OfGraph<'_> {
             return self.at(node.args[0], None).index(indices.to_vec());
         }
         let mut left = indices.iter().zip(&node.ty.shape).filter(|(_, n)| **n != 1).map(|(index, _)| index.clone());
-        let of: Vec<Formula> =
-            from.shape.iter().map(|&n| if n == 1 { Formula::Number(1.0) } else { left.next().unwrap_or("i".into()) }).collect();
+        // Fewer indices than axes choose along the first of these.
+        let of: Vec<Formula> = from.shape.iter().map_while(|&n| if n == 1 { Some(Formula::Number(1.0)) } else { left.next() }).collect();
         self.at(node.args[0], Some(&of))
     }
 
     fn reduced(&self, node: &Node, op: ReduceOp, axes: &[usize], indices: Option<&[Formula]>) -> Formula {
         let rank = self.graph.ty(node.args[0]).rank();
-        let used = indices.map_or(0, <[Formula]>::len);
         if indices.is_none() && rank > axes.len() {
             return Formula::apply(if op == ReduceOp::Sum { "sum" } else { "max" }, [self.at(node.args[0], None)]);
         }
         let mut outer = indices.unwrap_or_default().iter().cloned();
+        let mut letters = fresh(indices.unwrap_or_default());
         let mut below = vec![];
         let all: Vec<Formula> = (0..rank)
             .map(|axis| {
                 if axes.contains(&axis) {
-                    let letter: Formula = LETTERS[(used + below.len()).min(LETTERS.len() - 1)].into();
+                    let letter = letters.next().unwrap_or_else(|| Formula::words(UNWRITTEN));
                     if self.graph.ty(node.args[0]).shape[axis] != 1 {
                         below.push(letter.clone());
                     }
                     letter
                 } else {
-                    outer.next().unwrap_or_else(|| "i".into())
+                    outer.next().unwrap_or_else(|| Formula::words(UNWRITTEN))
                 }
             })
             .collect();
@@ -250,10 +292,13 @@ impl OfGraph<'_> {
     }
 
     fn einsum(&self, node: &Node, [a, b, out]: [&[u8]; 3], indices: Option<&[Formula]>) -> Formula {
-        let letter = |label: u8| -> Formula {
+        let mut letters: HashMap<u8, Formula> = HashMap::new();
+        let mut free = fresh(indices.unwrap_or_default());
+        for &label in a.iter().chain(b) {
             let given = out.iter().position(|l| *l == label).and_then(|at| indices?.get(at).cloned());
-            given.unwrap_or_else(|| LETTERS[usize::from(label).min(LETTERS.len() - 1)].into())
-        };
+            letters.entry(label).or_insert_with(|| given.or_else(|| free.next()).unwrap_or_else(|| Formula::words(UNWRITTEN)));
+        }
+        let letter = |label: u8| letters.get(&label).cloned().unwrap_or_else(|| Formula::words(UNWRITTEN));
         let part = |id: NodeId, labels: &[u8]| self.at(id, Some(&labels.iter().map(|&l| letter(l)).collect::<Vec<_>>()));
         let body = part(node.args[0], a) * part(node.args[1], b);
         let below: Vec<Formula> = a.iter().filter(|label| !out.contains(label)).map(|&label| letter(label)).collect();
@@ -271,9 +316,17 @@ fn matrix_product(x: Formula, y: Formula, a: [u8; 2], b: [u8; 2], out: [u8; 2]) 
     Some(if out[0] == row { left * right } else { right.transpose() * left.transpose() })
 }
 
+/// In place of a formula that would not say what is computed.
+fn no_form() -> Formula {
+    Formula::words("(computed, but not yet supported as a formula)")
+}
+
 fn indexed(formula: Formula, indices: Option<&[Formula]>) -> Formula {
     match indices {
-        Some(indices) if !indices.is_empty() => formula.index(indices.to_vec()),
+        Some(indices) if !indices.is_empty() => match formula {
+            Formula::Neg(formula) => -indexed(*formula, Some(indices)),
+            formula => formula.index(indices.to_vec()),
+        },
         Some(_) | None => formula,
     }
 }

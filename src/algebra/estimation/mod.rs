@@ -12,6 +12,7 @@
 //! - [`quadratic`]: least squares
 //! - [`principal`]: a linear-Gaussian latent variable whose maximum is known
 //! - [`obstacle`]: why a maximum is not known in closed form
+//! - [`variational`]: `maximize ELBO(p, q) by vbem`
 //! - [`steps`]: what a derivation shows
 
 mod obstacle;
@@ -21,6 +22,7 @@ mod record;
 mod rule;
 mod slot;
 mod steps;
+mod variational;
 
 pub(super) use record::{Record, RecordedFactor};
 

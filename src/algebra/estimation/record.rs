@@ -140,7 +140,8 @@ impl<'m> Lowering<'m> {
         self.eval(record.factor.dist)?.distribution()
     }
 
-    fn of_its_own(&mut self, x: &Array) -> Array {
+    /// The same value as a node that nothing else is.
+    pub(in crate::algebra) fn of_its_own(&mut self, x: &Array) -> Array {
         let node = self.node(x);
         let node = self.b().distinct(node);
         self.array(node, x.plates.clone())

@@ -81,7 +81,7 @@ impl<'m> Lowering<'m> {
         let Some(result) = self.apply_rule(rule, positions, &own.unwrap_or_default(), samples)? else { return Ok(None) };
         let fitted = slots.iter().zip(result).map(|(slot, value)| (slot.param, value)).collect();
         self.note_rule(span, rule, &slots);
-        self.derive_rule(&factor.record, rule);
+        self.derive_rule(&factor.record, rule, &slots);
         Ok(Some(fitted))
     }
 

@@ -69,7 +69,7 @@ impl Slot {
 }
 
 /// The arguments of the distribution that an expression names, behind blocks; the `let`s of these.
-fn arguments<'e>(expr: &'e Expr, lets: &mut Vec<(LocalId, &'e Expr)>) -> Option<&'e [Expr]> {
+pub(super) fn arguments<'e>(expr: &'e Expr, lets: &mut Vec<(LocalId, &'e Expr)>) -> Option<&'e [Expr]> {
     match &expr.kind {
         ExprKind::Dist(_, args) => Some(args),
         ExprKind::Block(stmts, tail) => {
@@ -85,7 +85,7 @@ fn arguments<'e>(expr: &'e Expr, lets: &mut Vec<(LocalId, &'e Expr)>) -> Option<
 }
 
 /// The parameter that an expression is, and what chooses along its first axes.
-fn place<'e>(expr: &'e Expr, lets: &[(LocalId, &'e Expr)]) -> Option<(ParamId, Vec<&'e Expr>)> {
+pub(super) fn place<'e>(expr: &'e Expr, lets: &[(LocalId, &'e Expr)]) -> Option<(ParamId, Vec<&'e Expr>)> {
     match &expr.kind {
         ExprKind::Param(id) => Some((*id, vec![])),
         ExprKind::Local(local) => lets.iter().find(|(known, _)| known == local).and_then(|(_, value)| place(value, lets)),

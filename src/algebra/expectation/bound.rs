@@ -1,5 +1,6 @@
 //! Bounds on the evidence.
 
+use super::super::derivation::Closed;
 use super::super::lowering::Lowering;
 use super::super::value::{Array, Distribution, PlateId};
 use super::draw::{Drawn, Site};
@@ -10,8 +11,12 @@ use crate::check::model::{Bound, DensityId, Estimator, Factor, Place, RuleKind, 
 
 impl Lowering<'_> {
     /// ELBO = E[z ~ q](log p(x | z)) − Σ KL(q(z | ·) || p(z | ·)), for any number of latent variables. A divergence is in closed form
-    /// where a rule has one and all that p's factor is given is drawn before z; otherwise log p − log q at the draw.
+    /// where a rule has one and all that p's factor is given is drawn before z; otherwise log p − log q at the draw. Where finite
+    /// variables have no factor in q, the bound with the best one.
     pub(in crate::algebra) fn elbo(&mut self, bound: &Bound, span: Span) -> Result<Array> {
+        if let Some(collapsed) = self.collapsed_bound(bound, span)? {
+            return Ok(collapsed);
+        }
         self.sampled(bound.samples, bound.estimator, |this, samples, drawn| {
             this.bound_terms(&Bound { samples, ..bound.clone() }, drawn, true, span)
         })
@@ -63,10 +68,12 @@ impl Lowering<'_> {
     fn bound_terms(&mut self, bound: &Bound, drawn: &mut Drawn, average: bool, span: Span) -> Result<Array> {
         let (p, q) = (&self.model.densities[bound.p], &self.model.densities[bound.q]);
         let order = q.parents_first(q.factors.iter().flat_map(|f| f.targets.iter().copied()).collect());
+        self.all_bound(bound, &order, span)?;
         let closes = average && !matches!(bound.estimator, Estimator::Pathwise | Estimator::ScoreFunction);
         let mut total: Option<Array> = None;
         let mut done: Vec<VarId> = vec![];
         let mut open: Vec<(VarId, Distribution, Array)> = vec![];
+        let mut expected: Vec<(DensityId, VarId)> = vec![];
         let outer = std::mem::take(&mut self.derivation);
         for (at, &z) in order.iter().enumerate() {
             let later = &order[at..];
@@ -91,7 +98,7 @@ impl Lowering<'_> {
                 false => self.draw_weighted(drawn, z, &posterior, bound, span)?,
             };
             if weighted {
-                let log = self.bound_term(bound.q, factor, &posterior, (closes, &posterior, &value), span)?;
+                let log = self.bound_term(bound.q, factor, &posterior, (closes, &posterior, &value), (bound, &mut expected), span)?;
                 let term = self.unary(UnaryOp::Neg, &log);
                 let term = self.shared_by_rows(bound.p, z, term)?;
                 total = Some(self.plus(total, term)?);
@@ -103,9 +110,11 @@ impl Lowering<'_> {
                 let distribution = self.factor_distribution(bound.p, factor)?;
                 let drawn_from = open.iter().find(|(z, ..)| *z == var);
                 let term = match drawn_from {
-                    Some((_, posterior, value)) => self.bound_term(bound.p, factor, &distribution, (closes, posterior, value), span)?,
+                    Some((_, posterior, value)) => {
+                        self.bound_term(bound.p, factor, &distribution, (closes, posterior, value), (bound, &mut expected), span)?
+                    }
                     None => {
-                        let value = self.bound_variable(var, bound.p, &order, span)?;
+                        let value = self.variable(var)?;
                         self.derive_log_factor(bound.p, factor);
                         self.log_prob(&distribution, &value)?
                     }
@@ -115,10 +124,11 @@ impl Lowering<'_> {
             }
         }
         let terms = std::mem::replace(&mut self.derivation, outer);
-        let steps = if average { self.bound_steps(bound, &order, &done, span) } else { self.weighted_steps(bound, &order, span) };
+        let closed = Closed { divergences: &done, expected: &expected };
+        let steps = if average { self.bound_steps(bound, &order, closed, span) } else { self.weighted_steps(bound, &order, span) };
         steps.into_iter().chain(terms).for_each(|step| self.derive(step));
         if average {
-            self.derive_bound_draws(bound, &order, &done, &drawn.treatments(), span);
+            self.derive_bound_draws(bound, &order, closed, &drawn.treatments(), span);
         }
         total.ok_or_else(|| Diagnostic::internal("a bound without factors"))
     }
@@ -137,6 +147,7 @@ impl Lowering<'_> {
         factor: &Factor,
         of: &Distribution,
         (closes, posterior, value): (bool, &Distribution, &Array),
+        (bound, expected): (&Bound, &mut Vec<(DensityId, VarId)>),
         span: Span,
     ) -> Result<Array> {
         let name = format!(
@@ -145,7 +156,9 @@ impl Lowering<'_> {
             self.names(&factor.targets),
             if factor.given.is_empty() { "" } else { " | …" }
         );
-        if closes && let Some(closed) = self.expected_log(posterior, value, of, &name, span)? {
+        if closes && let Some((closed, rule)) = self.expected_log(posterior, value, of, &name, span)? {
+            self.derive_expected_log(bound, (id, factor), rule, span);
+            expected.extend(factor.targets.first().map(|&target| (id, target)));
             return Ok(closed);
         }
         self.derive_log_factor(id, factor);
@@ -182,15 +195,13 @@ impl Lowering<'_> {
         Ok((x, true))
     }
 
-    /// A variable of p inside a bound: drawn from q or observed.
-    fn bound_variable(&mut self, var: VarId, p: DensityId, order: &[VarId], span: Span) -> Result<Array> {
-        let known = order.contains(&var) || self.vars.contains_key(&var) || self.model.vars[var].observed.is_some();
-        if known {
-            return self.variable(var);
+    /// Every variable of p has a value in a bound: it is drawn from q or observed.
+    fn all_bound(&self, bound: &Bound, order: &[VarId], span: Span) -> Result<()> {
+        let known = |var: &VarId| order.contains(var) || self.vars.contains_key(var) || self.model.vars[*var].observed.is_some();
+        let (p, q) = (&self.model.densities[bound.p], &self.model.densities[bound.q]);
+        match p.factors.iter().flat_map(|factor| &factor.targets).find(|var| !known(var)) {
+            Some(&var) => Err(self.no_factor(q, var, span)),
+            None => Ok(()),
         }
-        let (name, density) = (&self.model.vars[var].name, &self.model.densities[p].name);
-        Err(Diagnostic::new(Code::LatentWithoutValue, format!("{name} of {density} is neither data nor drawn from q"))
-            .label(span, "in this bound")
-            .help(format!("declare `q({name} | …) = …`")))
     }
 }

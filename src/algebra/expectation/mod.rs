@@ -10,10 +10,13 @@
 mod baseline;
 mod bound;
 mod draw;
+mod nonlinear;
 mod relaxed;
 mod terms;
 
 use self::draw::{Drawn, Site};
+pub(super) use self::nonlinear::Estimate;
+pub(super) use self::terms::ExpectedLog;
 use self::terms::Open;
 use super::lowering::Lowering;
 use super::value::{Array, Distribution, PlateId};
@@ -23,7 +26,7 @@ use crate::check::model::{Draw, Estimator, Expr, Place};
 
 impl Lowering<'_> {
     pub(super) fn expectation(&mut self, draws: &[Draw], samples: Option<usize>, estimator: Estimator, body: &Expr) -> Result<Array> {
-        self.sampled(samples, estimator, |this, samples, drawn| {
+        let value = self.sampled(samples, estimator, |this, samples, drawn| {
             let mut open = vec![];
             for draw in draws {
                 let d = this.eval(&draw.dist)?.distribution()?;
@@ -41,7 +44,9 @@ impl Lowering<'_> {
             }
             this.derive_expectation(draws, &drawn.treatments(), samples, body);
             Ok(value)
-        })
+        })?;
+        self.remember_estimate(&value, draws.iter().map(|draw| draw.span).collect());
+        Ok(value)
     }
 
     /// `what` has no closed form, so it is the expectation of a Rust function: an exact sum, or one draw with an unbiased gradient.

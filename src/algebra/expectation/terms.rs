@@ -8,6 +8,17 @@ use crate::base::op::{BinaryOp, UnaryOp};
 use crate::check::model::{Expr, ExprKind, Query, RuleKind, VarId};
 use crate::graph::NodeId;
 
+/// The rules by which an expected log-density has a closed form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::algebra) enum ExpectedLog {
+    /// −H(a)
+    Entropy,
+    /// A rule for E[log b]
+    CrossEntropy,
+    /// −H(a) − KL(a ‖ b)
+    Divergence,
+}
+
 /// A variable over which an expectation is being taken.
 pub(super) struct Open {
     pub var: VarId,
@@ -57,11 +68,19 @@ impl Lowering<'_> {
         let of = self.factor_distribution(query.density, factor)?;
         let name =
             format!("E[log {}({}{})]", density.name, self.model.vars[target].name, if factor.given.is_empty() { "" } else { " | …" });
-        self.expected_log(&drawn.dist, &drawn.value, &of, &name, query.span)
+        let closed = self.expected_log(&drawn.dist, &drawn.value, &of, &name, query.span)?;
+        Ok(closed.map(|(value, _)| value))
     }
 
     /// E[log b(x)] for x drawn from a, of which b does not depend on the draw: by a `rule cross_entropy`, or as −H(a) - KL(a ‖ b).
-    pub(super) fn expected_log(&mut self, a: &Distribution, x: &Array, b: &Distribution, name: &str, span: Span) -> Result<Option<Array>> {
+    pub(super) fn expected_log(
+        &mut self,
+        a: &Distribution,
+        x: &Array,
+        b: &Distribution,
+        name: &str,
+        span: Span,
+    ) -> Result<Option<(Array, ExpectedLog)>> {
         let x = self.node(x);
         for param in &b.params {
             let param = self.node(param);
@@ -70,19 +89,19 @@ impl Lowering<'_> {
             }
         }
         let value = if self.is_same(a, b) {
-            self.closed_form(RuleKind::Entropy, &[a])?
+            self.closed_form(RuleKind::Entropy, &[a])?.map(|entropy| (entropy, ExpectedLog::Entropy))
         } else {
             match self.closed_form(RuleKind::CrossEntropy, &[a, b])? {
-                Some(cross) => Some(cross),
+                Some(cross) => Some((cross, ExpectedLog::CrossEntropy)),
                 None => match (self.closed_form(RuleKind::Kl, &[a, b])?, self.closed_form(RuleKind::Entropy, &[a])?) {
-                    (Some(kl), Some(entropy)) => Some(self.add(&kl, &entropy)?),
+                    (Some(kl), Some(entropy)) => Some((self.add(&kl, &entropy)?, ExpectedLog::Divergence)),
                     _ => None,
                 },
             }
         };
-        let Some(value) = value else { return Ok(None) };
+        let Some((value, rule)) = value else { return Ok(None) };
         self.note(span, format!("{name}: closed form"));
-        Ok(Some(self.unary(UnaryOp::Neg, &value)))
+        Ok(Some((self.unary(UnaryOp::Neg, &value), rule)))
     }
 
     fn is_same(&mut self, a: &Distribution, b: &Distribution) -> bool {

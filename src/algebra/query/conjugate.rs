@@ -11,7 +11,7 @@ use crate::base::diagnostic::Result;
 use crate::check::model::{ConjugateKind, DensityId, Factor, Place, VarId};
 
 /// A block as conjugate pairs see it: latent variables with one prior, and what is observed of them.
-pub(super) struct Family<'m> {
+pub(in crate::algebra) struct Family<'m> {
     pub density: DensityId,
     pub prior: &'m Factor,
     pub children: Vec<&'m Factor>,

@@ -16,7 +16,8 @@ fn arguments(dist: &Expr) -> Option<&[Expr]> {
 }
 
 impl<'m> Lowering<'m> {
-    fn joint_formula(&self, vars: &[VarId]) -> Formula {
+    /// One variable, or the tuple of several.
+    pub(super) fn joint_formula(&self, vars: &[VarId]) -> Formula {
         match vars {
             [one] => self.var_formula(*one),
             several => Formula::tuple(several.iter().map(|&var| self.var_formula(var))),
@@ -46,11 +47,10 @@ impl<'m> Lowering<'m> {
         self.derive_declared(family, child);
         let mut names = Names::new(self.model);
         let mut remarks = vec![];
-        // A distribution that was updated before keeps the names of the rule.
-        if let (true, Some(args)) = (before.is_empty(), arguments(&family.prior.dist)) {
-            for (&local, arg) in rule.parameters.iter().zip(args) {
-                names.bind(local, self.formula(arg));
-            }
+        let updated = if before.is_empty() { None } else { self.updated_parameters(family, before) };
+        let written = arguments(&family.prior.dist).map(|args| args.iter().map(|arg| self.formula(arg)).collect());
+        for (&local, parameter) in rule.parameters.iter().zip(updated.or(written).unwrap_or_default()) {
+            names.bind(local, parameter);
         }
         for (&local, &var) in rule.latents.iter().zip(&family.prior.targets) {
             names.bind(local, self.var_formula(var));
@@ -81,12 +81,30 @@ impl<'m> Lowering<'m> {
         self.derive(step);
     }
 
+    /// The parameters of the posterior given what was observed before, as its step shows them.
+    fn updated_parameters(&self, family: &Family<'m>, before: &[VarId]) -> Option<Vec<Formula>> {
+        let posterior = self.density_formula(family.density, &family.prior.targets, before);
+        let step = self.derivation.iter().rev().find(|step| step.before == posterior)?;
+        let Formula::Distribution { family, params, .. } = &step.after else { return None };
+        // The library takes a standard deviation where formulas show a variance.
+        let own = |(at, param): (usize, &Formula)| match (family.as_str(), at) {
+            ("Normal", 1) => Formula::sqrt(param.clone()),
+            _ => param.clone(),
+        };
+        Some(params.iter().enumerate().map(own).collect())
+    }
+
     /// log p(x) from prior, likelihood and posterior.
     pub(super) fn derive_evidence(&mut self, family: &Family<'m>, span: Span) {
         let observed: Vec<VarId> = family.children.iter().flat_map(|child| child.targets.clone()).collect();
         let (id, latents) = (family.density, &family.prior.targets);
         let before = self.log_density_formula(id, &observed, &family.prior.given);
-        let likelihood = self.log_density_formula(id, &observed, latents);
+        // What all rows share is seen in each of them.
+        let global = latents.iter().any(|&var| self.model.vars[var].global);
+        let likelihood = Formula::total(family.children.iter().map(|child| {
+            let log = self.log_density_formula(id, &child.targets, &child.given);
+            if global { Formula::sum_over("n", log) } else { log }
+        }));
         let prior = self.log_density_formula(id, latents, &family.prior.given);
         let after = likelihood + prior - self.log_density_formula(id, latents, &observed);
         let source = "Besag: A candidate's formula (1989); Chib: Marginal likelihood from the Gibbs output (1995), equation 5";

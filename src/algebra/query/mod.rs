@@ -5,14 +5,19 @@
 mod classes;
 mod conjugate;
 mod conjugate_steps;
+mod expected;
 mod gaussian;
 mod global;
+mod mean_field;
+mod mean_field_steps;
 mod obstacle;
 mod pair;
 mod product;
 mod relation;
 
 pub(in crate::algebra) use classes::Members;
+pub(in crate::algebra) use mean_field::Component;
+pub(in crate::algebra) use pair::Known;
 pub(in crate::algebra) use product::{Block, Obstacle};
 
 use self::relation::Question;

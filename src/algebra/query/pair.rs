@@ -19,7 +19,7 @@ use crate::pass;
 
 /// A distribution of latent variables, with a plate for each axis over which it is repeated.
 #[derive(Clone)]
-pub(super) struct Known {
+pub(in crate::algebra) struct Known {
     pub dist: DistId,
     pub params: Vec<Array>,
     pub plates: Vec<PlateId>,
@@ -28,18 +28,18 @@ pub(super) struct Known {
 }
 
 /// A likelihood at the stand-ins of the latent variables.
-struct Likelihood {
+pub(super) struct Likelihood {
     dist: DistId,
-    params: Vec<Array>,
-    observed: Array,
+    pub params: Vec<Array>,
+    pub observed: Array,
     /// Those over which it is repeated and its latent variables are not: so many observations
-    plates: Vec<PlateId>,
+    pub plates: Vec<PlateId>,
     /// How much an observation counts, where that is not 1
-    weight: Option<Array>,
+    pub weight: Option<Array>,
 }
 
 impl<'m> Lowering<'m> {
-    pub(super) fn known(&mut self, d: &Distribution) -> Result<Known> {
+    pub(in crate::algebra) fn known(&mut self, d: &Distribution) -> Result<Known> {
         let (params, plates) = self.lift_params(d)?;
         let params = params.into_iter().map(|param| param.array()).collect::<Result<_>>()?;
         Ok(Known { dist: d.dist, params, event: d.shape[plates.len()..].to_vec(), plates })
@@ -72,12 +72,17 @@ impl<'m> Lowering<'m> {
 
     /// The log-density, summed over the repeated axes.
     pub(super) fn log_prob_of(&mut self, known: &Known, at: &[Array]) -> Result<Array> {
-        let one = Distribution { dist: known.dist, params: known.params.clone(), shape: known.event.clone() };
-        let log = match at {
-            [value] => self.log_prob(&one, value)?,
-            parts => self.log_prob_of_tuple(&one, parts.to_vec())?,
-        };
+        let log = self.log_prob_of_each(known, at)?;
         Ok(self.sum_over(&log, &known.plates))
+    }
+
+    /// The log-density, of each repeated part.
+    pub(super) fn log_prob_of_each(&mut self, known: &Known, at: &[Array]) -> Result<Array> {
+        let one = Distribution { dist: known.dist, params: known.params.clone(), shape: known.event.clone() };
+        match at {
+            [value] => self.log_prob(&one, value),
+            parts => self.log_prob_of_tuple(&one, parts.to_vec()),
+        }
     }
 
     /// What a rule of this kind says of a factor, given a distribution of its latent variables.
@@ -88,6 +93,23 @@ impl<'m> Lowering<'m> {
         known: &Known,
         child: &'m Factor,
     ) -> Result<Attempt<(&'m Conjugate, Known)>> {
+        let (rule, likelihood) = match self.matched(kind, family, known, child)? {
+            Attempt::Done(found) => found,
+            Attempt::Obstacle(obstacle) => return Ok(Attempt::Obstacle(obstacle)),
+        };
+        let observations = self.observations_of(family, &likelihood);
+        let result = self.conclude(rule, known, &likelihood, observations)?;
+        Ok(Attempt::Done((rule, result)))
+    }
+
+    /// The rule of this kind that fits a factor, its names being bound, and the factor as the rule sees it.
+    pub(super) fn matched(
+        &mut self,
+        kind: ConjugateKind,
+        family: &Family<'m>,
+        known: &Known,
+        child: &'m Factor,
+    ) -> Result<Attempt<(&'m Conjugate, Likelihood)>> {
         let rules: Vec<&'m Conjugate> = self.model.conjugates.iter().filter(|rule| rule.kind == kind && rule.prior == known.dist).collect();
         if rules.is_empty() {
             let prior = &self.model.dists[known.dist].name;
@@ -113,8 +135,7 @@ impl<'m> Lowering<'m> {
                 false => vec![],
             };
             if self.fits(rule, known, &stand_ins, &likelihood, &vanishing)? {
-                let result = self.conclude(rule, family, known, &likelihood)?;
-                return Ok(Attempt::Done((rule, result)));
+                return Ok(Attempt::Done((rule, likelihood)));
             }
         }
         Ok(Attempt::Obstacle(self.unfit(family, known, child, &likelihood, tried)))
@@ -306,14 +327,25 @@ impl<'m> Lowering<'m> {
         }
     }
 
-    /// What the rule says, its names being bound.
-    fn conclude(&mut self, rule: &'m Conjugate, family: &Family<'m>, known: &Known, likelihood: &Likelihood) -> Result<Known> {
-        self.locals.insert(rule.observed, likelihood.observed.clone().into());
+    /// The observations that a likelihood makes: of a global variable, all rows.
+    fn observations_of(&self, family: &Family<'m>, likelihood: &Likelihood) -> Observations {
         let global = family.prior.targets.iter().any(|&var| self.model.vars[var].global);
         let rows = if global { self.whole_plates() } else { vec![] };
         let varies = |plate: &PlateId| likelihood.observed.varies_over(*plate) || likelihood.params.iter().any(|p| p.varies_over(*plate));
         let plates = rows.into_iter().filter(varies).chain(likelihood.plates.iter().copied()).collect();
-        let outer = self.observations.replace(Observations { plates, weight: likelihood.weight.clone() });
+        Observations { plates, weight: likelihood.weight.clone() }
+    }
+
+    /// What the rule says of these observations, its names being bound.
+    pub(super) fn conclude(
+        &mut self,
+        rule: &'m Conjugate,
+        known: &Known,
+        likelihood: &Likelihood,
+        observations: Observations,
+    ) -> Result<Known> {
+        self.locals.insert(rule.observed, likelihood.observed.clone().into());
+        let outer = self.observations.replace(observations);
         let result = self.eval(&rule.result);
         self.observations = outer;
         let result = result?.distribution()?;

@@ -39,10 +39,10 @@ pub(in crate::algebra) struct Obstacle {
 }
 
 /// A finite latent variable under enumeration.
-struct Enumerated {
-    var: VarId,
-    plate: PlateId,
-    old: Option<Value>,
+pub(super) struct Enumerated {
+    pub var: VarId,
+    pub plate: PlateId,
+    pub old: Option<Value>,
 }
 
 impl<'m> Lowering<'m> {
@@ -108,7 +108,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// Binds the finite latent variables to their values; the others are returned.
-    fn enumerate_latents(&mut self, latents: &[VarId], enumerated: &mut Vec<Enumerated>) -> Result<Vec<VarId>> {
+    pub(super) fn enumerate_latents(&mut self, latents: &[VarId], enumerated: &mut Vec<Enumerated>) -> Result<Vec<VarId>> {
         let mut continuous = vec![];
         for &var in latents {
             match self.values_of(var)? {
@@ -122,7 +122,7 @@ impl<'m> Lowering<'m> {
         Ok(continuous)
     }
 
-    fn is_finite(&self, var: VarId) -> bool {
+    pub(super) fn is_finite(&self, var: VarId) -> bool {
         matches!(&self.model.vars[var].ty, Type::Array(array) if finite_support(&array.support).is_some())
     }
 
@@ -234,7 +234,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// Sums finite latent variables out of a product of tables.
-    fn eliminate(&mut self, terms: &mut Vec<Array>, enumerated: &[&Enumerated], span: Span) -> Result<()> {
+    pub(super) fn eliminate(&mut self, terms: &mut Vec<Array>, enumerated: &[&Enumerated], span: Span) -> Result<()> {
         let plates: Vec<PlateId> = enumerated.iter().map(|e| e.plate).collect();
         self.sum_out(terms, &plates)?;
         for e in enumerated {

@@ -337,6 +337,8 @@ pub enum Method {
     Em {
         otherwise: OptimiserId,
     },
+    /// Variational Bayesian EM: coordinate ascent over the factors of q, each in closed form
+    Vbem,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -235,6 +235,7 @@ impl Setter<'_> {
         }
         let name = match function {
             Formula::Name(name) => n.function(name),
+            Formula::Inverse(inner) if matches!(**inner, Formula::Name(_)) => self.set(function),
             other => self.bound(other, Binding::Atom),
         };
         if bare(function, args) {
@@ -256,7 +257,8 @@ impl Setter<'_> {
         if operator == Big::Integral {
             let mut pieces = vec![sign("", 0), Piece::text(" "), body];
             for name in below {
-                pieces.extend([Piece::text(" "), self.text(Symbol::Differential), self.set(name)]);
+                let apart = if short(name) { Piece::text("") } else { self.0.beside() };
+                pieces.extend([Piece::text(" "), self.text(Symbol::Differential), apart, self.set(name)]);
             }
             return Piece::Group(pieces);
         }

@@ -43,7 +43,10 @@ impl Notation for Unicode {
     }
 
     fn subscript(&self, base: Piece, below: &str, _: usize) -> Piece {
+        // Words are hard to read in small letters.
+        let word = below.as_bytes().windows(2).any(|pair| pair.iter().all(u8::is_ascii_alphabetic));
         let small: Option<String> = below.chars().filter(|c| *c != ' ').map(|c| find(&SUBSCRIPTS, c)).collect();
+        let small = small.filter(|_| !word);
         let below = small.unwrap_or_else(|| if below.chars().count() == 1 { format!("_{below}") } else { format!("_{{{below}}}") });
         Piece::Group(vec![base, Piece::text(below)])
     }

@@ -19,6 +19,8 @@ pub struct Item {
     /// As it is set: `z₁`, `θ`
     pub label: String,
     pub kind: Kind,
+    /// A variable with one value for all rows
+    pub global: bool,
     /// The plates it stands in, outermost first: indices into `Diagram::plates`
     pub plates: Vec<usize>,
 }
@@ -92,8 +94,8 @@ impl<'m> Maker<'m> {
             return *item;
         }
         let kind = if declared.observed.is_some() { Kind::Observed } else { Kind::Latent };
-        let plates = if self.by_row() { vec![self.plate("N".into())] } else { vec![] };
-        self.diagram.items.push(Item { label: label.clone(), kind, plates });
+        let plates = if self.by_row() && !declared.global { vec![self.rows_of(var)] } else { vec![] };
+        self.diagram.items.push(Item { label: label.clone(), kind, global: declared.global, plates });
         let item = self.diagram.items.len() - 1;
         self.vars.push((var, label, item));
         item
@@ -119,6 +121,18 @@ impl<'m> Maker<'m> {
             Source::Named { .. } => true,
             Source::Values { shape, .. } => data.vars.first().is_some_and(|&var| shape.len() > rank(var) && shape[0] > 1),
         })
+    }
+
+    /// The plate over the rows; data with different numbers of rows have plates of their own.
+    fn rows_of(&mut self, var: VarId) -> usize {
+        let rows = |source: &Source| if let Source::Values { shape, .. } = source { shape.first().copied() } else { None };
+        let mut counts: Vec<Option<usize>> = self.model.data.values().map(|data| rows(&data.source)).collect();
+        counts.dedup();
+        let own = self.model.vars[var].observed.and_then(|data| rows(&self.model.data[data].source));
+        match own {
+            Some(count) if counts.len() > 1 => self.plate(format!("N = {count}")),
+            Some(_) | None => self.plate("N".into()),
+        }
     }
 
     fn plate(&mut self, label: String) -> usize {
@@ -194,7 +208,7 @@ impl<'m> Maker<'m> {
         let size = tensor_type(&param.ty).ok().and_then(|ty| ty.shape.first().copied()).filter(|_| chosen);
         let plates = size.map(|size| vec![self.plate(self.size_name(size))]).unwrap_or_default();
         let label = derivation::formula(&name.as_str().into());
-        self.diagram.items.push(Item { label, kind: Kind::Learned, plates });
+        self.diagram.items.push(Item { label, kind: Kind::Learned, global: false, plates });
         let item = self.diagram.items.len() - 1;
         self.learned.push((name, item));
         item

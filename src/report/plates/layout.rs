@@ -54,12 +54,20 @@ fn is_variable(diagram: &Diagram, item: usize) -> bool {
 fn layers(diagram: &Diagram) -> Vec<Vec<usize>> {
     let count = diagram.items.len();
     let full = |arrow: &&super::diagram::Arrow| !arrow.dashed && is_variable(diagram, arrow.from);
-    let mut depth = vec![0usize; count];
-    // Factors have no cycles, so as many rounds as there are items are enough.
-    for _ in 0..count {
-        for arrow in diagram.arrows.iter().filter(full) {
-            depth[arrow.to] = depth[arrow.to].max((depth[arrow.from] + 1).min(count));
+    let deepen = |depth: &mut [usize]| {
+        // Factors have no cycles, so as many rounds as there are items are enough.
+        for _ in 0..count {
+            for arrow in diagram.arrows.iter().filter(full) {
+                depth[arrow.to] = depth[arrow.to].max((depth[arrow.from] + 1).min(2 * count));
+            }
         }
+    };
+    let mut depth = vec![0usize; count];
+    deepen(&mut depth);
+    // What all rows share stands above the plate of the rows, not inside its frame.
+    if let Some(shared) = (0..count).filter(|&i| diagram.items[i].global).map(|i| depth[i]).max() {
+        depth = diagram.items.iter().zip(depth).map(|(item, own)| if item.global { own } else { shared + 1 }).collect();
+        deepen(&mut depth);
     }
     let deepest = (0..count).filter(|&i| is_variable(diagram, i)).map(|i| depth[i]).max().unwrap_or(0);
     let mut layers: Vec<Vec<usize>> =

@@ -1,5 +1,7 @@
 //! Estimates in closed form: against independent systems (references/evidence.json), and by their gradient, which vanishes at a maximum.
 
+mod mean_field;
+
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
@@ -76,7 +78,7 @@ fn refused(program: &str, words: &[&str]) {
 }
 
 fn reference(path: &str) -> Value {
-    let whole: Value = serde_json::from_str(include_str!("references/evidence.json")).unwrap();
+    let whole: Value = serde_json::from_str(include_str!("../references/evidence.json")).unwrap();
     whole["models"].pointer(path).unwrap_or_else(|| panic!("{path}")).clone()
 }
 
