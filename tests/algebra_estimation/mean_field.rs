@@ -131,3 +131,18 @@ fn what_is_not_conjugate_is_named() {
     let other = format!("{start}{mean}p(x | t) = Normal(t, 1)\nq(t) = Normal(m, s)\ntrain {{ maximize log p(x | t = 1) by vbem }}");
     refused(&other, &["`by vbem` is for bounds"]);
 }
+
+/// The same bound has a gradient, which vanishes where the coordinate ascent ends, and is not zero elsewhere.
+#[test]
+fn the_gradient_of_the_bound_vanishes_where_ascent_ends() {
+    let likelihood = "p(x | k, mu, A) = MvNormal(mu[k], inverse(A[k]))";
+    let after = |steps: usize| {
+        let program = mixture(PRECISIONS, likelihood, steps);
+        let gradient = "train { maximize ELBO(p, q) with SGD(0.1)   steps: 2 }";
+        let end =
+            |more: &str| estimated(&format!("{program}\n{more}"), "(a, m, b, nu, W)", 0).unwrap_or_else(|problems| panic!("{problems}")).1;
+        let (before, after) = (end(""), end(gradient));
+        before.iter().zip(&after).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    };
+    assert!(after(100) < 1e-8 && after(2) > 1e-3);
+}

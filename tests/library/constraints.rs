@@ -69,14 +69,3 @@ fn written_inverses_lead_back() {
         }
     }
 }
-
-/// The library gives no inverse of these: it is derived.
-#[test]
-fn starting_values_go_through_the_derived_inverse() {
-    for (ty, start, unconstrained) in [("Positive", 0.25f64, 0.25f64.ln()), ("Unit", 0.25, (0.25f64 / 0.75).ln())] {
-        let Compiled { model, .. } = compile(&format!("param y : {ty} = {start}"), None).unwrap();
-        let initial = tilde_lang::runtime::parameters::initial(&model, &Dataset::default(), &engine(0)).unwrap();
-        let found = initial.values().next().unwrap().to_f64()[0];
-        assert!((found - unconstrained).abs() < 1e-13, "{ty}: {found}, not {unconstrained}");
-    }
-}

@@ -51,7 +51,8 @@ pub(super) struct Dependence<'w, 'm> {
     /// Elements of this node are told apart, in the first cell of the plates
     seed: Option<NodeId>,
     words: usize,
-    memo: HashMap<(Side, NodeId, usize), Rc<Cell>>,
+    /// What is known of the elements of each node, by side
+    known: [Vec<Vec<Option<Rc<Cell>>>>; 2],
     constants: HashMap<(Side, NodeId), Option<Rc<[f64]>>>,
 }
 
@@ -65,7 +66,7 @@ enum Side {
 impl<'w, 'm> Dependence<'w, 'm> {
     pub fn on(lowering: &'w Lowering<'m>, map: &'w Map, seed: Option<NodeId>) -> Dependence<'w, 'm> {
         let words = seed.map_or(0, |seed| within(map.shape(seed), &map.axes(seed)).len().div_ceil(64));
-        Dependence { lowering, map, seed, words, memo: HashMap::new(), constants: HashMap::new() }
+        Dependence { lowering, map, seed, words, known: [vec![], vec![]], constants: HashMap::new() }
     }
 
     /// Whether the entries of a matrix at a row and a column are zero, in all cells of its other axes.
@@ -94,12 +95,18 @@ impl<'w, 'm> Dependence<'w, 'm> {
     }
 
     fn cell(&mut self, side: Side, id: NodeId, at: usize) -> Rc<Cell> {
-        let key = (side, id, at);
-        if let Some(known) = self.memo.get(&key) {
-            return known.clone();
+        let known = self.known[side as usize].get(id.index()).and_then(|cells| cells.get(at));
+        if let Some(Some(cell)) = known {
+            return cell.clone();
         }
         let cell = Rc::new(self.compute(side, id, at));
-        self.memo.insert(key, cell.clone());
+        let count = self.graph(side).ty(id).shape.iter().product();
+        let nodes = &mut self.known[side as usize];
+        if nodes.len() <= id.index() {
+            nodes.resize(id.index() + 1, vec![]);
+        }
+        nodes[id.index()].resize(count, None);
+        nodes[id.index()][at] = Some(cell.clone());
         cell
     }
 

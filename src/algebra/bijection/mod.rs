@@ -93,8 +93,8 @@ impl<'m> Lowering<'m> {
         let (argument, beyond) = self.within_base(id, found.argument)?;
         let log = self.log_prob(&base, &argument)?;
         let log = self.sub(&log, &found.log_det)?;
-        let log = self.within_range(&log, found.penalty.as_ref())?;
-        self.impossible(log, beyond)
+        let log = self.impossible(log, beyond)?;
+        self.within_range(&log, found.penalty.as_ref())
     }
 
     /// The inverse is defined for more values than a base of positive numbers, say, has images of: the density is 0 at these.
