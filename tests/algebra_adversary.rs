@@ -2,7 +2,9 @@
 
 mod evaluation;
 
-use evaluation::{close, value};
+use evaluation::{close, evaluated, value};
+use tilde_lang::backend::Precision;
+use tilde_lang::runtime::engine::Engine;
 
 /// Rows that share an unknown rate are not independent given other rows: log p(y | x) is not a sum of predictive densities.
 #[test]
@@ -43,4 +45,17 @@ fn improper_priors_of_matrices() {
              p(m, S) = NormalInverseWishart([0, 0], 1, {dof}, I)\np(x | m, S) = MvNormal(m, S)\n";
     assert!(value(&p.replace("{dof}", "0.5"), "log p(x)")[0].is_nan());
     assert!(value(&p.replace("{dof}", "1.5"), "log p(x)")[0].is_finite());
+}
+
+/// p(y) is no answer where p says only p(y | t): it would be p(y | t) under another name.
+#[test]
+fn queries_that_lack_what_is_given() {
+    let local = "data (t : Real, y : Real) = [[1, 2], [0, 0.7]]\np(z : Real) = Normal(0, 1)\np(y | z, t) = Normal(t + z, 1)\n";
+    let shared =
+        "data (t : Positive, y : Int) = [[1, 2], [0.5, 1]]\nglobal r : Positive\np(r) = Gamma(1, 1)\np(y | r, t) = Poisson(t * r)\n";
+    for (p, query) in [(local, "log p(y)"), (local, "p(z | y).mean"), (shared, "p(r | y).mean"), (shared, "log p(y | r = 0.4)")] {
+        let told = evaluated(p, query, &Engine { precision: Precision::F64, ..Engine::default() }).unwrap_err();
+        assert!(told.contains("E0301") && told.contains("t is not given here"), "{query}\n{told}");
+    }
+    close(local, "p(z | y, t).mean", &[0.5, 0.35]);
 }

@@ -60,7 +60,10 @@ impl<'m> Lowering<'m> {
         }
         let is_data = |var: &VarId| self.model.vars[*var].observed.is_some();
         let observed: Vec<VarId> = p.factors.iter().flat_map(|f| f.targets.iter().copied()).filter(is_data).collect();
-        let latents = self.question(p, &observed, &[], span)?.latents;
+        // A bound is given whatever data p has no factors of.
+        let related = p.factors.iter().flat_map(|f| f.given.iter().copied());
+        let given: Vec<VarId> = related.filter(|var| is_data(var) && p.factor_of(*var).is_none()).collect();
+        let latents = self.question(p, &observed, &given, span)?.latents;
         let (globals, locals): (Vec<VarId>, Vec<VarId>) = latents.iter().partition(|&&var| self.model.vars[var].global);
         let related = |vars: &[VarId]| distinct(p.factors.iter().filter(|f| f.targets.iter().any(|var| vars.contains(var))));
         let factors = related(&[&observed[..], &locals].concat());

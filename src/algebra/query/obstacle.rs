@@ -18,6 +18,17 @@ impl<'m> Lowering<'m> {
             .help(format!("declare `{}({name} | …) = …`", density.name))
     }
 
+    /// A variable that the density is given, and the query is not.
+    pub(super) fn must_be_given(&self, density: &Density, var: VarId, parent: VarId, span: Span) -> Diagnostic {
+        let [x, t] = [var, parent].map(|var| &self.model.vars[var].name);
+        let p = &density.name;
+        let declared = density.factor_of(var).map_or(span, |factor| factor.span);
+        Diagnostic::new(Code::UnknownVariable, format!("this query of {p} needs {t}, of which {p} has no factor"))
+            .label(span, format!("{t} is not given here"))
+            .label(declared, format!("{x} depends on {t}"))
+            .help(format!("have it given, `{p}(… | {t})`, or declare `{p}({t}) = …` to integrate over it"))
+    }
+
     /// A log-density whose latent variables no rule integrates out.
     pub(super) fn no_integral(&self, block: &Block<'m>, obstacles: &[Obstacle]) -> Diagnostic {
         let density = &self.model.densities[block.density];

@@ -49,11 +49,14 @@ impl Lowering<'_> {
         while let Some(var) = open.pop() {
             let factor = density.factor_of(var).ok_or_else(|| self.no_factor(density, var, span))?;
             for &parent in factor.given.iter().chain(&factor.targets) {
-                let has_factor = density.factor_of(parent).is_some();
-                if has_factor && !given.contains(&parent) && !targets.contains(&parent) && !found.contains(&parent) {
-                    found.push(parent);
-                    open.push(parent);
+                if given.contains(&parent) || targets.contains(&parent) || found.contains(&parent) {
+                    continue;
                 }
+                if density.factor_of(parent).is_none() {
+                    return Err(self.must_be_given(density, var, parent, span));
+                }
+                found.push(parent);
+                open.push(parent);
             }
         }
         Ok(density.parents_first(found))
