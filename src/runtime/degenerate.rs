@@ -4,11 +4,11 @@
 use super::dataset::Dataset;
 use super::nonfinite::number;
 use crate::backend::Tensor;
+use crate::base::eigen::symmetric_eigen;
 use crate::base::{Code, Diagnostic};
 use crate::check::Support;
 use crate::check::model::{Model, ParamId};
 use crate::check::types::Type;
-use crate::graph::interpret::symmetric_eigen;
 
 /// The first of the estimates that is no value of its parameter's type.
 pub fn explain(model: &Model, dataset: &Dataset, fitted: &[(ParamId, &Tensor)], step: u64) -> Option<Diagnostic> {

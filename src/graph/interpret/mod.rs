@@ -17,7 +17,6 @@ pub mod reductions;
 pub mod shapes;
 pub mod value;
 
-pub use linear::symmetric_eigen;
 pub use value::Value;
 
 /// One node evaluated, as an observer sees it. Nodes of sub-graphs come before the `Project` of their control node.
