@@ -1,8 +1,9 @@
 //! Sums and products of formulas by Rust's operators. Zeros, ones, double signs and nested sums are tidied away, nothing else: the
 //! reader finds the terms as the rule wrote them.
 
-use super::formula::Formula;
+use super::formula::{Formula, Relation};
 use super::name;
+use crate::base::op::BinaryOp;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 impl From<&str> for Formula {
@@ -43,6 +44,23 @@ impl From<usize> for Formula {
 }
 
 impl Formula {
+    /// An operation on numbers as it is written.
+    pub(super) fn of_binary(op: BinaryOp, a: Formula, b: Formula) -> Formula {
+        match op {
+            BinaryOp::Add => a + b,
+            BinaryOp::Sub => a - b,
+            BinaryOp::Mul => a * b,
+            BinaryOp::Div => a / b,
+            BinaryOp::Pow => a.pow(b),
+            BinaryOp::FloorDiv => Formula::apply("floor", [a / b]),
+            BinaryOp::Rem => Formula::apply("mod", [a, b]),
+            BinaryOp::Max => Formula::apply("max", [a, b]),
+            BinaryOp::Min => Formula::apply("min", [a, b]),
+            BinaryOp::And => a.related(Relation::And, b),
+            BinaryOp::Or => a.related(Relation::Or, b),
+        }
+    }
+
     pub fn is_number(&self, value: f64) -> bool {
         matches!(self, Formula::Number(own) if *own == value)
     }

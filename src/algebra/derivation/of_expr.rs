@@ -176,20 +176,7 @@ impl<'m> Names<'m> {
     fn binary(&mut self, op: BinaryOp, a: &Expr, b: &Expr) -> Formula {
         let arrays = rank(&a.ty) > 0 && rank(&b.ty) > 0;
         let (a, b) = (self.expr(a), self.expr(b));
-        match op {
-            BinaryOp::Add => a + b,
-            BinaryOp::Sub => a - b,
-            BinaryOp::Mul if arrays => a.elementwise(b),
-            BinaryOp::Mul => a * b,
-            BinaryOp::Div => a / b,
-            BinaryOp::Pow => a.pow(b),
-            BinaryOp::FloorDiv => Formula::apply("floor", [a / b]),
-            BinaryOp::Rem => Formula::apply("mod", [a, b]),
-            BinaryOp::Max => Formula::apply("max", [a, b]),
-            BinaryOp::Min => Formula::apply("min", [a, b]),
-            BinaryOp::And => a.related(Relation::And, b),
-            BinaryOp::Or => a.related(Relation::Or, b),
-        }
+        if op == BinaryOp::Mul && arrays { a.elementwise(b) } else { Formula::of_binary(op, a, b) }
     }
 
     fn matmul(&mut self, a: &Expr, b: &Expr) -> Formula {

@@ -373,7 +373,7 @@ fn binary(op: BinaryOp, a: Formula, b: Formula, arrays: bool) -> Formula {
         (BinaryOp::Mul, a, b) if arrays => a.elementwise(b),
         (BinaryOp::Mul, a, b) => a * b,
         (BinaryOp::Div, a, b) => quotient(a, b),
-        (op, a, b) => other_binary(op, a, b),
+        (op, a, b) => Formula::of_binary(op, a, b),
     }
 }
 
@@ -399,22 +399,6 @@ fn is_total_of(total: &Formula, exp: &Formula) -> bool {
     let part = matches!((&parts[..], of), ([Formula::Index(base, inside)], Formula::Index(of, outside))
         if base == of && inside.len() == outside.len());
     function == inner && **function == Formula::Name("exp".into()) && (whole || part)
-}
-
-fn other_binary(op: BinaryOp, a: Formula, b: Formula) -> Formula {
-    match op {
-        BinaryOp::Add => a + b,
-        BinaryOp::Sub => a - b,
-        BinaryOp::Mul => a * b,
-        BinaryOp::Div => a / b,
-        BinaryOp::Pow => a.pow(b),
-        BinaryOp::FloorDiv => Formula::apply("floor", [a / b]),
-        BinaryOp::Rem => Formula::apply("mod", [a, b]),
-        BinaryOp::Max => Formula::apply("max", [a, b]),
-        BinaryOp::Min => Formula::apply("min", [a, b]),
-        BinaryOp::And => a.related(Relation::And, b),
-        BinaryOp::Or => a.related(Relation::Or, b),
-    }
 }
 
 /// Numbers that are known by name.
