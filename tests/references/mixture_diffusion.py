@@ -213,7 +213,11 @@ def model(process):
     pairs = [[times[0], times[1]], [times[1], times[3]], [times[2], times[4]]]
     points = [[place, t] for t in times[:4] for place in PLACES[: 3 if t == times[0] else 4]]
     starts = np.array(STARTS) * scale
-    inputs = MIXTURE | process.constants | {"last": process.last, "times": times, "kernels": pairs, "points": points, "starts": starts, "rows": ROWS}
+    inputs = (
+        MIXTURE
+        | process.constants
+        | {"last": process.last, "times": times, "kernels": pairs, "points": points, "starts": starts, "rows": ROWS}
+    )
     values = coefficients(process) | kernels(process, pairs) | pointwise(process, points) | flows(process, starts, ROWS)
     return {"equation": process.equation, "inputs": inputs, "values": values}
 
@@ -234,7 +238,12 @@ def plain(value):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
         return [plain(item) for item in value]
-    return value if isinstance(value, str) else float(value)
+    return value if isinstance(value, str | int) else float(value)
+
+
+def readable(whole):
+    """As JSON, with lists of numbers on one line."""
+    return re.sub(r"\[[^\[\]{}]*\]", lambda numbers: " ".join(numbers[0].split()), json.dumps(whole, indent=1))
 
 
 def main():
@@ -245,8 +254,7 @@ def main():
         assert abs(np.exp(rate) - process.a(process.times[2])) < 1e-12, name
     models = {"mixture": moments_and_entropy()} | {name: model(process) for name, process in processes.items()}
     source = f"NumPy {np.__version__}, SciPy {scipy.__version__} (DOP853 at 1e-13)"
-    text = json.dumps({"source": source, "models": plain(models)}, indent=1)
-    print(re.sub(r"\[[^\[\]{}]*\]", lambda numbers: " ".join(numbers[0].split()), text))
+    print(readable({"source": source, "models": plain(models)}))
 
 
 if __name__ == "__main__":
