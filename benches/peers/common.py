@@ -55,9 +55,14 @@ def arguments(description: str, steps: int) -> argparse.ArgumentParser:
     return parser
 
 
+def rounded(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
 def report(result: dict, as_json: bool) -> None:
-    rounded = {key: float(f"{value:.5g}") if isinstance(value, float) else value for key, value in result.items()}
     if as_json:
-        print(json.dumps(rounded))
+        print(json.dumps(rounded(result)))
     else:
-        print("\n".join(f"{key:>14}  {value}" for key, value in rounded.items()))
+        print("\n".join(f"{key:>14}  {value}" for key, value in rounded(result).items()))
