@@ -1,0 +1,3 @@
+//! Itô processes.
+
+pub mod calculus;
