@@ -1,3 +1,16 @@
-//! Itô processes.
+//! Processes: forward kernels of chains, of Itô equations and of interpolants, one algebra between them; what is made from them.
+//!
+//! Whatever says a forward process answers for two things. Its [`Transition`]: x(t) given x(s) is normal, affine in x(s). Its [`Dynamics`]:
+//! dx = (F x + u) dt + g dW. Everything else, marginals, bridges, reverse kernels and equations, follows from these.
 
-pub mod calculus;
+mod calculus;
+mod chain;
+mod coefficient;
+mod dynamics;
+mod interpolant;
+mod ito;
+mod kernel;
+mod member;
+mod prediction;
+mod reverse;
+mod transition;
