@@ -13,4 +13,5 @@ mod kernel;
 mod member;
 mod prediction;
 mod reverse;
+mod solution;
 mod transition;

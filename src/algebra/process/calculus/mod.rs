@@ -17,7 +17,7 @@ mod trigonometric;
 pub use evaluate::Point;
 pub use integral::Integrator;
 pub use number::Number;
-pub use of_graph::Reader;
+pub use of_graph::{Reader, collect_atoms};
 pub use sum::{Base, Function, Sum, Variable};
 pub use to_graph::Scope;
 
