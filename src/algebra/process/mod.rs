@@ -3,6 +3,7 @@
 //! Whatever says a forward process answers for two things. Its [`Transition`]: x(t) given x(s) is normal, affine in x(s). Its [`Dynamics`]:
 //! dx = (F x + u) dt + g dW. Everything else, marginals, bridges, reverse kernels and equations, follows from these.
 
+mod calculus;
 mod chain;
 mod coefficient;
 mod dynamics;
@@ -12,4 +13,5 @@ mod kernel;
 mod member;
 mod prediction;
 mod reverse;
+mod solution;
 mod transition;
