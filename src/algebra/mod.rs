@@ -19,6 +19,7 @@ mod mass;
 mod observations;
 mod observed;
 mod outside;
+mod process;
 mod program;
 mod query;
 mod shared;
