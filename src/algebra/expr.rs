@@ -151,6 +151,7 @@ impl Lowering<'_> {
                 let value = self.eval(x)?;
                 return Ok(value.map(&mut |array| self.stop(array)));
             }
+            ExprKind::ProcessMember { density, member, args } => return self.process_member(*density, *member, args),
             ExprKind::Noise(kind) => self.noise(*kind, &tensor_type(&expr.ty)?.shape)?,
         };
         Ok(Value::Array(array))

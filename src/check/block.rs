@@ -1,9 +1,9 @@
 //! Blocks: `let`, draws, rebinding, loops, `repeat`, and the value at the end.
 
 use super::checker::{Binding, Checked, Checker, Fault};
-use super::message;
 use super::model::{Draw, Expr, ExprKind, LocalId, Pattern, Place, Stmt, StmtKind, VarId};
 use super::types::{ArrayType, Support, Type};
+use super::{message, shape};
 use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast;
 
@@ -126,9 +126,7 @@ impl<'a> Checker<'a> {
 
     /// `z ~ dist`: of a declared variable, its value from here on; any other name is a new local.
     pub fn draw(&mut self, target: &'a ast::Expr, dist: &'a ast::Expr, span: Span) -> Checked<Draw> {
-        let ast::ExprKind::Name(name) = &target.kind else {
-            return Err(Diagnostic::unsupported("a draw of a member of an indexed family").at(target.span).into());
-        };
+        let ast::ExprKind::Name(name) = &target.kind else { return self.member_draw(target, dist, span) };
         let var = self.vars.get(&name.name).copied().filter(|_| !self.scope.library);
         let want = var.map(|id| Type::Distribution(Box::new(self.model.vars[id].ty.clone())));
         if let ast::ExprKind::Name(source) = &dist.kind
@@ -145,7 +143,10 @@ impl<'a> Checker<'a> {
                 Place::Var(id)
             }
             None => match dist.ty.clone() {
-                Type::Distribution(of) => Place::Local(self.bind(&name.name, *of, name.span)),
+                Type::Distribution(of) => match self.rebound(name, &dist, &of)? {
+                    Some(place) => place,
+                    None => Place::Local(self.bind(&name.name, *of, name.span)),
+                },
                 Type::Error => {
                     self.bind(&name.name, Type::Error, name.span);
                     return Err(Fault::Reported);
@@ -153,6 +154,32 @@ impl<'a> Checker<'a> {
                 _ => return Err(message::mismatch(&self.model, &dist, &Type::Distribution(Box::new(dist.ty.clone())), None).into()),
             },
         };
+        Ok(Draw { target, dist, span })
+    }
+
+    /// In a loop, a draw of an outer local rebinds it, as an assignment does.
+    fn rebound(&mut self, name: &ast::Ident, dist: &Expr, of: &Type) -> Checked<Option<Place>> {
+        let loops = self.scope.loops.len();
+        let Some((_, depth, id)) = self.assignable(&name.name).filter(|(_, depth, _)| *depth < loops) else { return Ok(None) };
+        let local = &self.model.locals[id];
+        let (ty, why) =
+            (Type::Distribution(Box::new(local.ty.clone())), Some((local.span, "a loop keeps the type of what it rebinds".to_string())));
+        let same = matches!((&local.ty, of), (Type::Array(a), Type::Array(b)) if shape::same_shape(&a.shape, &b.shape));
+        if !same {
+            return Err(message::mismatch(&self.model, dist, &ty, why).into());
+        }
+        self.carry(Place::Local(id), depth);
+        Ok(Some(Place::Local(id)))
+    }
+
+    /// `x(t) ~ q(x(t) | x(0))`
+    fn member_draw(&mut self, target: &'a ast::Expr, dist: &'a ast::Expr, span: Span) -> Checked<Draw> {
+        // What is given is what it was before this draw.
+        let dist = self.expr(dist, None);
+        let Some((target, ty)) = self.draw_instant(target)? else {
+            return Err(Diagnostic::unsupported("a draw of a part of a variable").at(target.span).into());
+        };
+        let dist = self.coerce(dist, &Type::Distribution(Box::new(ty)), None)?;
         Ok(Draw { target, dist, span })
     }
 

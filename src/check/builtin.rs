@@ -70,21 +70,8 @@ const FORMS: &[&str] = &[
 ];
 
 /// Named in the language, and not supported so far.
-pub const UNSUPPORTED: &[&str] = &[
-    "reverse",
-    "flow",
-    "Autoregressive",
-    "noise_matching",
-    "ancestral",
-    "ddim",
-    "euler_maruyama",
-    "predictor_corrector",
-    "dopri5",
-    "log_likelihood",
-    "gibbs",
-    "contrastive_divergence",
-    "gpt",
-];
+pub const UNSUPPORTED: &[&str] =
+    &["Autoregressive", "predictor_corrector", "dopri5", "log_likelihood", "gibbs", "contrastive_divergence", "gpt"];
 
 pub fn names() -> impl Iterator<Item = &'static str> {
     let folds = FOLDS.iter().map(|(name, _)| *name);

@@ -33,6 +33,10 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Checked<Expr> {
         match &callee.kind {
+            ast::ExprKind::Name(name) if self.family_named(name).is_some() => match self.family_named(name) {
+                Some(family) => self.instant_value(family, args, span),
+                None => Err(Fault::Reported),
+            },
             ast::ExprKind::Name(name) => match self.name(name)? {
                 Named::Callable(Callable::Density(density)) => {
                     let query = self.query(density, args, given, false, span)?;
@@ -59,6 +63,9 @@ impl<'a> Checker<'a> {
                 },
                 _ => Err(Diagnostic::new(Code::WrongKind, "this is not a function").at(base.span).into()),
             },
+            ast::ExprKind::Member { base, name } if let Some(process) = self.process_base(base) => {
+                self.process_call(process?, base, name, args, span)
+            }
             ast::ExprKind::Member { base, name } if name.name == "log_prob" => {
                 let of = self.expr(base, None);
                 if of.is_error() {
@@ -128,6 +135,7 @@ impl<'a> Checker<'a> {
     pub fn as_callable(&mut self, e: &'a ast::Expr) -> Option<Checked<Callable>> {
         let (name, brackets) = match &e.kind {
             ast::ExprKind::Name(name) => (name, &[][..]),
+            ast::ExprKind::Call { .. } => return self.anonymous_process(e),
             ast::ExprKind::Bracket { base, args } => match &base.kind {
                 ast::ExprKind::Name(name) => (name, &args[..]),
                 _ => return None,

@@ -8,6 +8,7 @@ use super::model::{
     ConstId, Constraint, DensityId, DistId, Expr, ExprKind, FunctionId, Local, LocalId, Model, OptimiserId, ParamId, Place, QuantityId,
     VarId,
 };
+use super::process::{Instants, Made as MadeProcess};
 use super::types::{ArrayType, Type};
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Diagnostics, Span};
@@ -70,6 +71,8 @@ pub struct Scope<'a> {
     pub only_bound: bool,
     /// Inside a factor between members of chains
     pub members: MemberScope,
+    /// Members of indexed families that have a value here
+    pub instants: Instants,
     /// In a top-level `let`: nothing learned or random
     pub constant: bool,
     /// In a declaration of the standard library
@@ -100,12 +103,13 @@ pub enum State<T> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ArgKey {
     Type(Type),
+    Size(Size),
     Callable(Callable),
 }
 
 /// What was made on demand, by index into the tables of `Declarations`.
 #[derive(Clone, Debug, Default)]
-pub struct Made {
+pub struct Made<'a> {
     pub dims: HashMap<usize, State<Size>>,
     pub consts: HashMap<usize, State<ConstId>>,
     pub params: HashMap<usize, State<ParamId>>,
@@ -123,6 +127,8 @@ pub struct Made {
     pub poisoned: HashSet<DensityId>,
     /// `ref = frozen(pi)`
     pub frozen: HashMap<DensityId, DensityId>,
+    /// Processes made from others, to be checked
+    pub processes: Vec<MadeProcess<'a>>,
     /// How many parts of each path there are: `enc.dense` 2
     pub paths: HashMap<String, usize>,
 }
@@ -136,7 +142,7 @@ pub struct Checker<'a> {
     pub densities: HashMap<String, DensityId>,
     pub heads: Vec<Head<'a>>,
     pub scope: Scope<'a>,
-    pub made: Made,
+    pub made: Made<'a>,
     /// The least and the greatest value of each index
     pub extents: HashMap<LocalId, (i64, i64)>,
     /// The uses that lead to the place being checked, outermost first
@@ -213,7 +219,9 @@ impl<'a> Checker<'a> {
     /// Names and values bound inside do not outlive it.
     pub fn nested<T>(&mut self, inside: impl FnOnce(&mut Self) -> T) -> T {
         let (names, bound, drawn) = (self.scope.names.len(), self.scope.bound.len(), self.scope.drawn.len());
+        let instants = self.scope.instants.len();
         let result = inside(self);
+        self.scope.instants.truncate(instants);
         self.scope.names.truncate(names);
         self.scope.bound.truncate(bound);
         self.scope.drawn.truncate(drawn);

@@ -26,7 +26,9 @@ impl<'a> Checker<'a> {
             VarFamily::Chain { .. } if global => Some("a global chain"),
             VarFamily::Chain { from, to } => return self.declare_chain(var, from, to),
             VarFamily::AtIndex(_) => Some("a member of a chain with a type of its own"),
-            VarFamily::Process { .. } | VarFamily::AtTime(_) => Some("a process in continuous time"),
+            VarFamily::Process { .. } if global => Some("a global process"),
+            VarFamily::Process { from, to, .. } => return self.declare_process(var, from, to),
+            VarFamily::AtTime(_) => Some("a state of a process with a type of its own"),
         };
         if let Some(construct) = construct {
             return Err(Diagnostic::unsupported(construct).at(var.span).into());
@@ -60,8 +62,9 @@ impl<'a> Checker<'a> {
                     None => return Err(Fault::Reported),
                 },
                 VarFamily::AtIndex(at) => ids.push(self.data_member(var, at)?),
-                VarFamily::Process { .. } | VarFamily::AtTime(_) => {
-                    return Err(Diagnostic::unsupported("data for a time of a process").at(var.span).into());
+                VarFamily::AtTime(at) => ids.push(self.data_instant(var, at)?),
+                VarFamily::Process { .. } => {
+                    return Err(Diagnostic::unsupported("data for whole paths of a process").at(var.span).into());
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! The names of a program before anything is typed: which declaration each top-level name of the file and of the library is.
 
+use super::process::MAKERS;
 use crate::base::{Code, Diagnostic, Diagnostics, FileId, Span};
 use crate::syntax::ast::{self, DeclKind, Declared, FnDecl, FnParam, Ident, LetDef, Member, ParamDef, SizeParam, TypeExpr};
 use std::collections::HashMap;
@@ -74,6 +75,8 @@ pub struct Declarations<'a> {
     pub library_files: Vec<FileId>,
     user: HashMap<&'a str, (Global, Span)>,
     library: HashMap<&'a str, (Global, Span)>,
+    /// How each process names its time
+    pub times: HashMap<&'a str, &'a ast::Ident>,
     pub dims: Vec<(&'a ast::Ident, &'a ast::Expr)>,
     pub lets: Vec<InLibrary<&'a LetDef>>,
     pub params: Vec<&'a ParamDef>,
@@ -141,11 +144,11 @@ impl<'a> Declarations<'a> {
                 self.add_density(&factor.density, Global::Density, problems);
             }
             DeclKind::Ito { density, .. } | DeclKind::Interpolant { density, .. } => {
-                self.add_density(density, Global::Unsupported, problems);
+                self.add_density(density, Global::Density, problems);
             }
             DeclKind::Density { name, value } => {
                 let known = matches!(&value.kind, ast::ExprKind::Call { callee, .. }
-                    if matches!(&callee.kind, ast::ExprKind::Name(name) if name.name == "frozen" || name.name == "pushforward"));
+                    if matches!(&callee.kind, ast::ExprKind::Name(name) if name.name == "frozen" || name.name == "pushforward" || MAKERS.contains(&name.name.as_str())));
                 names.push((name, if known { Global::Density } else { Global::Unsupported }));
             }
             DeclKind::Objective { name, value } => names.push((name, self.quantity(name, value, false, decl.span))),
@@ -186,7 +189,11 @@ impl<'a> Declarations<'a> {
         for var in vars.iter().filter(|var| var.ty.is_some()) {
             let global = match var.family {
                 ast::VarFamily::Single | ast::VarFamily::Chain { .. } => Global::Var,
-                ast::VarFamily::Process { .. } | ast::VarFamily::AtIndex(_) | ast::VarFamily::AtTime(_) => Global::Unsupported,
+                ast::VarFamily::Process { ref time, .. } => {
+                    self.times.insert(&var.name.name, time);
+                    Global::Var
+                }
+                ast::VarFamily::AtIndex(_) | ast::VarFamily::AtTime(_) => Global::Unsupported,
             };
             self.insert(&var.name, global, false, problems);
         }

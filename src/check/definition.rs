@@ -5,6 +5,7 @@ use super::checker::{ArgKey, Binding, Callable, Checked, Checker, Fault, Instanc
 use super::declarations::{Definition, DefinitionKind, Signature};
 use super::message;
 use super::model::{Expr, ExprKind, Function, FunctionId, Stmt};
+use super::process::{is_process, is_size};
 use super::sizes::{Solved, open_names};
 use super::types::Type;
 use crate::base::size::Size;
@@ -103,6 +104,22 @@ impl<'a> Checker<'a> {
             (None, Some(default)) => (Supplied::Written(default), default.span),
             (None, None) => return Err(missing_argument(&decl.name.name, &param.name.name, span, param.name.span).into()),
         };
+        if let Some(ty) = param.ty.as_ref().filter(|ty| is_process(ty)) {
+            let Supplied::Written(e) = supplied else {
+                return Err(message::wrong_kind(&param.name.name, "a value", "a process", ty.span).into());
+            };
+            let density = self.inside(by_default, &mut made.scope, |this| this.process_named(e))?;
+            made.keys.push(ArgKey::Callable(Callable::Density(density)));
+            made.scope.names.push((param.name.name.clone(), Binding::Callable(Callable::Density(density))));
+            return Ok(());
+        }
+        if let Some(ty) = param.ty.as_ref().filter(|ty| is_size(ty)) {
+            let Supplied::Written(e) = supplied else { return Err(message::not_a_size(ty.span).into()) };
+            let size = self.inside(by_default, &mut made.scope, |this| this.size(e))?;
+            made.keys.push(ArgKey::Size(size.clone()));
+            made.scope.names.push((param.name.name.clone(), Binding::Size(size)));
+            return Ok(());
+        }
         let is_function = matches!(&param.ty, Some(ty) if matches!(ty.kind, TypeExprKind::Fn { .. }));
         if (param.ty.is_none() || is_function)
             && let Supplied::Written(e) = &supplied
@@ -285,6 +302,12 @@ impl<'a> Checker<'a> {
             match &param.ty {
                 Some(ty) if matches!(ty.kind, TypeExprKind::Fn { .. }) => {
                     made.scope.names.push((param.name.name.clone(), Binding::Callable(Callable::Unknown)));
+                }
+                // Nothing is known of a process before it is given.
+                Some(ty) if is_process(ty) => return,
+                Some(ty) if is_size(ty) => {
+                    let unknown = Size::variable(param.name.name.as_str());
+                    made.scope.names.push((param.name.name.clone(), Binding::Size(unknown)));
                 }
                 Some(ty) => {
                     let ty = self.inside(true, &mut made.scope, |this| this.annotation_with(ty, true));

@@ -18,6 +18,8 @@ pub struct Head<'a> {
     pub factors: Vec<FactorHead<'a>>,
     /// Factors between members of chains
     pub chain: Vec<ChainHead<'a>>,
+    /// The indexed family of which it is a process
+    pub process: Option<VarId>,
 }
 
 /// One side of a query.
@@ -120,6 +122,11 @@ impl<'a> Checker<'a> {
         {
             return self.density_of_pushforward(name, args, value, span);
         }
+        if super::process::maker(value).is_some() {
+            let made = self.made_head(name, value, span);
+            self.settle(made);
+            return;
+        }
         let made = match &value.kind {
             ast::ExprKind::Call { callee, .. } => match &callee.kind {
                 ast::ExprKind::Name(name) => format!("a density made by `{}`", name.name),
@@ -134,10 +141,10 @@ impl<'a> Checker<'a> {
         if let Some(id) = self.densities.get(&name.name) {
             return *id;
         }
-        let density = Density { name: name.name.clone(), factors: vec![], chain: vec![], frozen: false, span };
+        let density = Density { name: name.name.clone(), factors: vec![], chain: vec![], process: None, frozen: false, span };
         let id = self.model.densities.push(density);
         self.densities.insert(name.name.clone(), id);
-        self.heads.push(Head { name: name.name.clone(), span, factors: vec![], chain: vec![] });
+        self.heads.push(Head { name: name.name.clone(), span, factors: vec![], chain: vec![], process: None });
         id
     }
 
@@ -214,7 +221,9 @@ impl<'a> Checker<'a> {
             let chain = self.finish_chain(id);
             self.check_members_acyclic(id, &chain);
             self.model.densities[id].chain = chain;
+            self.chain_process(id);
         }
+        self.finish_made_processes();
         for id in self.model.densities.ids() {
             let (source, frozen) = match self.made.frozen.get(&id) {
                 Some(of) => (*of, true),
@@ -226,7 +235,9 @@ impl<'a> Checker<'a> {
             });
             let factors = factors.collect();
             let chain = self.model.densities[source].chain.clone();
+            let process = self.model.densities[source].process.clone();
             let density = &mut self.model.densities[id];
+            density.process = process;
             (density.factors, density.chain, density.frozen) = (factors, chain, frozen);
         }
     }
@@ -346,8 +357,12 @@ impl<'a> Checker<'a> {
                 self.known_to(density, var, name)?;
                 return self.query_members(var, args, value, needs_value, of.span);
             }
-            if matches!(of.kind, ast::ExprKind::Call { .. }) {
-                return Err(Diagnostic::unsupported("a query of a time of a process").at(of.span).into());
+            if let ast::ExprKind::Call { callee, args, given: None } = &of.kind
+                && let ast::ExprKind::Name(name) = &callee.kind
+            {
+                let var = self.var_named(name)?;
+                self.known_to(density, var, name)?;
+                return self.query_instant(var, args, value, needs_value, of.span);
             }
             return Err(Diagnostic::new(Code::WrongKind, "a query names random variables").at(of.span).into());
         };
@@ -376,7 +391,7 @@ impl<'a> Checker<'a> {
         let mentions = |factor: &FactorHead<'a>| factor.targets.contains(&var) || factor.given.contains(&var);
         let in_chain =
             |factor: &ChainHead<'a>| factor.target == var || factor.given.contains(&var) || factor.members.iter().any(|m| m.0 == var);
-        if head.factors.iter().any(mentions) || head.chain.iter().any(in_chain) {
+        if head.process == Some(var) || head.factors.iter().any(mentions) || head.chain.iter().any(in_chain) {
             return Ok(());
         }
         let targets = head.factors.iter().flat_map(|f| &f.targets).chain(head.chain.iter().map(|f| &f.target));

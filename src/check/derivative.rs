@@ -14,9 +14,6 @@ impl<'a> Checker<'a> {
             let problem = Diagnostic::new(Code::ArgumentCount, format!("`{name}` needs what to differentiate by, in brackets")).at(span);
             return Err(problem.help(format!("write `{name}[x](…)`")).into());
         };
-        if let ast::ExprKind::Call { .. } | ast::ExprKind::Bracket { .. } = &wrt.kind {
-            return Err(Diagnostic::unsupported("a derivative by a member of an indexed family").at(wrt.span).into());
-        }
         let by = self.expr(wrt, None);
         let place = match by.kind {
             ExprKind::Local(id) => Place::Local(id),

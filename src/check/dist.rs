@@ -223,6 +223,9 @@ impl<'a> Checker<'a> {
 
     /// `d.mean`, `d.logits`
     pub fn member(&mut self, base: &'a ast::Expr, name: &'a ast::Ident, span: Span) -> Checked<Expr> {
+        if let Some(process) = self.process_base(base) {
+            return self.process_value(process?, base, name, span);
+        }
         let of = self.expr(base, None);
         let Type::Distribution(event) = of.ty.clone() else {
             if of.is_error() {

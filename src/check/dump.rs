@@ -104,6 +104,7 @@ fn write_var(f: &mut fmt::Formatter<'_>, var: &Var) -> fmt::Result {
         Family::Single => writeln!(f, "{} {} : {}", if var.global { "global" } else { "var" }, var.name, var.ty),
         Family::Chain { from, to } => writeln!(f, "var {}[{from}..{to}] : {}", var.name, var.ty),
         Family::Member { at, .. } => writeln!(f, "var {}[{at}] : {}", var.name, var.ty),
+        Family::Instant { at, .. } => writeln!(f, "var {}({at}) : {}", var.name, var.ty),
         Family::Process { from, to } => writeln!(f, "var {}(t in {from}..{to}) : {}", var.name, var.ty),
     }
 }

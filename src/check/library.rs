@@ -24,6 +24,9 @@ pub const FILES: &[(&str, &str)] = files! {
     "layers.tilde"
     "math.tilde"
     "optimizers.tilde"
+    "processes/objectives.tilde"
+    "processes/samplers.tilde"
+    "processes/schedules.tilde"
 };
 
 /// The files' trees, parsed once in a process, and their texts among the sources of a program: right behind the user's file,

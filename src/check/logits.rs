@@ -36,7 +36,12 @@ fn is_probability(model: &Model, e: &Expr) -> bool {
         ExprKind::Stack(parts) => parts.iter().any(|part| is_probability(model, part)),
         ExprKind::Join(a, b) => is_probability(model, a) || is_probability(model, b),
         ExprKind::Binary(_, a, b) => [a, b].iter().all(|side| constant_of(model, side).is_some() || is_probability(model, side)),
-        ExprKind::Real(_) | ExprKind::Int(_) | ExprKind::Bool(_) | ExprKind::Const(_) | ExprKind::Noise(_) => false,
+        ExprKind::Real(_)
+        | ExprKind::Int(_)
+        | ExprKind::Bool(_)
+        | ExprKind::Const(_)
+        | ExprKind::Noise(_)
+        | ExprKind::ProcessMember { .. } => false,
         ExprKind::ToReal(_) | ExprKind::ToInt(_) | ExprKind::Compare(..) | ExprKind::MatMul(..) | ExprKind::Tuple(_) => false,
         ExprKind::Fold { .. } | ExprKind::FoldAll(..) | ExprKind::Total(_) | ExprKind::Primitive(..) => false,
         ExprKind::Dist(..) | ExprKind::DrawPushforward(_) | ExprKind::LogPushforward(..) | ExprKind::Conditional(_) => false,

@@ -116,6 +116,10 @@ impl<'m> Judge<'m> {
     fn of(&mut self, e: &'m Expr) -> Measure {
         match &e.kind {
             ExprKind::Real(_) | ExprKind::Int(_) | ExprKind::Bool(_) | ExprKind::Const(_) | ExprKind::Noise(_) => Measure::Free,
+            ExprKind::ProcessMember { .. } => {
+                self.parts_of(e);
+                Measure::Free
+            }
             ExprKind::Var(_) | ExprKind::Param(_) => Measure::Free,
             ExprKind::Local(id) => self.locals.get(id).cloned().unwrap_or(Measure::Free),
             ExprKind::Quantity(id) => self.of(&self.model.quantities[*id].value),

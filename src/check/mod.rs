@@ -35,6 +35,7 @@ mod overrides;
 mod param;
 mod point;
 mod posterior;
+mod process;
 mod pushforward;
 mod rule;
 mod shape;
@@ -127,6 +128,10 @@ impl<'a> Checker<'a> {
                     self.settle(data);
                 }
                 DeclKind::Factor(factor) => self.factor_head(factor, decl.span),
+                DeclKind::Ito { density, .. } | DeclKind::Interpolant { density, .. } => {
+                    let head = self.process_head(density, decl);
+                    self.settle(head);
+                }
                 _ => {}
             }
         }
@@ -181,6 +186,12 @@ impl<'a> Checker<'a> {
                 self.settle(made);
             }
         }
+        for decl in &file.decls {
+            if let DeclKind::Ito { density, .. } | DeclKind::Interpolant { density, .. } = &decl.kind {
+                let process = self.finish_process(density, decl);
+                self.settle(process);
+            }
+        }
         self.finish_densities();
         for (id, (name, ..)) in self.declarations.quantities.iter().enumerate() {
             let made = self.quantity(id, name.span);
@@ -191,11 +202,10 @@ impl<'a> Checker<'a> {
                 DeclKind::Train { name, body, settings } => self.train(name.as_ref(), body, settings, decl.span),
                 DeclKind::Sample { name, value, picture } => self.sample(name, value, picture.as_ref(), decl.span),
                 DeclKind::Use { .. } => self.report(Diagnostic::unsupported("`use`").at(decl.span)),
-                DeclKind::Ito { .. } => self.report(Diagnostic::unsupported("an Itô process").at(decl.span)),
-                DeclKind::Interpolant { .. } => self.report(Diagnostic::unsupported("an interpolant").at(decl.span)),
                 DeclKind::Kernel(_) => self.report(Diagnostic::unsupported("a `kernel` declaration").at(decl.span)),
                 DeclKind::Dim(_) | DeclKind::Let(_) | DeclKind::Data { .. } | DeclKind::Var { .. } | DeclKind::Param(_) => {}
                 DeclKind::Fn(_) | DeclKind::Layer(_) | DeclKind::Net(_) | DeclKind::Factor(_) | DeclKind::Density { .. } => {}
+                DeclKind::Ito { .. } | DeclKind::Interpolant { .. } => {}
                 DeclKind::Objective { .. } | DeclKind::Metric { .. } => {}
                 DeclKind::Dist(_) | DeclKind::Bijector(_) | DeclKind::Optimizer(_) | DeclKind::Rule { .. } => {}
             }

@@ -28,29 +28,28 @@ impl<'a> Checker<'a> {
     }
 
     /// Instances of the distributions with which linear-Gaussian algebra may answer a query of this type.
-    fn gaussian_answers(&mut self, ty: &Type, span: Span) -> Checked<()> {
+    pub fn gaussian_answers(&mut self, ty: &Type, span: Span) -> Checked<()> {
         let Type::Distribution(of) = ty else { return Ok(()) };
         let Type::Array(ArrayType { support, shape }) = &**of else { return Ok(()) };
         if support.is_real() {
-            self.library_dist("Normal", &["mean", "std"], vec![], span)?;
+            self.library_dist("Normal", &["mean", "std"], vec![], &Type::real([]), span)?;
             if let [size] = &shape[..] {
-                self.library_dist("MvNormal", &["mean", "cov"], vec![size.clone()], span)?;
+                self.library_dist("MvNormal", &["mean", "cov"], vec![size.clone()], &Type::real([size.clone()]), span)?;
             }
         }
         Ok(())
     }
 
-    /// The library's distribution over real arrays with that name and these parameters.
-    fn library_dist(&mut self, name: &str, params: &[&str], sizes: Vec<Size>, span: Span) -> Checked<DistId> {
+    /// The library's distribution of that name, over events of that type, with these parameters.
+    pub fn library_dist(&mut self, name: &str, params: &[&str], sizes: Vec<Size>, event: &Type, span: Span) -> Checked<DistId> {
         let fits = |given: &[crate::syntax::ast::FnParam]| given.iter().map(|param| param.name.name.as_str()).eq(params.iter().copied());
         let mut dists = self.declarations.dists.iter();
         let Some(id) = dists.position(|dist| dist.library && dist.decl.name.name == name && fits(&dist.decl.params)) else {
             return Err(Diagnostic::internal(format!("the library has no {name}")).at(span).into());
         };
-        let event = Type::array(Support::Real, sizes.clone());
         let names = self.declarations.dists[id].decl.sizes.iter().map(|size| size.name.name.clone());
         let sizes: Vec<(String, Size)> = names.zip(sizes).collect();
-        self.dist_instance(id, &sizes, &event, (span, "this distribution is needed here".into()))
+        self.dist_instance(id, &sizes, event, (span, "this distribution is needed here".into()))
     }
 
     /// The support of the only target, where it is one class or one bit.

@@ -1,6 +1,8 @@
 //! Walking expressions of the checked program.
 
-use super::model::{Bound, Expr, ExprKind, Factor, Init, MemberQuery, Model, Place, Stmt, StmtKind, Subscript, TrainStmt, Which};
+use super::model::{
+    Bound, Expr, ExprKind, Factor, Init, MemberQuery, Model, Place, Process, ProcessKind, Stmt, StmtKind, Subscript, TrainStmt, Which,
+};
 
 impl Expr {
     /// Calls `f` with each part of this expression, not with the parts of parts.
@@ -46,6 +48,7 @@ impl Expr {
             ExprKind::Primitive(_, args) | ExprKind::Call(_, args) | ExprKind::Apply(_, args) | ExprKind::Dist(_, args) => {
                 args.iter().for_each(f)
             }
+            ExprKind::ProcessMember { args, .. } => args.iter().for_each(f),
             ExprKind::Fold { condition, body, .. } => condition.iter().chain([body]).for_each(|x| f(x)),
             ExprKind::Subscript(base, subscripts) => {
                 f(base);
@@ -115,6 +118,7 @@ impl Model {
         open.extend(self.conjugates.iter().map(|rule| &rule.result));
         open.extend(self.marginals.iter().map(|rule| &rule.result));
         open.extend(self.densities.values().flat_map(|density| &density.factors).map(|factor: &Factor| &factor.dist));
+        open.extend(self.densities.values().filter_map(|density| density.process.as_ref()).flat_map(Process::exprs));
         open.extend(self.pushforwards.values().flat_map(|pushed| [&pushed.base, &pushed.image]));
         open.extend(self.densities.values().flat_map(|density| &density.chain).map(|factor| &factor.dist));
         open.extend(self.quantities.values().map(|quantity| &quantity.value));
@@ -137,6 +141,17 @@ impl TrainStmt {
             TrainStmt::Plain(stmt) => stmt.each_expr(f),
             TrainStmt::Optimise(optimise) => f(&optimise.value),
             TrainStmt::Repeat { body, .. } => body.iter().for_each(|stmt| stmt.each_expr(f)),
+        }
+    }
+}
+
+impl Process {
+    fn exprs(&self) -> Vec<&Expr> {
+        match &self.kind {
+            ProcessKind::Chain | ProcessKind::Flow { .. } => vec![],
+            ProcessKind::Ito { drift, diffusion, .. } => vec![drift, diffusion],
+            ProcessKind::Interpolant { value, .. } => vec![value],
+            ProcessKind::Reverse(reverse) => vec![&reverse.network],
         }
     }
 }

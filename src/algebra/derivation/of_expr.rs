@@ -94,6 +94,10 @@ impl<'m> Names<'m> {
                 let x = self.expr(x);
                 Formula::log(Formula::distribution("pushforward", [base]).at(x))
             }
+            ExprKind::ProcessMember { density, member, args } => {
+                let of = format!("{}.{}", self.model.densities[*density].name, member.name());
+                Formula::apply(of.as_str(), self.all(args))
+            }
             ExprKind::Conditional(query) => self.query(query),
             ExprKind::LogDensity(query) => Formula::log(self.query(query)),
             ExprKind::DistMember(dist, member) => self.member(dist, member),

@@ -4,7 +4,7 @@ use super::super::leaves::tensor_type;
 use super::super::lowering::{IndexPlate, Lowering};
 use super::super::value::{Array, Distribution, Value};
 use crate::base::diagnostic::Result;
-use crate::base::{Diagnostic, Span};
+use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::{At, DensityId, LocalId, MemberFactor, VarId};
 
 /// From which neighbour a member follows.
@@ -94,11 +94,14 @@ impl<'m> Lowering<'m> {
         (next == beyond && !kernels.is_empty()).then_some(Chain { density: id, var, first, last, direction, kernels })
     }
 
-    /// The variable of which a density is a chain.
-    pub(in crate::algebra) fn chain_variable(&self, id: DensityId, direction: Direction) -> Option<VarId> {
-        let targets = self.model.densities[id].chain.iter().map(|factor| factor.target);
-        let mut chains = targets.filter(|&var| self.chain_of(id, var, direction).is_some());
-        chains.next()
+    /// The chain of which a density is the process, in the direction of time.
+    pub(in crate::algebra) fn forward_chain(&self, id: DensityId) -> Result<Chain<'m>> {
+        let density = &self.model.densities[id];
+        let var = density.process.as_ref().map(|process| process.var);
+        var.and_then(|var| self.chain_of(id, var, Direction::Forward)).ok_or_else(|| {
+            let problem = Diagnostic::new(Code::NoRule, format!("the factors of `{}` are no chain in the direction of time", density.name));
+            problem.at(density.span).help("give each member but the first a factor of the one before: `q(x[t] | x[t-1]) = …`")
+        })
     }
 
     /// The shape of one member.

@@ -1,37 +1,35 @@
 //! Transitions of Gaussian chains between running times, and the law of a state between two others.
 
 use super::super::lowering::Lowering;
-use super::super::value::{Array, Distribution};
-use super::chain::{Chain, Direction, Kernel};
+use super::super::value::Array;
+use super::chain::{Chain, Kernel};
 use super::coefficient::Coefficient;
-use super::transition::Transition;
+use super::transition::{Moments, Transition};
 use crate::base::diagnostic::Result;
-use crate::base::op::{BinaryOp, CompareOp, UnaryOp};
+use crate::base::op::{BinaryOp, CompareOp};
 use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::DensityId;
 use crate::graph::{Graph, NodeId, Op};
 
 impl<'m> Lowering<'m> {
-    /// x[to] given x[from], of a density that is a Gaussian chain; none: given the first member. Times are whole numbers that may
-    /// vary; outside of the declared range, and where `to` does not come after `from`, everything is NaN.
-    pub(in crate::algebra) fn chain_transition(&mut self, density: DensityId, from: Option<&Array>, to: &Array) -> Result<Transition> {
-        let chain = self.chain_variable(density, Direction::Forward).and_then(|var| self.chain_of(density, var, Direction::Forward));
-        let chain = chain.ok_or_else(|| {
-            let density = &self.model.densities[density];
-            Diagnostic::new(Code::NoRule, format!("`{}` is no chain of kernels", density.name)).at(density.span)
-        })?;
+    /// x[to] given x[from], of a density that is a Gaussian chain. Times are whole numbers that may vary; outside of the declared
+    /// range, and where `to` does not come after `from`, everything is NaN.
+    pub(super) fn chain_transition(&mut self, density: DensityId, from: &Array, to: &Array) -> Result<Transition> {
+        let chain = self.forward_chain(density)?;
         self.transition_of(&chain, from, to)
     }
 
-    pub(super) fn transition_of(&mut self, chain: &Chain<'m>, from: Option<&Array>, to: &Array) -> Result<Transition> {
+    pub(super) fn transition_of(&mut self, chain: &Chain<'m>, from: &Array, to: &Array) -> Result<Transition> {
         let tables = self.chain_tables(chain)?;
+        if self.steps_between(from, to) == Some(1) {
+            return self.at_member(&tables.step, tables.first + 1, to);
+        }
         let late = self.at_member(&tables.total, tables.first, to)?;
-        let Some(from) = from else { return Ok(late) };
+        if self.whole_number(from) == Some(tables.first) {
+            return Ok(late);
+        }
         let early = self.at_member(&tables.total, tables.first, from)?;
         let step = self.at_member(&tables.step, tables.first + 1, to)?;
-        if self.steps_between(from, to) == Some(1) {
-            return Ok(step);
-        }
         let (one, gap) = (self.int(1), self.sub(to, from)?);
         if step.has_matrix() {
             let problem = Diagnostic::unsupported("a law between two running members of a chain whose coefficients are matrices");
@@ -67,6 +65,15 @@ impl<'m> Lowering<'m> {
         (base == other).then_some(to - from)
     }
 
+    /// A whole number that is known.
+    pub(super) fn whole_number(&mut self, x: &Array) -> Option<i64> {
+        let node = self.node(x);
+        match offset(self.b().graph(), node) {
+            (None, number) => Some(number),
+            (Some(_), _) => None,
+        }
+    }
+
     /// The entry of tables for one member.
     fn at_member(&mut self, tables: &Transition, first: i64, member: &Array) -> Result<Transition> {
         let first = self.int(first);
@@ -74,36 +81,6 @@ impl<'m> Lowering<'m> {
         let entries = tables.arrays().iter().map(|table| self.entry(table, 0, &at)).collect::<Result<Vec<Array>>>()?;
         let mut entries = entries.into_iter();
         Ok(tables.map(|table| entries.next().unwrap_or_else(|| table.clone())))
-    }
-
-    /// The law of y = signal · x + shift + noise.
-    pub(in crate::algebra) fn law_after(&mut self, transition: &Transition, x: &Array, shape: &[usize], span: Span) -> Result<Distribution> {
-        let mean = self.mean_after(transition, x)?;
-        self.gaussian_law(mean, &transition.var, shape, span)
-    }
-
-    pub(in crate::algebra) fn mean_after(&mut self, transition: &Transition, x: &Array) -> Result<Array> {
-        let mean = self.apply_to_state(&transition.signal, x)?;
-        match &transition.shift {
-            Some(shift) => self.add(&mean, shift),
-            None => Ok(mean),
-        }
-    }
-
-    /// N(mean, var) over values of a shape.
-    pub(in crate::algebra) fn gaussian_law(&mut self, mean: Array, var: &Coefficient, shape: &[usize], span: Span) -> Result<Distribution> {
-        let (event, spread): (&[usize], Array) = match var {
-            Coefficient::Scalar(var) | Coefficient::Diagonal(var) => (&[], self.unary(UnaryOp::Sqrt, var)),
-            Coefficient::Matrix(var) if shape.is_empty() => {
-                let var = self.flattened(var, &[]);
-                (&[], self.unary(UnaryOp::Sqrt, &var))
-            }
-            Coefficient::Matrix(var) => (shape, var.clone()),
-        };
-        let Some(dist) = self.gaussian_instance(event) else {
-            return Err(Diagnostic::unsupported("a distribution of states with correlated elements that are not vectors").at(span));
-        };
-        Ok(Distribution { dist, params: vec![mean, spread], shape: shape.to_vec() })
     }
 
     /// The law of y between x and z, by Bayes' rule:
@@ -115,14 +92,8 @@ impl<'m> Lowering<'m> {
     ///
     /// (Ho, Jain, Abbeel: Denoising diffusion probabilistic models, 2020, equations 6 and 7.) Elementwise the mean is the weighted mean
     /// R/V · m + K (z − c) and the variance R S / V, neither of them a difference.
-    pub(in crate::algebra) fn bridge(
-        &mut self,
-        early: &Transition,
-        late: &Transition,
-        x: &Array,
-        z: &Array,
-    ) -> Result<(Array, Coefficient)> {
-        let m = self.mean_after(early, x)?;
+    pub(super) fn between(&mut self, early: &Transition, late: &Transition, x: &Array, z: &Array) -> Result<Moments> {
+        let m = self.transported(early, x)?;
         let z = match &late.shift {
             Some(shift) => self.sub(z, shift)?,
             None => z.clone(),
@@ -139,11 +110,11 @@ impl<'m> Lowering<'m> {
         let mean = self.add(&from_x, &from_z)?;
         let var = self.mul(&own, s)?;
         let scalar = self.shape(&var).is_empty();
-        Ok((mean, if scalar { Coefficient::Scalar(var) } else { Coefficient::Diagonal(var) }))
+        Ok(Moments { mean, var: if scalar { Coefficient::Scalar(var) } else { Coefficient::Diagonal(var) } })
     }
 
     /// With the variance in the form of Joseph, which stays positive definite: (I − K A) S (I − K A)ᵀ + K R Kᵀ.
-    fn matrix_bridge(&mut self, m: &Array, early: &Transition, late: &Transition, z: &Array) -> Result<(Array, Coefficient)> {
+    fn matrix_bridge(&mut self, m: &Array, early: &Transition, late: &Transition, z: &Array) -> Result<Moments> {
         let shape = self.shape(m);
         let n = shape.iter().product();
         let [s, a, r] = [&early.var, &late.signal, &late.var].map(|c| self.as_matrix(c, &shape));
@@ -155,15 +126,16 @@ impl<'m> Lowering<'m> {
         let factor = self.cholesky_factor(&v);
         let solved = self.solve_factored(&factor, &through)?;
         let gain = self.transpose_last(&solved);
-        let image = self.apply_to_state(&Coefficient::Matrix(a.clone()), m)?;
+        let image = self.coefficient_times(&Coefficient::Matrix(a.clone()), m)?;
         let residual = self.sub(z, &image)?;
-        let moved = self.apply_to_state(&Coefficient::Matrix(gain.clone()), &residual)?;
+        let moved = self.coefficient_times(&Coefficient::Matrix(gain.clone()), &residual)?;
         let mean = self.add(m, &moved)?;
         let (identity, seen) = (self.identity(n), self.matmul(&gain, &a)?);
         let left = self.sub(&identity, &seen)?;
         let own = self.congruence(&left, &s)?;
         let noise = self.congruence(&gain, &r)?;
-        Ok((mean, Coefficient::Matrix(self.add(&own, &noise)?)))
+        let var = Coefficient::Matrix(self.add(&own, &noise)?);
+        Ok(Moments { mean, var })
     }
 
     /// A S Aᵀ

@@ -5,6 +5,7 @@ use super::super::chain::is_continuous;
 use super::super::lowering::Lowering;
 use super::super::value::{Array, Distribution};
 use super::chain::{Chain, Direction};
+use super::transition::Moments;
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::base::op::BinaryOp;
@@ -40,20 +41,19 @@ impl<'m> Lowering<'m> {
     }
 
     fn gaussian_chain_member(&mut self, chain: &Chain<'m>, query: &Query, at: &Expr, near: &Neighbours<'_>) -> Result<Distribution> {
-        let shape = self.state_shape(chain.var)?;
         let t = self.eval_array(at)?;
         let (x, s) = (self.given_member(near.early.0, near.early.1)?, self.eval_array(near.early.1)?);
-        let s = (linear_number(near.early.1) != Some((None, chain.first))).then_some(s);
-        let early = self.transition_of(chain, s.as_ref(), &t)?;
-        let Some((late, at_late)) = near.late else {
-            self.record_chain_law(chain, query, near, at);
-            return self.law_after(&early, &x, &shape, query.span);
+        let early = self.transition_of(chain, &s, &t)?;
+        let moments = match near.late {
+            None => Moments { mean: self.transported(&early, &x)?, var: early.var },
+            Some((late, at_late)) => {
+                let (z, u) = (self.given_member(late, at_late)?, self.eval_array(at_late)?);
+                let late = self.transition_of(chain, &t, &u)?;
+                self.between(&early, &late, &x, &z)?
+            }
         };
-        let (z, u) = (self.given_member(late, at_late)?, self.eval_array(at_late)?);
-        let late = self.transition_of(chain, Some(&t), &u)?;
-        let (mean, var) = self.bridge(&early, &late, &x, &z)?;
         self.record_chain_law(chain, query, near, at);
-        self.gaussian_law(mean, &var, &shape, query.span)
+        self.normal(chain.var, moments)
     }
 
     /// Which of the given members comes before the target and which after it; none where other rules must answer.

@@ -268,7 +268,7 @@ impl<'m> Lowering<'m> {
             let kept = if matrix { this.matmul(&kept, &transposed)? } else { this.mul(&kept, a)? };
             let mut now = vec![signal, this.add(&kept, v)?];
             if let (Some(shift), Some(c)) = (inside.carries.get(2), inside.inputs.get(2)) {
-                let moved = if matrix { this.apply_to_state(&Coefficient::Matrix(a.clone()), shift)? } else { this.mul(a, shift)? };
+                let moved = if matrix { this.coefficient_times(&Coefficient::Matrix(a.clone()), shift)? } else { this.mul(a, shift)? };
                 now.push(this.add(&moved, c)?);
             }
             Ok(Turn { carries: now.clone(), kept: now })

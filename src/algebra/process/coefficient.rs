@@ -1,13 +1,14 @@
-//! Coefficients of a state: one number, a number for each element, or a matrix.
+//! Coefficients of linear maps of the state: a number, one for each element, or a matrix.
 
 use super::super::lowering::Lowering;
 use super::super::value::Array;
+use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
+use crate::base::op::BinaryOp;
 
-/// A linear map of the state, or its covariance.
 #[derive(Clone, Debug)]
-pub enum Coefficient {
-    /// One number for all elements
+pub(in crate::algebra) enum Coefficient {
+    /// The same for each element of the state
     Scalar(Array),
     /// Of the shape of the state
     Diagonal(Array),
@@ -34,11 +35,28 @@ impl Coefficient {
     pub fn is_matrix(&self) -> bool {
         matches!(self, Coefficient::Matrix(_))
     }
+
+    /// The number or the array by which elements are multiplied. A matrix is refused.
+    pub fn elementwise(&self) -> Result<&Array> {
+        match self {
+            Coefficient::Scalar(array) | Coefficient::Diagonal(array) => Ok(array),
+            Coefficient::Matrix(_) => Err(Diagnostic::unsupported("this question of a process whose coefficients are matrices")),
+        }
+    }
+
+    /// The number. An array or a matrix is refused.
+    pub fn number(&self, what: &str) -> Result<&Array> {
+        match self {
+            Coefficient::Scalar(array) => Ok(array),
+            Coefficient::Diagonal(_) | Coefficient::Matrix(_) => {
+                Err(Diagnostic::unsupported(format!("{what} as a number: elements of this process have coefficients of their own")))
+            }
+        }
+    }
 }
 
 impl Lowering<'_> {
-    /// A x, of the shape of the state.
-    pub(in crate::algebra) fn apply_to_state(&mut self, a: &Coefficient, x: &Array) -> Result<Array> {
+    pub(super) fn coefficient_times(&mut self, a: &Coefficient, x: &Array) -> Result<Array> {
         match a {
             Coefficient::Scalar(a) | Coefficient::Diagonal(a) => self.mul(a, x),
             Coefficient::Matrix(a) => {
@@ -48,5 +66,19 @@ impl Lowering<'_> {
                 Ok(self.flattened(&image, &shape))
             }
         }
+    }
+
+    /// a b, elementwise or as matrices.
+    pub(super) fn coefficient_product(&mut self, a: &Coefficient, b: &Coefficient) -> Result<Coefficient> {
+        self.elementwise_coefficient(BinaryOp::Mul, a, b)
+    }
+
+    /// An operation on coefficients that are no matrices.
+    pub(super) fn elementwise_coefficient(&mut self, op: BinaryOp, a: &Coefficient, b: &Coefficient) -> Result<Coefficient> {
+        let value = self.binary(op, a.elementwise()?, b.elementwise()?)?;
+        Ok(match (a, b) {
+            (Coefficient::Scalar(_), Coefficient::Scalar(_)) => Coefficient::Scalar(value),
+            _ => Coefficient::Diagonal(value),
+        })
     }
 }

@@ -1,21 +1,21 @@
-//! Processes: families of states x[t] or x(t) whose law given an earlier state is known.
+//! Processes: forward kernels of chains, of Itô equations and of interpolants, one algebra between them; what is made from them.
 //!
-//! | file | |
-//! | --- | --- |
-//! | [`coefficient`] | what multiplies a state: a number, a diagonal, a matrix |
-//! | [`transition`] | the law of one state given an earlier one |
-//! | [`chain`] | which factors of a density make a chain; its kernels at a running time |
-//! | [`chain_tables`] | Gaussian chains: signal and variance of all members given the first, as tables |
-//! | [`chain_law`] | their transitions and bridges between running times |
-//! | [`chain_query`] | `q(x[t] | x[0])`, `q(x[t-1] | x[t], x[0])` as distributions |
-//! | [`chain_record`] | what the printed derivation says of them |
+//! Whatever says a forward process answers for two things. Its [`Transition`]: x(t) given x(s) is normal, affine in x(s). Its [`Dynamics`]:
+//! dx = (F x + u) dt + g dW. Everything else, marginals, bridges, reverse kernels and equations, follows from these.
 
-pub mod chain;
+mod chain;
 mod chain_law;
 mod chain_query;
 mod chain_record;
 mod chain_tables;
-pub mod coefficient;
-pub mod transition;
+mod coefficient;
+mod dynamics;
+mod interpolant;
+mod ito;
+mod kernel;
+mod member;
+mod prediction;
+mod reverse;
+mod transition;
 
 pub(super) use chain_tables::ChainCache;

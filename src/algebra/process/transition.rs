@@ -1,14 +1,25 @@
-//! The law of one state given an earlier one.
+//! x(t) given x(s), and what follows from it for three times.
 
+use super::super::lowering::Lowering;
 use super::super::value::Array;
 use super::coefficient::Coefficient;
+use crate::base::Diagnostic;
+use crate::base::diagnostic::Result;
+use crate::base::op::{DType, UnaryOp};
+use crate::check::model::{DensityId, ProcessKind};
 
-/// x(t) = signal · x(s) + shift + noise of covariance var.
+/// x(t) given x(s) is normal with mean signal · x(s) + shift and variance var.
 #[derive(Clone, Debug)]
-pub struct Transition {
+pub(in crate::algebra) struct Transition {
     pub signal: Coefficient,
-    /// Of the shape of the state; none where it is zero
     pub shift: Option<Array>,
+    /// Of a matrix: the covariance
+    pub var: Coefficient,
+}
+
+/// The mean and the variance of a normal state.
+pub(super) struct Moments {
+    pub mean: Array,
     pub var: Coefficient,
 }
 
@@ -26,5 +37,73 @@ impl Transition {
 
     pub fn has_matrix(&self) -> bool {
         self.signal.is_matrix() || self.var.is_matrix()
+    }
+}
+
+impl Lowering<'_> {
+    /// x(to) given x(from), of a forward process. `from` may be the first time.
+    pub(super) fn transition(&mut self, density: DensityId, from: &Array, to: &Array) -> Result<Transition> {
+        let density = self.model.forward(density);
+        let model = self.model;
+        let Some(process) = &model.densities[density].process else { return Err(Diagnostic::internal("a density without a process")) };
+        match &process.kind {
+            ProcessKind::Chain => self.chain_transition(density, from, to),
+            ProcessKind::Ito { .. } => self.ito_transition(process, from, to),
+            ProcessKind::Interpolant { .. } => self.interpolant_transition(process, from, to),
+            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } => Err(Diagnostic::internal("a forward process was expected")),
+        }
+    }
+
+    /// x(t) given x at the first time.
+    pub(super) fn marginal_transition(&mut self, density: DensityId, t: &Array) -> Result<Transition> {
+        let first = self.first_time(density)?;
+        self.transition(density, &first, t)
+    }
+
+    pub(super) fn first_time(&mut self, density: DensityId) -> Result<Array> {
+        let (first, _) = self.time_range(density)?;
+        Ok(self.time_number(density, first))
+    }
+
+    pub(super) fn last_time(&mut self, density: DensityId) -> Result<Array> {
+        let (_, last) = self.time_range(density)?;
+        Ok(self.time_number(density, last))
+    }
+
+    pub(super) fn time_range(&self, density: DensityId) -> Result<(f64, f64)> {
+        let process = self.model.densities[density].process.as_ref();
+        process.and_then(|process| self.model.times(process.var)).ok_or_else(|| Diagnostic::internal("a process without times"))
+    }
+
+    /// A time as its process counts it.
+    fn time_number(&mut self, density: DensityId, time: f64) -> Array {
+        let whole = self.model.densities[density].process.as_ref().is_some_and(|p| self.model.vars[p.var].members().is_some());
+        let dtype = if whole { DType::Int } else { DType::Real };
+        let node = self.b().fill(time, dtype, &[]);
+        self.array(node, vec![])
+    }
+
+    /// signal · x + shift
+    pub(super) fn transported(&mut self, transition: &Transition, x: &Array) -> Result<Array> {
+        let mean = self.coefficient_times(&transition.signal, x)?;
+        match &transition.shift {
+            Some(shift) => self.add(&mean, shift),
+            None => Ok(mean),
+        }
+    }
+
+    /// The square root of a variance: the standard deviation, or the Cholesky factor of a covariance.
+    pub(super) fn spread(&mut self, var: &Coefficient) -> Coefficient {
+        match var {
+            Coefficient::Scalar(var) => Coefficient::Scalar(self.unary(UnaryOp::Sqrt, var)),
+            Coefficient::Diagonal(var) => Coefficient::Diagonal(self.unary(UnaryOp::Sqrt, var)),
+            Coefficient::Matrix(var) => Coefficient::Matrix(self.cholesky_factor(var)),
+        }
+    }
+
+    /// x(s) given x(t) and x at the first time, s < t: Bayes' rule for x(s) given the first and x(t) given x(s).
+    pub(super) fn bridge(&mut self, density: DensityId, x0: &Array, x: &Array, t: &Array, s: &Array) -> Result<Moments> {
+        let (before, step) = (self.marginal_transition(density, s)?, self.transition(density, s, t)?);
+        self.between(&before, &step, x0, x)
     }
 }

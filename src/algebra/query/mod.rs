@@ -32,6 +32,9 @@ use crate::check::model::{DensityId, Expr, Factor, Place, Query, VarId};
 impl Lowering<'_> {
     /// `log p(x | z)`
     pub(super) fn log_density(&mut self, query: &Query) -> Result<Array> {
+        if self.asks_for_process(query) {
+            return self.log_process_density(query);
+        }
         if self.asks_for_chain(query) {
             return self.log_chain_density(query);
         }
@@ -44,6 +47,9 @@ impl Lowering<'_> {
 
     /// `p(x | z)` as a value: a declared factor, or the answer of a rule.
     pub(super) fn conditional(&mut self, query: &Query) -> Result<Distribution> {
+        if self.asks_for_process(query) {
+            return self.process_conditional(query);
+        }
         if self.asks_for_chain(query) {
             return self.chain_conditional(query);
         }

@@ -69,6 +69,11 @@ impl<'a> Checker<'a> {
     /// `z[t - 1]` where it is no entry of an array: a given of the factor around it, or the one member that is data.
     pub fn member_value(&mut self, name: &'a ast::Ident, args: &'a [ast::Arg], span: Span) -> Option<Checked<Expr>> {
         let var = self.vars.get(&name.name).copied().filter(|_| !self.scope.library)?;
+        if let [ast::Arg { kind: ast::ArgKind::Positional(index), .. }, rest @ ..] = args
+            && let Some(drawn) = self.drawn_instant(var, index, span)
+        {
+            return Some(if rest.is_empty() { Ok(drawn) } else { self.subscript(drawn, rest, span) });
+        }
         let hidden = self.scope.names.iter().any(|(known, _)| *known == name.name) || self.scope.bound.contains(&var);
         let [ast::Arg { kind: ast::ArgKind::Positional(index), .. }, rest @ ..] = args else { return None };
         if hidden || self.model.vars[var].members().is_none() {

@@ -37,10 +37,14 @@ impl<'a> Checker<'a> {
             (Some(value), None) => return Err(Diagnostic::unsupported("values for a range of unknown length").at(value.span).into()),
             (None, _) => {
                 let is_data = matches!((&which, self.model.data_member(var)), (Which::One(at), Some((_, n))) if at.is_int(n));
-                if needs_value && !is_data {
-                    self.has_value(var, span)?;
+                match self.drawn_instant(var, index, span).filter(|_| needs_value) {
+                    Some(drawn) => Some(drawn),
+                    None if needs_value && !is_data => {
+                        self.has_value(var, span)?;
+                        None
+                    }
+                    None => None,
                 }
-                None
             }
         };
         Ok(Asked::Members(Box::new(MemberQuery { var, which, value, span })))

@@ -78,7 +78,7 @@ impl Var {
     pub fn members(&self) -> Option<(i64, i64)> {
         match self.family {
             Family::Chain { from, to } => Some((from, to)),
-            Family::Single | Family::Member { .. } | Family::Process { .. } => None,
+            Family::Single | Family::Member { .. } | Family::Process { .. } | Family::Instant { .. } => None,
         }
     }
 
@@ -96,7 +96,7 @@ impl Model {
     pub fn data_member(&self, chain: VarId) -> Option<(VarId, i64)> {
         self.vars.iter().find_map(|(id, var)| match var.family {
             Family::Member { of, at } if of == chain => Some((id, at)),
-            Family::Member { .. } | Family::Single | Family::Chain { .. } | Family::Process { .. } => None,
+            Family::Member { .. } | Family::Single | Family::Chain { .. } | Family::Process { .. } | Family::Instant { .. } => None,
         })
     }
 }

@@ -1,6 +1,9 @@
 //! Expressions and statements of a checked program.
 
-use super::{BijectorId, ConstId, DensityId, DistId, FunctionId, Index, LocalId, MemberQuery, ParamId, PushforwardId, QuantityId, VarId};
+use super::{
+    BijectorId, ConstId, DensityId, DistId, FunctionId, Index, LocalId, MemberQuery, ParamId, ProcessMember, PushforwardId, QuantityId,
+    VarId,
+};
 use crate::base::Span;
 use crate::base::op::{BinaryOp, CompareOp, ReduceOp, UnaryOp};
 use crate::check::types::Type;
@@ -118,6 +121,12 @@ pub enum ExprKind {
         body: Box<Expr>,
     },
     Stop(Box<Expr>),
+    /// `q.signal(t)`, `p.score(x, t)`: of the process of a density
+    ProcessMember {
+        density: DensityId,
+        member: ProcessMember,
+        args: Vec<Expr>,
+    },
     /// Fresh random numbers, of the shape of the expression's type
     Noise(Noise),
 }

@@ -4,10 +4,12 @@
 mod chain;
 mod conjugate;
 mod expr;
+mod process;
 
 pub use chain::{At, GivenMember, MemberFactor, MemberQuery, Which};
 pub use conjugate::{Argument as ConjugateArgument, Conjugate, ConjugateKind, Marginal};
 pub use expr::{Bound, Draw, Estimator, Expr, ExprKind, Fold, Noise, Pattern, Place, Primitive, Query, Stmt, StmtKind, Subscript};
+pub use process::{Prediction, Process, ProcessKind, ProcessMember, Reverse, constant_time};
 
 use super::types::Type;
 use crate::base::{Arena, Id, Span};
@@ -116,7 +118,7 @@ pub struct Var {
     pub span: Span,
 }
 
-/// Whether a variable is one or an indexed family (processes: "not supported yet").
+/// Whether a variable is one or an indexed family.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Family {
     Single,
@@ -130,9 +132,15 @@ pub enum Family {
         of: VarId,
         at: i64,
     },
+    /// The type is that of the state at one time
     Process {
         from: f64,
         to: f64,
+    },
+    /// The state of a process at a time at which it is data: `data x(0) = …`
+    Instant {
+        of: VarId,
+        at: f64,
     },
 }
 
@@ -254,6 +262,7 @@ pub struct Density {
     pub factors: Vec<Factor>,
     /// Factors between members of chains
     pub chain: Vec<MemberFactor>,
+    pub process: Option<Process>,
     /// `ref = frozen(pi)`: the factors are those of the other, with derivative zero
     pub frozen: bool,
     pub span: Span,

@@ -1,0 +1,115 @@
+//! `q.signal(t)`, `p.score(x, t)`, …: one line a member.
+
+use super::super::lowering::Lowering;
+use super::super::value::{Array, Value};
+use super::transition::Moments;
+use crate::base::Diagnostic;
+use crate::base::diagnostic::Result;
+use crate::base::op::{BinaryOp, DType, UnaryOp};
+use crate::check::model::{DensityId, Expr, Noise, ProcessKind, ProcessMember};
+
+impl Lowering<'_> {
+    pub(in crate::algebra) fn process_member(&mut self, density: DensityId, member: ProcessMember, args: &[Expr]) -> Result<Value> {
+        let args = args.iter().map(|arg| self.eval_array(arg)).collect::<Result<Vec<_>>>()?;
+        let value = match (member, &args[..]) {
+            (ProcessMember::Signal, [t]) => self.marginal_transition(density, t)?.signal.number("the signal")?.clone(),
+            (ProcessMember::Var, [t]) => self.marginal_transition(density, t)?.var.number("the variance")?.clone(),
+            (ProcessMember::Noise, [t]) => {
+                let var = self.marginal_transition(density, t)?.var.number("the noise")?.clone();
+                self.unary(UnaryOp::Sqrt, &var)
+            }
+            (ProcessMember::LogSnr, [t]) => self.log_snr(density, t)?,
+            (ProcessMember::Diffused, [x0, e, t]) => {
+                let transition = self.marginal_transition(density, t)?;
+                let (mean, spread) = (self.transported(&transition, x0)?, self.spread(&transition.var));
+                let noise = self.coefficient_times(&spread, e)?;
+                self.add(&mean, &noise)?
+            }
+            (ProcessMember::Drift, [x, t]) => self.drift(density, x, t)?,
+            (ProcessMember::Diffusion, [t]) => self.diffusion(density, t)?.number("the diffusion coefficient")?.clone(),
+            (ProcessMember::Diffuse, [t, w]) => {
+                let g = self.diffusion(density, t)?;
+                self.coefficient_times(&g, w)?
+            }
+            (ProcessMember::Time, [u]) => self.time_at(density, u)?,
+            (ProcessMember::Initial, []) => self.initial(density)?,
+            (ProcessMember::Predicted(wanted), [x, t]) => self.predicted(density, wanted, x, t)?,
+            (ProcessMember::Kernel, [x, from, to]) => {
+                let moments = self.kernel(density, x, from, to)?;
+                return self.state_normal(density, moments);
+            }
+            (ProcessMember::Bridge, [x0, x, t, s]) => {
+                let moments = self.bridge(density, x0, x, t, s)?;
+                return self.state_normal(density, moments);
+            }
+            (ProcessMember::Prior, []) => {
+                let moments = self.prior(density)?;
+                return self.state_normal(density, moments);
+            }
+            _ => return Err(Diagnostic::internal("arguments that a member of a process does not take")),
+        };
+        Ok(Value::Array(value))
+    }
+
+    fn state_normal(&mut self, density: DensityId, moments: Moments) -> Result<Value> {
+        let model = self.model;
+        let Some(process) = &model.densities[density].process else { return Err(Diagnostic::internal("a density without a process")) };
+        self.normal(process.var, moments).map(Value::Distribution)
+    }
+
+    /// The state at time `to` given x at time `from`.
+    fn kernel(&mut self, density: DensityId, x: &Array, from: &Array, to: &Array) -> Result<Moments> {
+        if self.model.reverse(density).is_some() {
+            return self.reverse_kernel(density, x, from, to);
+        }
+        let transition = self.transition(density, from, to)?;
+        Ok(Moments { mean: self.transported(&transition, x)?, var: transition.var })
+    }
+
+    /// log a²/b²
+    fn log_snr(&mut self, density: DensityId, t: &Array) -> Result<Array> {
+        let transition = self.marginal_transition(density, t)?;
+        let (a, var) = (transition.signal.number("the signal")?.clone(), transition.var.number("the variance")?.clone());
+        let squared = self.mul(&a, &a)?;
+        let (signal, noise) = (self.unary(UnaryOp::Log, &squared), self.unary(UnaryOp::Log, &var));
+        self.sub(&signal, &noise)
+    }
+
+    /// The time at the part u of the range, of a chain the nearest step.
+    fn time_at(&mut self, density: DensityId, u: &Array) -> Result<Array> {
+        let (first, last) = self.time_range(density)?;
+        let (first, length) = (self.real(first), self.real(last - first));
+        let along = self.mul(u, &length)?;
+        let time = self.add(&first, &along)?;
+        let steps = self.model.densities[density].process.as_ref().is_some_and(|process| self.in_steps(process.var));
+        if !steps {
+            return Ok(time);
+        }
+        let rounded = self.unary(UnaryOp::Round, &time);
+        Ok(self.cast(&rounded, DType::Int))
+    }
+
+    /// A draw of the state from which sampling starts.
+    fn initial(&mut self, density: DensityId) -> Result<Array> {
+        let model = self.model;
+        let forward = model.forward(density);
+        let Some(process) = &model.densities[forward].process else { return Err(Diagnostic::internal("a density without a process")) };
+        let (first, last) = self.time_range(density)?;
+        let reverse = model.reverse(density).is_some();
+        let data = match &process.kind {
+            ProcessKind::Interpolant { end: Some(end), .. } if reverse => Some(*end),
+            _ if !reverse => model.data_at(process.var, first).or_else(|| model.data_at(process.var, last)),
+            ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. } => None,
+            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } => None,
+        };
+        if let Some(data) = data {
+            return self.variable(data);
+        }
+        let shape = super::super::leaves::tensor_type(&model.vars[process.var].member_type())?.shape;
+        let noise = self.noise(Noise::Normal, &shape)?;
+        let prior = self.prior(density)?;
+        let spread = self.spread(&prior.var);
+        let spread = self.coefficient_times(&spread, &noise)?;
+        self.binary(BinaryOp::Add, &spread, &prior.mean)
+    }
+}

@@ -1,0 +1,246 @@
+//! `var x(t in 0..1) : Real[D]`, `data x(0) = …`, `q : dx = f dt + g dW`, `q : x(t) = a(t) * x(0) + b(t) * noise`.
+
+use super::super::checker::{Binding, Checked, Checker, Fault, Scope};
+use super::super::model::{DensityId, Expr, ExprKind, Family, LocalId, Process, ProcessKind, Var, VarId};
+use super::super::types::{ArrayType, Support, Type};
+use crate::base::{Code, Diagnostic, Span};
+use crate::syntax::ast::{self, DeclKind};
+
+impl<'a> Checker<'a> {
+    /// `x(t in 0..1) : T`
+    pub fn declare_process(&mut self, var: &'a ast::VarDecl, from: &'a ast::Expr, to: &'a ast::Expr) -> Checked<()> {
+        let Some(ty) = &var.ty else { return Err(untyped(var).into()) };
+        let ty = self.annotation(ty)?;
+        if !matches!(&ty, Type::Array(ArrayType { support, .. }) if support.is_real()) {
+            return Err(Diagnostic::new(Code::SupportMismatch, format!("the state of a process is real, this is {ty}"))
+                .at(var.span)
+                .help("discrete states make a chain: `var x[0..T] : Cat<K>`")
+                .into());
+        }
+        let (first, last) = (self.setting_number(from)?, self.setting_number(to)?);
+        if !(first < last && last.is_finite() && first.is_finite()) {
+            let problem = Diagnostic::new(Code::OutOfRange, format!("time cannot run from {first} to {last}"));
+            return Err(problem.at(from.span.to(to.span)).help("the first time comes first: `x(t in 0..1)`").into());
+        }
+        if !self.vars.contains_key(&var.name.name) {
+            let family = Family::Process { from: first, to: last };
+            let made = Var { name: var.name.name.clone(), ty, observed: None, global: false, family, span: var.name.span };
+            let id = self.model.vars.push(made);
+            self.vars.insert(var.name.name.clone(), id);
+        }
+        Ok(())
+    }
+
+    /// `data x(0) = …`: the state at one time, as a variable of its own.
+    pub fn data_instant(&mut self, var: &'a ast::VarDecl, at: &'a ast::Expr) -> Checked<VarId> {
+        let Some(&family) = self.vars.get(&var.name.name) else {
+            let problem = Diagnostic::new(Code::UnknownName, format!("`{}` is not a process", var.name.name)).at(var.name.span);
+            return Err(problem.help(format!("declare it: `var {}(t in 0..1) : Real[D]`", var.name.name)).into());
+        };
+        let time = self.setting_number(at)?;
+        self.time_exists(family, time, at.span)?;
+        let declared = &self.model.vars[family];
+        if self.model.data_at(family, time).is_some() {
+            return Err(Diagnostic::new(Code::DuplicateName, format!("`{}({time})` has two sources", declared.name)).at(var.span).into());
+        }
+        if self.model.times(family).is_some_and(|(first, last)| time != first && time != last) {
+            return Err(Diagnostic::unsupported("data for a time between the ends").at(at.span).into());
+        }
+        let (name, ty) = (format!("{}({time})", declared.name), declared.ty.clone());
+        let family = Family::Instant { of: family, at: time };
+        Ok(self.model.vars.push(Var { name, ty, observed: None, global: false, family, span: var.span }))
+    }
+
+    /// A time that is known lies in the declared range.
+    pub fn time_exists(&self, family: VarId, time: f64, span: Span) -> Checked<()> {
+        let var = &self.model.vars[family];
+        let Family::Process { from, to } = var.family else {
+            let problem = Diagnostic::new(Code::WrongKind, format!("`{}` is not a process in continuous time", var.name));
+            let problem = problem.label(span, "a time is asked for here").label(var.span, "declared here");
+            return Err(problem.help(format!("declare it: `var {}(t in 0..1) : Real[D]`", var.name)).into());
+        };
+        if (from..=to).contains(&time) {
+            return Ok(());
+        }
+        let problem = Diagnostic::new(Code::OutOfRange, format!("`{}({time})` does not exist", var.name));
+        let problem = problem.label(span, "asked for here").label(var.span, format!("the time runs from {from} to {to}"));
+        Err(problem.help("use a time in this range, or declare a longer one").into())
+    }
+
+    /// Notes that a density is a process, before its equation is checked.
+    pub fn process_head(&mut self, name: &'a ast::Ident, decl: &'a ast::Decl) -> Checked<()> {
+        let id = self.density_head(name, decl.span);
+        let head = &self.heads[id.index()];
+        if head.process.is_some() || !head.factors.is_empty() || !head.chain.is_empty() {
+            let problem =
+                Diagnostic::new(Code::DuplicateFactor, format!("`{}` is declared twice", name.name)).label(decl.span, "again here");
+            return Err(problem.label(head.span, "first here").help("give one of the two another name").into());
+        }
+        let family = match &decl.kind {
+            DeclKind::Ito { variable, .. } => self.var_named(variable),
+            DeclKind::Interpolant { left, .. } => self.interpolated(left),
+            _ => Err(Diagnostic::internal("not a process").at(decl.span).into()),
+        };
+        let family = family.and_then(|family| {
+            let first = self.model.times(family).map_or(0.0, |(first, _)| first);
+            self.time_exists(family, first, decl.span)?;
+            Ok(family)
+        });
+        match family {
+            Ok(family) => self.heads[id.index()].process = Some(family),
+            Err(_) => {
+                self.made.poisoned.insert(id);
+            }
+        }
+        family.map(|_| ())
+    }
+
+    /// The variable of `x(t) = …`.
+    fn interpolated(&mut self, left: &'a ast::Expr) -> Checked<VarId> {
+        match &left.kind {
+            ast::ExprKind::Call { callee, .. } => match &callee.kind {
+                ast::ExprKind::Name(name) => self.var_named(name),
+                _ => Err(not_a_state(left.span).into()),
+            },
+            _ => Err(not_a_state(left.span).into()),
+        }
+    }
+
+    /// Types the equation of a process.
+    pub fn finish_process(&mut self, name: &'a ast::Ident, decl: &'a ast::Decl) -> Checked<()> {
+        let id = self.density_head(name, decl.span);
+        let Some(var) = self.heads[id.index()].process else { return Err(Fault::Reported) };
+        let kind = match &decl.kind {
+            DeclKind::Ito { variable, drift, diffusion, .. } => self.ito(var, variable, drift.as_ref(), diffusion.as_ref(), decl.span),
+            DeclKind::Interpolant { left, value, .. } => self.interpolant(var, left, value),
+            _ => Err(Diagnostic::internal("not a process").at(decl.span).into()),
+        };
+        match kind {
+            Ok(kind) => self.put_process(id, Process { var, kind, span: decl.span }),
+            Err(fault) => {
+                self.made.poisoned.insert(id);
+                return Err(fault);
+            }
+        }
+        Ok(())
+    }
+
+    pub fn put_process(&mut self, id: DensityId, process: Process) {
+        self.model.densities[id].process = Some(process);
+    }
+
+    fn ito(
+        &mut self,
+        var: VarId,
+        variable: &'a ast::Ident,
+        drift: Option<&'a ast::Expr>,
+        diffusion: Option<&'a ast::Expr>,
+        span: Span,
+    ) -> Checked<ProcessKind> {
+        let time_name = self.time_name(var);
+        let state_type = self.model.vars[var].ty.clone();
+        let Type::Array(ArrayType { shape, .. }) = &state_type else { return Err(Fault::Reported) };
+        let shape = shape.clone();
+        self.equation(|this| {
+            let time = this.bind(&time_name, Type::real([]), variable.span);
+            let state = this.bind(&variable.name, state_type.clone(), variable.span);
+            this.scope.instants.push(var, &time_name, state);
+            let why = Some((this.model.vars[var].span, format!("`{}` is declared here", variable.name)));
+            let zero = |ty: Type| Expr::new(ExprKind::Real(0.0), ty, span);
+            let drift = match drift {
+                // A scalar stretches over the state
+                Some(drift) => this.drift(drift, &state_type, why)?,
+                None => zero(Type::real([])),
+            };
+            // The coefficient of the noise depends on the time alone.
+            this.scope
+                .names
+                .retain(|(name, binding)| !(*name == variable.name && matches!(binding, Binding::Local(id, _) if *id == state)));
+            this.scope.instants = super::Instants::default();
+            let diffusion = match diffusion {
+                Some(diffusion) => this.expr(diffusion, None),
+                None => zero(Type::real([])),
+            };
+            this.fits_state(&diffusion, &shape)?;
+            Ok(ProcessKind::Ito { state, time, drift, diffusion })
+        })
+    }
+
+    fn drift(&mut self, drift: &'a ast::Expr, state: &Type, why: Option<(Span, String)>) -> Checked<Expr> {
+        let drift = self.expr(drift, Some(state));
+        if self.array(&drift)?.shape.is_empty() {
+            return Ok(super::super::coerce::to_real(drift));
+        }
+        self.coerce(drift, state, why)
+    }
+
+    /// A coefficient of the noise is a number, an array of the state's shape, or a matrix.
+    fn fits_state(&self, diffusion: &Expr, state: &[crate::base::size::Size]) -> Checked<()> {
+        let found = self.array(diffusion)?.shape;
+        let square = state.len() == 1 && found.len() == 2 && super::super::shape::same_shape(&found, &[state, state].concat());
+        if found.is_empty() || super::super::shape::same_shape(&found, state) || square {
+            return Ok(());
+        }
+        let problem = Diagnostic::new(Code::ShapeMismatch, format!("the diffusion coefficient is {}", diffusion.ty)).at(diffusion.span);
+        Err(problem.help("it is a number, an array of the shape of the state, or a square matrix").into())
+    }
+
+    fn interpolant(&mut self, var: VarId, left: &'a ast::Expr, value: &'a ast::Expr) -> Checked<ProcessKind> {
+        let ast::ExprKind::Call { args, .. } = &left.kind else { return Err(not_a_state(left.span).into()) };
+        let [ast::Arg { kind: ast::ArgKind::Positional(time), .. }] = &args[..] else { return Err(not_a_state(left.span).into()) };
+        let ast::ExprKind::Name(time) = &time.kind else { return Err(not_a_state(left.span).into()) };
+        let Some((first, last)) = self.model.times(var) else { return Err(Fault::Reported) };
+        let (state, why) = (self.model.vars[var].ty.clone(), Some((self.model.vars[var].span, "declared here".to_string())));
+        let end = self.model.data_at(var, last);
+        self.equation(|this| {
+            let local = this.bind(&time.name, Type::real([]), time.span);
+            let start = this.local(&format!("x({first})"), state.clone(), left.span);
+            this.scope.instants.push_number(var, first, start);
+            let other = match end {
+                Some(_) => {
+                    let end = this.local(&format!("x({last})"), state.clone(), left.span);
+                    this.scope.instants.push_number(var, last, end);
+                    end
+                }
+                None => this.bind("noise", state.clone(), left.span),
+            };
+            let value = this.expect(value, &state, why);
+            if value.is_error() {
+                return Err(Fault::Reported);
+            }
+            Ok(ProcessKind::Interpolant { time: local, start, other, end, value })
+        })
+    }
+
+    /// In the scope of an equation: no random variable has a value but those that it binds.
+    fn equation<T>(&mut self, inside: impl FnOnce(&mut Self) -> Checked<T>) -> Checked<T> {
+        let scope = Scope { only_bound: true, instance: Some(Default::default()), ..Scope::default() };
+        self.in_scope(scope, None, inside)
+    }
+
+    /// How the file names the time of a process.
+    pub fn time_name(&self, var: VarId) -> String {
+        self.declarations.times.get(self.model.vars[var].name.as_str()).map_or("t".into(), |time| time.name.clone())
+    }
+
+    /// A fresh time of a process or chain.
+    pub fn time_local(&mut self, var: VarId, span: Span) -> LocalId {
+        let support = match self.model.vars[var].family {
+            Family::Chain { .. } | Family::Member { .. } => Support::Int,
+            Family::Process { .. } | Family::Instant { .. } | Family::Single => Support::Real,
+        };
+        let name = self.time_name(var);
+        self.local(&name, Type::scalar(support), span)
+    }
+}
+
+fn untyped(var: &ast::VarDecl) -> Diagnostic {
+    let problem = Diagnostic::new(Code::UnknownName, format!("the process `{}` has no type", var.name.name)).at(var.span);
+    problem.help(format!("write the type of its state: `{}(t in 0..1) : Real[D]`", var.name.name))
+}
+
+fn not_a_state(span: Span) -> Diagnostic {
+    Diagnostic::new(Code::WrongKind, "an interpolant gives the state at a time")
+        .at(span)
+        .help("write `q : x(t) = a(t) * x(0) + b(t) * noise`")
+}

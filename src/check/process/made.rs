@@ -1,0 +1,187 @@
+//! Processes made from others: `reverse(q, noise: f)`, `flow(p)`.
+
+use super::super::call::{Given, Supplied};
+use super::super::checker::{Callable, Checked, Checker, Fault, Scope};
+use super::super::model::{DensityId, Expr, ExprKind, Prediction, Process, ProcessKind, Reverse, VarId};
+use super::super::types::Type;
+use crate::base::{Code, Diagnostic, Span};
+use crate::syntax::ast::{self, ArgKind, Ident};
+
+/// The functions that make a process from another.
+pub const MAKERS: &[&str] = &["reverse", "flow"];
+
+/// A process that was made from another, before its network is checked.
+#[derive(Clone, Debug)]
+pub struct Made<'a> {
+    pub id: DensityId,
+    maker: &'a str,
+    args: &'a [ast::Arg],
+    of: DensityId,
+    span: Span,
+}
+
+/// `reverse(q, …)`: which maker, with what.
+pub fn maker(e: &ast::Expr) -> Option<(&str, &[ast::Arg])> {
+    match &e.kind {
+        ast::ExprKind::Call { callee, args, given: None } => match &callee.kind {
+            ast::ExprKind::Name(name) if MAKERS.contains(&name.name.as_str()) => Some((&name.name, args)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+impl<'a> Checker<'a> {
+    /// The head of `p = reverse(q, noise: f)`; its network is checked with the densities.
+    pub fn made_head(&mut self, name: &Ident, value: &'a ast::Expr, span: Span) -> Checked<DensityId> {
+        let Some((maker, args)) = maker(value) else { return Err(Diagnostic::internal("no maker").at(span).into()) };
+        let id = self.density_head(name, span);
+        let made = self.source_of(maker, args, span).and_then(|of| {
+            let family = self.family_of(of, value.span)?;
+            self.heads[id.index()].process = Some(family);
+            self.made.processes.push(Made { id, maker, args, of, span });
+            Ok(id)
+        });
+        if made.is_err() {
+            self.made.poisoned.insert(id);
+        }
+        made
+    }
+
+    /// `flow(p)` where a process is wanted: made once.
+    pub fn anonymous_process(&mut self, e: &'a ast::Expr) -> Option<Checked<Callable>> {
+        let (maker, args) = maker(e)?;
+        Some((|| {
+            let of = self.source_of(maker, args, e.span)?;
+            let rest: String = args[1..].iter().map(|arg| format!(", {:?}", arg.span)).collect();
+            let name = format!("{maker}({}{rest})", self.heads[of.index()].name);
+            if let Some(id) = self.densities.get(&name) {
+                return self.usable(*id).map(Callable::Density);
+            }
+            let id = self.made_head(&Ident { name, span: e.span }, e, e.span)?;
+            self.finish_made(id)?;
+            Ok(Callable::Density(id))
+        })())
+    }
+
+    /// The process in the first argument.
+    fn source_of(&mut self, maker: &str, args: &'a [ast::Arg], span: Span) -> Checked<DensityId> {
+        let Some(ast::Arg { kind: ArgKind::Positional(of), .. }) = args.first() else {
+            return Err(Diagnostic::new(Code::ArgumentCount, format!("`{maker}` is made of a process")).at(span).into());
+        };
+        self.process_named(of)
+    }
+
+    /// The density with a process that an expression names.
+    pub fn process_named(&mut self, e: &'a ast::Expr) -> Checked<DensityId> {
+        match self.as_callable(e) {
+            Some(Ok(Callable::Density(id))) => {
+                self.usable(id)?;
+                self.family_of(id, e.span)?;
+                Ok(id)
+            }
+            Some(Err(fault)) => Err(fault),
+            Some(Ok(_)) | None => {
+                let problem = Diagnostic::new(Code::WrongKind, "this is not a process").at(e.span);
+                Err(problem.help("give the name of a density that is declared as a process or made by `reverse`").into())
+            }
+        }
+    }
+
+    /// The indexed family whose members a density relates.
+    pub fn family_of(&self, id: DensityId, span: Span) -> Checked<VarId> {
+        let source = self.made.frozen.get(&id).copied().unwrap_or(id);
+        let head = &self.heads[source.index()];
+        if let Some(family) = head.process {
+            return Ok(family);
+        }
+        let mut families: Vec<VarId> =
+            head.chain.iter().map(|factor| factor.target).filter(|var| self.model.vars[*var].members().is_some()).collect();
+        families.dedup();
+        match families[..] {
+            [family] => Ok(family),
+            _ => {
+                let problem = Diagnostic::new(Code::WrongKind, format!("`{}` is not a process", head.name));
+                let problem = problem.label(span, "a process is needed here").label(head.span, "declared here");
+                Err(problem.help("a process is a chain `q(x[t] | x[t-1]) = …` or an equation `q : dx = f dt + g dW`").into())
+            }
+        }
+    }
+
+    /// A density of factors between the members of one chain is a process.
+    pub fn chain_process(&mut self, id: DensityId) {
+        let (head, density) = (&self.heads[id.index()], &self.model.densities[id]);
+        if density.chain.is_empty() || head.process.is_some() {
+            return;
+        }
+        if let Ok(var) = self.family_of(id, density.span) {
+            let span = density.span;
+            self.put_process(id, Process { var, kind: ProcessKind::Chain, span });
+        }
+    }
+
+    /// Checks what processes made from others were given.
+    pub fn finish_made_processes(&mut self) {
+        let pending: Vec<DensityId> = self.made.processes.iter().map(|made| made.id).collect();
+        for id in pending {
+            let finished = self.finish_made(id);
+            if self.settle(finished).is_none() {
+                self.made.poisoned.insert(id);
+            }
+        }
+    }
+
+    fn finish_made(&mut self, id: DensityId) -> Checked<()> {
+        let Some(at) = self.made.processes.iter().position(|made| made.id == id) else { return Ok(()) };
+        let made = self.made.processes.swap_remove(at);
+        let var = self.family_of(made.id, made.span)?;
+        let kind = match made.maker {
+            "reverse" => ProcessKind::Reverse(self.reverse(&made, var)?),
+            _ => ProcessKind::Flow { of: made.of },
+        };
+        self.put_process(id, Process { var, kind, span: made.span });
+        Ok(())
+    }
+
+    fn reverse(&mut self, made: &Made<'a>, var: VarId) -> Checked<Reverse> {
+        let known = Prediction::ALL.map(Prediction::name);
+        let [_, ast::Arg { kind: ArgKind::Named(name, network), .. }] = made.args else {
+            let problem = Diagnostic::new(Code::ArgumentCount, "`reverse` takes a process and what a network predicts").at(made.span);
+            return Err(problem.help(format!("write `reverse(q, noise: f)`, or one of {}", known.join(", "))).into());
+        };
+        let Some(prediction) = Prediction::ALL.into_iter().find(|prediction| prediction.name() == name.name) else {
+            return Err(super::super::call::unknown_argument(&name.name, "prediction", known.into_iter(), name.span).into());
+        };
+        let ty = self.model.vars[var].member_type();
+        let (state, time) = (self.local(&self.model.vars[var].name.clone(), ty.clone(), network.span), self.time_local(var, network.span));
+        let scope = Scope { instance: Some(Default::default()), ..Scope::default() };
+        let network = self.in_scope(scope, None, |this| this.network(network, state, time))?;
+        let why = Some((self.model.vars[var].span, format!("the state is {ty}")));
+        let network = self.coerce(network, &ty, why)?;
+        Ok(Reverse { of: made.of, prediction, state, time, network })
+    }
+
+    /// f(x, t, …): what the network takes beyond state and time are random variables, by name.
+    fn network(&mut self, f: &'a ast::Expr, state: super::super::model::LocalId, time: super::super::model::LocalId) -> Checked<Expr> {
+        let Some(Callable::Definition(id, sizes)) = self.as_callable(f).transpose()? else {
+            return Err(Diagnostic::new(Code::WrongKind, "this is not a function of state and time").at(f.span).into());
+        };
+        let mut givens = vec![];
+        for (position, param) in self.declarations.definitions[id].decl.params.iter().enumerate() {
+            let value = match position {
+                0 => self.read(state, f.span),
+                1 => self.read(time, f.span),
+                _ => {
+                    let var = self.var_named(&param.name)?;
+                    Expr::new(ExprKind::Var(var), self.model.vars[var].ty.clone(), f.span)
+                }
+            };
+            givens.push(Given { name: None, value: Supplied::Value(value), span: f.span });
+        }
+        let call = self.call_with(id, sizes, givens, f.span)?;
+        match call.ty {
+            Type::Error => Err(Fault::Reported),
+            _ => Ok(call),
+        }
+    }
+}

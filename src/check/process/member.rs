@@ -1,0 +1,204 @@
+//! What is asked of a process: `q.signal(t)`, `p.score(x, t)`, `q.times`. What is not in the table is a function of the library or the
+//! file whose first parameter is a `Process`: `q.snr(t)` is `snr(q, t)`.
+
+use super::super::call::{Given, Supplied, unknown_argument};
+use super::super::checker::{Callable, Checked, Checker};
+use super::super::coerce::to_real;
+use super::super::declarations::{DefinitionKind, Global};
+use super::super::definition::with_statement;
+use super::super::model::{DensityId, Expr, ExprKind, Family, Prediction, ProcessMember, VarId};
+use super::super::types::{Support, Type};
+use crate::base::{Code, Diagnostic, Span};
+use crate::syntax::ast::{self, TypeExprKind};
+
+/// What an argument is, or a result.
+#[derive(Clone, Copy)]
+enum Sort {
+    Time,
+    State,
+    Number,
+    /// A distribution over states
+    Distribution,
+}
+
+/// Name, arguments, result.
+const MEMBERS: &[(&str, &[Sort], ProcessMember, Sort)] = &[
+    ("signal", &[Sort::Time], ProcessMember::Signal, Sort::Number),
+    ("noise", &[Sort::Time], ProcessMember::Noise, Sort::Number),
+    ("var", &[Sort::Time], ProcessMember::Var, Sort::Number),
+    ("log_snr", &[Sort::Time], ProcessMember::LogSnr, Sort::Number),
+    ("diffused", &[Sort::State, Sort::State, Sort::Time], ProcessMember::Diffused, Sort::State),
+    ("drift", &[Sort::State, Sort::Time], ProcessMember::Drift, Sort::State),
+    ("diffusion", &[Sort::Time], ProcessMember::Diffusion, Sort::Number),
+    ("diffuse", &[Sort::Time, Sort::State], ProcessMember::Diffuse, Sort::State),
+    ("time", &[Sort::Number], ProcessMember::Time, Sort::Time),
+    ("initial", &[], ProcessMember::Initial, Sort::State),
+    ("kernel", &[Sort::State, Sort::Time, Sort::Time], ProcessMember::Kernel, Sort::Distribution),
+    ("bridge", &[Sort::State, Sort::State, Sort::Time, Sort::Time], ProcessMember::Bridge, Sort::Distribution),
+    ("prior", &[], ProcessMember::Prior, Sort::Distribution),
+    ("noise", &[Sort::State, Sort::Time], ProcessMember::Predicted(Prediction::Noise), Sort::State),
+    ("x0", &[Sort::State, Sort::Time], ProcessMember::Predicted(Prediction::X0), Sort::State),
+    ("score", &[Sort::State, Sort::Time], ProcessMember::Predicted(Prediction::Score), Sort::State),
+    ("v", &[Sort::State, Sort::Time], ProcessMember::Predicted(Prediction::V), Sort::State),
+    ("velocity", &[Sort::State, Sort::Time], ProcessMember::Predicted(Prediction::Velocity), Sort::State),
+];
+
+/// Members without arguments that stand for expressions of their own.
+const VALUES: &[&str] = &["data", "first", "last", "times"];
+
+/// Times are drawn from this part of the range on: at its start the noise is zero and the score has no bound (Song et al.:
+/// Score-based generative modeling through stochastic differential equations, 2021, appendix C).
+const EARLIEST: f64 = 1e-3;
+
+impl<'a> Checker<'a> {
+    /// The process behind `q` in `q.signal(t)`, if it is one.
+    pub fn process_base(&mut self, base: &'a ast::Expr) -> Option<Checked<DensityId>> {
+        match self.as_callable(base) {
+            Some(Ok(Callable::Density(id))) => Some(self.usable(id)),
+            Some(Err(fault)) if super::made::maker(base).is_some() => Some(Err(fault)),
+            Some(Ok(_)) | Some(Err(_)) | None => None,
+        }
+    }
+
+    /// `q.signal(t)`
+    pub fn process_call(
+        &mut self,
+        id: DensityId,
+        base: &'a ast::Expr,
+        name: &'a ast::Ident,
+        args: &'a [ast::Arg],
+        span: Span,
+    ) -> Checked<Expr> {
+        let family = self.family_of(id, base.span)?;
+        let named = MEMBERS.iter().filter(|(known, ..)| *known == name.name);
+        let Some((_, sorts, member, result)) = named.clone().find(|(_, sorts, ..)| sorts.len() == args.len()) else {
+            if let Some((_, sorts, ..)) = named.clone().next() {
+                let message = format!("`{}` takes {} arguments, here are {}", name.name, sorts.len(), args.len());
+                return Err(Diagnostic::new(Code::ArgumentCount, message).at(span).into());
+            }
+            return self.library_member(base, name, args, span);
+        };
+        let mut values = vec![];
+        for (arg, sort) in args.iter().zip(*sorts) {
+            let ast::ArgKind::Positional(arg) = &arg.kind else {
+                let problem = Diagnostic::new(Code::UnknownArgument, format!("`{}` takes its arguments by position", name.name));
+                return Err(problem.at(arg.span).into());
+            };
+            values.push(self.process_argument(family, arg, *sort)?);
+        }
+        let kind = ExprKind::ProcessMember { density: id, member: *member, args: values };
+        let ty = self.sort_type(family, *result);
+        self.gaussian_answers(&ty, span)?;
+        Ok(Expr::new(kind, ty, span))
+    }
+
+    fn sort_type(&self, family: VarId, sort: Sort) -> Type {
+        match sort {
+            Sort::State => self.model.vars[family].member_type(),
+            Sort::Number => Type::real([]),
+            Sort::Distribution => Type::Distribution(Box::new(self.model.vars[family].member_type())),
+            Sort::Time => self.time_type(family),
+        }
+    }
+
+    fn time_type(&self, family: VarId) -> Type {
+        match self.model.vars[family].family {
+            Family::Chain { .. } | Family::Member { .. } => Type::scalar(Support::Int),
+            Family::Process { .. } | Family::Instant { .. } | Family::Single => Type::real([]),
+        }
+    }
+
+    fn process_argument(&mut self, family: VarId, arg: &'a ast::Expr, sort: Sort) -> Checked<Expr> {
+        let ty = self.sort_type(family, sort);
+        let why = Some((self.model.vars[family].span, format!("`{}` is declared here", self.model.vars[family].name)));
+        let value = self.expr(arg, Some(&ty));
+        let known = match sort {
+            Sort::Time => self.constant_of(&value),
+            Sort::State | Sort::Number | Sort::Distribution => None,
+        };
+        if let (Some(time), Family::Process { .. }) = (known, self.model.vars[family].family) {
+            self.time_exists(family, time, arg.span)?;
+        }
+        if let (Some(time), Family::Chain { .. }) = (known, self.model.vars[family].family) {
+            self.member_exists(family, time as i64, arg.span)?;
+        }
+        self.coerce(value, &ty, why)
+    }
+
+    /// `q.snr(t)`: the function of that name that takes a process.
+    fn library_member(&mut self, base: &'a ast::Expr, name: &'a ast::Ident, args: &'a [ast::Arg], span: Span) -> Checked<Expr> {
+        let declared = match self.declarations.get(&name.name, self.scope.library) {
+            Some(&Global::Definition(id)) => Some(id),
+            _ => None,
+        };
+        let takes_process = |id: &usize| {
+            let definition = &self.declarations.definitions[*id];
+            let first = definition.decl.params.first().and_then(|param| param.ty.as_ref());
+            definition.kind == DefinitionKind::Fn && first.is_some_and(is_process)
+        };
+        let Some(id) = declared.filter(takes_process) else {
+            let known = MEMBERS.iter().map(|(known, ..)| *known).chain(VALUES.iter().copied());
+            return Err(unknown_argument(&name.name, "member of a process", known, name.span).into());
+        };
+        let (mut givens, before) = self.givens(args, usize::MAX)?;
+        givens.insert(0, Given { name: None, value: Supplied::Written(base), span: base.span });
+        let call = self.call_with(id, vec![], givens, span)?;
+        Ok(with_statement(before, call))
+    }
+
+    /// `q.data`, `q.first`, `q.last`, `q.times`
+    pub fn process_value(&mut self, id: DensityId, base: &'a ast::Expr, name: &'a ast::Ident, span: Span) -> Checked<Expr> {
+        let family = self.family_of(id, base.span)?;
+        let (first, last) = self.model.times(family).unwrap_or((0.0, 1.0));
+        let whole = self.time_type(family) == Type::scalar(Support::Int);
+        let number = |value: f64| match whole {
+            true => Expr::new(ExprKind::Int(value as i64), Type::scalar(Support::Int), span),
+            false => Expr::new(ExprKind::Real(value), Type::real([]), span),
+        };
+        match name.name.as_str() {
+            "first" => Ok(number(first)),
+            "last" => Ok(number(last)),
+            "data" => match self.model.data_at(family, first) {
+                Some(data) => {
+                    self.has_value(data, span)?;
+                    Ok(Expr::new(ExprKind::Var(data), self.model.vars[data].ty.clone(), span))
+                }
+                None => {
+                    let var = &self.model.vars[family];
+                    let problem = Diagnostic::new(Code::DataMissing, format!("`{}` has no data at its first time", var.name));
+                    Err(problem
+                        .label(span, "needed here")
+                        .label(var.span, "declared here")
+                        .help("add `data x(0) = …` or `data x[0] = …`")
+                        .into())
+                }
+            },
+            "times" if whole => self.uniform_times("DiscreteUniform", ["low", "high"], [number(first + 1.0), number(last)], span),
+            "times" => {
+                let earliest = number(first + EARLIEST * (last - first));
+                self.uniform_times("Uniform", ["low", "high"], [earliest, number(last)], span)
+            }
+            _ => {
+                let known = VALUES.iter().copied().chain(MEMBERS.iter().map(|(known, ..)| *known));
+                Err(unknown_argument(&name.name, "member of a process", known, name.span).into())
+            }
+        }
+    }
+
+    fn uniform_times(&mut self, name: &str, params: [&str; 2], bounds: [Expr; 2], span: Span) -> Checked<Expr> {
+        let ty = bounds[0].ty.clone();
+        let dist = self.library_dist(name, &params, vec![], &ty, span)?;
+        let bounds = bounds.into_iter().map(|bound| if ty == Type::real([]) { to_real(bound) } else { bound });
+        Ok(Expr::new(ExprKind::Dist(dist, bounds.collect()), Type::Distribution(Box::new(ty)), span))
+    }
+}
+
+/// `p : Process`
+pub fn is_process(ty: &ast::TypeExpr) -> bool {
+    matches!(&ty.kind, TypeExprKind::Named { name, bound: None, shape } if name.name == "Process" && shape.is_empty())
+}
+
+/// `steps : Size`
+pub fn is_size(ty: &ast::TypeExpr) -> bool {
+    matches!(&ty.kind, TypeExprKind::Named { name, bound: None, shape } if name.name == "Size" && shape.is_empty())
+}
