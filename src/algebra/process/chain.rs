@@ -23,7 +23,6 @@ pub struct Chain<'m> {
     pub var: VarId,
     pub first: i64,
     pub last: i64,
-    pub direction: Direction,
     /// In the order of their members, which they cover without gaps
     pub kernels: Vec<Kernel<'m>>,
 }
@@ -91,7 +90,7 @@ impl<'m> Lowering<'m> {
             next += kernel.count as i64;
         }
         let beyond = if direction == Direction::Forward { last + 1 } else { last };
-        (next == beyond && !kernels.is_empty()).then_some(Chain { density: id, var, first, last, direction, kernels })
+        (next == beyond && !kernels.is_empty()).then_some(Chain { density: id, var, first, last, kernels })
     }
 
     /// The chain of which a density is the process, in the direction of time.

@@ -1,12 +1,14 @@
 //! What the printed derivation says of chains of Gaussian kernels.
 
-use super::super::derivation::{Formula, Names, Step};
+use super::super::derivation::{Big, Formula, Names, Step};
 use super::super::lowering::Lowering;
+use super::bound::ChainBound;
 use super::chain::Chain;
 use super::chain_query::Neighbours;
 use crate::check::model::{Expr, Query};
 
 const TRANSITIONS: &str = "Sohl-Dickstein et al.: Deep unsupervised learning using nonequilibrium thermodynamics (2015), appendix B";
+const BOUND: &str = "Ho, Jain, Abbeel: Denoising diffusion probabilistic models (2020), equation 5";
 const BRIDGE: &str = "Ho, Jain, Abbeel: Denoising diffusion probabilistic models (2020), equations 6 and 7";
 
 impl<'m> Lowering<'m> {
@@ -60,6 +62,28 @@ impl<'m> Lowering<'m> {
             .with(var.equals(step("a").squared() * before("sigma").squared() + step("v")))
             .with(Formula::tuple([step("a"), step("v")]).equals(Formula::words("the coefficient and the variance of one step")))
             .source(TRANSITIONS)
+    }
+}
+
+impl<'m> Lowering<'m> {
+    /// ELBO(p, q) = E[log p(x₀ | x₁)] − Σ E[KL(q(xₜ₋₁ | xₜ, x₀) ‖ p(xₜ₋₁ | xₜ))] − KL(q(x_T | x₀) ‖ p(x_T))
+    pub(super) fn record_chain_bound(&mut self, of: &ChainBound<'m>) {
+        let (p, q) = (&self.model.densities[of.bound.p].name, &self.model.densities[of.bound.q].name);
+        let x = |number: Formula| self.var_formula(of.forward.var).index([number]);
+        let number = |n: i64| Formula::from(n as f64);
+        let (zero, one, last) = (of.forward.first, of.forward.first + 1, of.forward.last);
+        let (t, before) = (Formula::from("t"), Formula::from("t") - Formula::from(1));
+        let density = |name: &str, of: Formula, given: Vec<Formula>| Formula::density_of(name, vec![of], given);
+        let over =
+            |t: Formula, body: Formula| Formula::expectation([Formula::drawn(x(t.clone()), density(q, x(t), vec![x(number(zero))]))], body);
+        let start = over(number(one), Formula::log(density(p, x(number(zero)), vec![x(number(one))])));
+        let step =
+            Formula::kl(density(q, x(before.clone()), vec![x(t.clone()), x(number(zero))]), density(p, x(before), vec![x(t.clone())]));
+        let steps = Formula::big_range(Big::Sum, "t", number(one + 1), number(last), over(t, step));
+        let end = Formula::kl(density(q, x(number(last)), vec![x(number(zero))]), density(p, x(number(last)), vec![]));
+        let name = Formula::apply("ELBO", [p.as_str().into(), q.as_str().into()]);
+        let whole = if last > one { start - steps - end } else { start - end };
+        self.derive(Step::new("evidence lower bound of a chain", name, whole, of.span).source(BOUND));
     }
 }
 

@@ -171,7 +171,9 @@ impl<'m> Lowering<'m> {
         let placeholders = [z.clone()];
         let mut mean = match self.affine_at(&placeholders, &y, &mut mean)? {
             Ok(mean) => mean,
-            Err(found) => return Err(self.no_chain_law(chain, kernel, &format!("its mean passes through {}", found.operation), Some(found.span))),
+            Err(found) => {
+                return Err(self.no_chain_law(chain, kernel, &format!("its mean passes through {}", found.operation), Some(found.span)));
+            }
         };
         if self.leads_to(&z, &d.params[1]) {
             return Err(self.no_chain_law(chain, kernel, "its spread depends on the member before", None));
