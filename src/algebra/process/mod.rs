@@ -4,7 +4,12 @@
 //! dx = (F x + u) dt + g dW. Everything else, marginals, bridges, reverse kernels and equations, follows from these.
 
 mod calculus;
+mod bound;
 mod chain;
+mod chain_law;
+mod chain_query;
+mod chain_record;
+mod chain_tables;
 mod coefficient;
 mod dynamics;
 mod interpolant;
@@ -15,3 +20,5 @@ mod prediction;
 mod reverse;
 mod solution;
 mod transition;
+
+pub(super) use chain_tables::ChainCache;
