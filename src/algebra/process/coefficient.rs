@@ -17,6 +17,13 @@ pub(in crate::algebra) enum Coefficient {
 }
 
 impl Coefficient {
+    /// Whatever its structure.
+    pub fn array(&self) -> &Array {
+        match self {
+            Coefficient::Scalar(array) | Coefficient::Diagonal(array) | Coefficient::Matrix(array) => array,
+        }
+    }
+
     /// The number or the array by which elements are multiplied. A matrix is refused.
     pub fn elementwise(&self) -> Result<&Array> {
         match self {

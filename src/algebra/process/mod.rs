@@ -5,13 +5,17 @@
 
 mod calculus;
 mod chain;
+mod closed;
 mod coefficient;
 mod dynamics;
+mod equation;
 mod interpolant;
 mod ito;
 mod kernel;
 mod member;
+mod numeric;
 mod prediction;
+mod probe;
+mod quadrature;
 mod reverse;
-mod solution;
 mod transition;
