@@ -17,6 +17,7 @@ pub(in crate::algebra) enum Coefficient {
 }
 
 impl Coefficient {
+    /// Whatever its structure.
     pub fn array(&self) -> &Array {
         match self {
             Coefficient::Scalar(array) | Coefficient::Diagonal(array) | Coefficient::Matrix(array) => array,
