@@ -3,9 +3,10 @@
 use super::super::lowering::Lowering;
 use super::super::value::Array;
 use super::coefficient::Coefficient;
+use super::interpolant::Interpolation;
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
-use crate::base::op::{BinaryOp, DType, UnaryOp};
+use crate::base::op::{BinaryOp, DType};
 use crate::check::model::{DensityId, ProcessKind};
 
 /// x(t) given x(s) is normal with mean signal · x(s) + shift and variance var.
@@ -14,6 +15,16 @@ pub(in crate::algebra) struct Transition {
     pub signal: Coefficient,
     pub shift: Option<Array>,
     /// Of a matrix: the covariance
+    pub var: Coefficient,
+}
+
+/// x at a time: signal · x(0) + shift + spread · noise.
+#[derive(Clone, Debug)]
+pub(super) struct Marginal {
+    pub signal: Coefficient,
+    pub shift: Option<Array>,
+    /// The standard deviation, or the Cholesky factor of the covariance
+    pub spread: Coefficient,
     pub var: Coefficient,
 }
 
@@ -75,30 +86,67 @@ impl Lowering<'_> {
         }
     }
 
-    /// The square root of a variance: the standard deviation, or the Cholesky factor of a covariance.
-    pub(super) fn spread(&mut self, var: &Coefficient) -> Coefficient {
-        match var {
-            Coefficient::Scalar(var) => Coefficient::Scalar(self.unary(UnaryOp::Sqrt, var)),
-            Coefficient::Diagonal(var) => Coefficient::Diagonal(self.unary(UnaryOp::Sqrt, var)),
-            Coefficient::Matrix(var) => Coefficient::Matrix(self.cholesky_factor(var)),
+    /// x at a time given x at the first: a x(0) + shift + b noise.
+    pub(super) fn marginal(&mut self, density: DensityId, t: &Array) -> Result<Marginal> {
+        let model = self.model;
+        let forward = model.forward(density);
+        if let Some(process) = &model.densities[forward].process
+            && let ProcessKind::Interpolant { .. } = process.kind
+        {
+            // As it is written: what multiplies a second variable may be negative.
+            let Interpolation { a, b } = self.interpolation(process, t)?;
+            let var = self.coefficient_square(&b)?;
+            return Ok(Marginal { signal: a, shift: None, spread: b, var });
         }
+        let Transition { signal, shift, var } = self.marginal_transition(density, t)?;
+        let spread = self.spread(&var);
+        Ok(Marginal { signal, shift, spread, var })
     }
 
     /// x(s) given x(t) and x at the first time, s < t: Bayes' rule for x(s) given the first and x(t) given x(s).
     pub(super) fn bridge(&mut self, density: DensityId, x0: &Array, x: &Array, t: &Array, s: &Array) -> Result<Moments> {
         let (before, step) = (self.marginal_transition(density, s)?, self.transition(density, s, t)?);
         let whole = self.marginal_transition(density, t)?;
-        let prior = self.transported(&before, x0)?;
-        let total = whole.var.elementwise()?.clone();
-        // The gain var(s) a(t|s) / var(t) and the variance var(s) var(t|s) / var(t)
-        let scaled = self.coefficient_product(&before.var, &step.signal)?;
-        let gain = self.binary(BinaryOp::Div, scaled.elementwise()?, &total)?;
-        let predicted = self.transported(&whole, x0)?;
+        let (prior, predicted) = (self.transported(&before, x0)?, self.transported(&whole, x0)?);
         let surprise = self.sub(x, &predicted)?;
-        let correction = self.mul(&gain, &surprise)?;
-        let mean = self.add(&prior, &correction)?;
+        // The covariance of x(s) and x(t)
+        let transposed = self.coefficient_transpose(&step.signal);
+        let cross = self.coefficient_product(&before.var, &transposed)?;
+        if let Coefficient::Matrix(total) = &whole.var {
+            return self.matrix_bridge(&prior, &surprise, &before, &step, &cross, total);
+        }
+        // The gain var(s) a(t|s) / var(t) and the variance var(s) var(t|s) / var(t)
+        let gain = self.elementwise_coefficient(BinaryOp::Div, &cross, &whole.var)?;
+        let correction = self.coefficient_times(&gain, &surprise)?;
         let product = self.coefficient_product(&before.var, &step.var)?;
         let var = self.elementwise_coefficient(BinaryOp::Div, &product, &whole.var)?;
-        Ok(Moments { mean, var })
+        Ok(Moments { mean: self.add(&prior, &correction)?, var })
+    }
+
+    /// With the gain K: the covariance (I − K A) V(s) (I − K A)ᵀ + K V(t|s) Kᵀ, which stays positive in rounded arithmetic
+    /// (Bucy, Joseph: Filtering for stochastic processes, 1968).
+    fn matrix_bridge(
+        &mut self,
+        prior: &Array,
+        surprise: &Array,
+        before: &Transition,
+        step: &Transition,
+        cross: &Coefficient,
+        total: &Array,
+    ) -> Result<Moments> {
+        let n = self.shape(total)[0];
+        let factor = self.cholesky_factor(total);
+        let solved = self.solve_factored(&factor, surprise)?;
+        let correction = self.coefficient_times(cross, &solved)?;
+        let cross = self.as_matrix(cross, n)?;
+        let cross = self.transpose_last(&cross);
+        let gain = self.solve_factored(&factor, &cross)?;
+        let gain = Coefficient::Matrix(self.transpose_last(&gain));
+        let passed = self.coefficient_product(&gain, &step.signal)?;
+        let passed = self.coefficient_scaled(-1.0, &passed)?;
+        let one = Coefficient::Scalar(self.real(1.0));
+        let kept = self.coefficient_sum(&one, &passed)?;
+        let (kept, added) = (self.coefficient_congruence(&kept, &before.var)?, self.coefficient_congruence(&gain, &step.var)?);
+        Ok(Moments { mean: self.add(prior, &correction)?, var: self.coefficient_sum(&kept, &added)? })
     }
 }
