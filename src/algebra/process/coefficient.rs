@@ -12,11 +12,30 @@ pub(in crate::algebra) enum Coefficient {
     Scalar(Array),
     /// Of the shape of the state
     Diagonal(Array),
-    /// n by n, where the state has n elements
+    /// `[n, n]`, of the elements of the state in row-major order
     Matrix(Array),
 }
 
 impl Coefficient {
+    pub fn array(&self) -> &Array {
+        match self {
+            Coefficient::Scalar(array) | Coefficient::Diagonal(array) | Coefficient::Matrix(array) => array,
+        }
+    }
+
+    /// The same kind of coefficient with another array.
+    pub fn with(&self, array: Array) -> Coefficient {
+        match self {
+            Coefficient::Scalar(_) => Coefficient::Scalar(array),
+            Coefficient::Diagonal(_) => Coefficient::Diagonal(array),
+            Coefficient::Matrix(_) => Coefficient::Matrix(array),
+        }
+    }
+
+    pub fn is_matrix(&self) -> bool {
+        matches!(self, Coefficient::Matrix(_))
+    }
+
     /// The number or the array by which elements are multiplied. A matrix is refused.
     pub fn elementwise(&self) -> Result<&Array> {
         match self {
@@ -33,10 +52,6 @@ impl Coefficient {
                 Err(Diagnostic::unsupported(format!("{what} as a number: elements of this process have coefficients of their own")))
             }
         }
-    }
-
-    pub fn is_matrix(&self) -> bool {
-        matches!(self, Coefficient::Matrix(_))
     }
 }
 
@@ -113,11 +128,11 @@ impl Lowering<'_> {
     pub(super) fn coefficient_sum(&mut self, a: &Coefficient, b: &Coefficient) -> Result<Coefficient> {
         match (a, b) {
             (Coefficient::Matrix(a), b) => {
-                let b = self.as_matrix(b, self.shape(a)[0])?;
+                let b = self.as_matrix(b, &self.shape(a)[..1])?;
                 self.add(a, &b).map(Coefficient::Matrix)
             }
             (a, Coefficient::Matrix(b)) => {
-                let a = self.as_matrix(a, self.shape(b)[0])?;
+                let a = self.as_matrix(a, &self.shape(b)[..1])?;
                 self.add(&a, b).map(Coefficient::Matrix)
             }
             (a, b) => self.elementwise_coefficient(BinaryOp::Add, a, b),
@@ -168,16 +183,14 @@ impl Lowering<'_> {
         }
     }
 
-    /// The n by n matrix of a coefficient.
-    pub(super) fn as_matrix(&mut self, a: &Coefficient, n: usize) -> Result<Array> {
-        let identity = self.identity(n);
-        match a {
-            Coefficient::Scalar(a) => self.mul(a, &identity),
-            Coefficient::Diagonal(a) => {
-                let a = self.all_elements(a);
-                self.scale_columns(&identity, &a)
+    /// Of a state of a shape, as a matrix.
+    pub(super) fn as_matrix(&mut self, c: &Coefficient, shape: &[usize]) -> Result<Array> {
+        match c {
+            Coefficient::Matrix(matrix) => Ok(matrix.clone()),
+            Coefficient::Scalar(d) | Coefficient::Diagonal(d) => {
+                let vector = self.vector(d, shape);
+                self.diagonal_matrix(&vector)
             }
-            Coefficient::Matrix(a) => Ok(a.clone()),
         }
     }
 

@@ -6,7 +6,7 @@ use super::coefficient::Coefficient;
 use super::interpolant::Interpolation;
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
-use crate::base::op::{BinaryOp, DType};
+use crate::base::op::DType;
 use crate::check::model::{DensityId, ProcessKind};
 
 /// x(t) given x(s) is normal with mean signal · x(s) + shift and variance var.
@@ -32,6 +32,23 @@ pub(super) struct Marginal {
 pub(super) struct Moments {
     pub mean: Array,
     pub var: Coefficient,
+}
+
+impl Transition {
+    /// Signal, variance, then the shift.
+    pub fn arrays(&self) -> Vec<Array> {
+        [self.signal.array(), self.var.array()].into_iter().chain(&self.shift).cloned().collect()
+    }
+
+    /// The same with every array replaced, in the order of [`Transition::arrays`].
+    pub fn map(&self, mut f: impl FnMut(&Array) -> Array) -> Transition {
+        let (signal, var) = (f(self.signal.array()), f(self.var.array()));
+        Transition { signal: self.signal.with(signal), var: self.var.with(var), shift: self.shift.as_ref().map(f) }
+    }
+
+    pub fn has_matrix(&self) -> bool {
+        self.signal.is_matrix() || self.var.is_matrix()
+    }
 }
 
 impl Lowering<'_> {
@@ -106,47 +123,6 @@ impl Lowering<'_> {
     /// x(s) given x(t) and x at the first time, s < t: Bayes' rule for x(s) given the first and x(t) given x(s).
     pub(super) fn bridge(&mut self, density: DensityId, x0: &Array, x: &Array, t: &Array, s: &Array) -> Result<Moments> {
         let (before, step) = (self.marginal_transition(density, s)?, self.transition(density, s, t)?);
-        let whole = self.marginal_transition(density, t)?;
-        let (prior, predicted) = (self.transported(&before, x0)?, self.transported(&whole, x0)?);
-        let surprise = self.sub(x, &predicted)?;
-        // The covariance of x(s) and x(t)
-        let transposed = self.coefficient_transpose(&step.signal);
-        let cross = self.coefficient_product(&before.var, &transposed)?;
-        if let Coefficient::Matrix(total) = &whole.var {
-            return self.matrix_bridge(&prior, &surprise, &before, &step, &cross, total);
-        }
-        // The gain var(s) a(t|s) / var(t) and the variance var(s) var(t|s) / var(t)
-        let gain = self.elementwise_coefficient(BinaryOp::Div, &cross, &whole.var)?;
-        let correction = self.coefficient_times(&gain, &surprise)?;
-        let product = self.coefficient_product(&before.var, &step.var)?;
-        let var = self.elementwise_coefficient(BinaryOp::Div, &product, &whole.var)?;
-        Ok(Moments { mean: self.add(&prior, &correction)?, var })
-    }
-
-    /// With the gain K: the covariance (I − K A) V(s) (I − K A)ᵀ + K V(t|s) Kᵀ, which stays positive in rounded arithmetic
-    /// (Bucy, Joseph: Filtering for stochastic processes, 1968).
-    fn matrix_bridge(
-        &mut self,
-        prior: &Array,
-        surprise: &Array,
-        before: &Transition,
-        step: &Transition,
-        cross: &Coefficient,
-        total: &Array,
-    ) -> Result<Moments> {
-        let n = self.shape(total)[0];
-        let factor = self.cholesky_factor(total);
-        let solved = self.solve_factored(&factor, surprise)?;
-        let correction = self.coefficient_times(cross, &solved)?;
-        let cross = self.as_matrix(cross, n)?;
-        let cross = self.transpose_last(&cross);
-        let gain = self.solve_factored(&factor, &cross)?;
-        let gain = Coefficient::Matrix(self.transpose_last(&gain));
-        let passed = self.coefficient_product(&gain, &step.signal)?;
-        let passed = self.coefficient_scaled(-1.0, &passed)?;
-        let one = Coefficient::Scalar(self.real(1.0));
-        let kept = self.coefficient_sum(&one, &passed)?;
-        let (kept, added) = (self.coefficient_congruence(&kept, &before.var)?, self.coefficient_congruence(&gain, &step.var)?);
-        Ok(Moments { mean: self.add(prior, &correction)?, var: self.coefficient_sum(&kept, &added)? })
+        self.between(&before, &step, x0, x)
     }
 }
