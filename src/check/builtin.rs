@@ -71,7 +71,7 @@ const FORMS: &[&str] = &[
 
 /// Named in the language, and not supported so far.
 pub const UNSUPPORTED: &[&str] =
-    &["Autoregressive", "predictor_corrector", "dopri5", "log_likelihood", "gibbs", "contrastive_divergence", "gpt"];
+    &["Autoregressive", "log_likelihood", "gibbs", "contrastive_divergence", "gpt"];
 
 pub fn names() -> impl Iterator<Item = &'static str> {
     let folds = FOLDS.iter().map(|(name, _)| *name);
