@@ -25,9 +25,12 @@ pub const FILES: &[(&str, &str)] = files! {
     "math.tilde"
     "optimizers.tilde"
     "processes/equations.tilde"
+    "processes/ancestral.tilde"
+    "processes/grids.tilde"
     "processes/objectives.tilde"
-    "processes/samplers.tilde"
+    "processes/ode.tilde"
     "processes/schedules.tilde"
+    "processes/sde.tilde"
 };
 
 /// The files' trees, parsed once in a process, and their texts among the sources of a program: right behind the user's file,

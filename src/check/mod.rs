@@ -37,6 +37,7 @@ mod point;
 mod posterior;
 mod process;
 mod pushforward;
+mod require;
 mod rule;
 mod shape;
 mod sizes;
