@@ -24,6 +24,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "layers.tilde"
     "math.tilde"
     "optimizers.tilde"
+    "processes/likelihood.tilde"
     "processes/objectives.tilde"
     "processes/samplers.tilde"
     "processes/schedules.tilde"
