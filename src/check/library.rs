@@ -27,6 +27,8 @@ pub const FILES: &[(&str, &str)] = files! {
     "processes/likelihood.tilde"
     "processes/objectives.tilde"
     "processes/samplers.tilde"
+    "processes/times.tilde"
+    "processes/weights.tilde"
     "processes/schedules.tilde"
 };
 
