@@ -33,6 +33,7 @@ mod operators;
 mod optimiser;
 mod overrides;
 mod param;
+mod partial;
 mod point;
 mod posterior;
 mod process;
