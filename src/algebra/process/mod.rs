@@ -6,6 +6,7 @@
 mod chain;
 mod coefficient;
 mod dynamics;
+mod guidance;
 mod interpolant;
 mod ito;
 mod kernel;

@@ -3,7 +3,7 @@
 //! Everything of interest is a row (c, c0, c1): the combination c x + c0 x(0) + c1 noise. Two of them determine the third.
 
 use super::super::lowering::Lowering;
-use super::super::value::{Array, Value};
+use super::super::value::Array;
 
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
@@ -32,9 +32,7 @@ impl Lowering<'_> {
             let name = &model.densities[density].name;
             return Err(Diagnostic::unsupported(format!("a prediction of `{name}`, which has no network")));
         };
-        self.bind_local(reverse.state, Value::Array(x.clone()));
-        self.bind_local(reverse.time, Value::Array(t.clone()));
-        let y = self.eval_array(&reverse.network)?;
+        let y = self.network_output(density, x, t)?;
         let known = self.row(reverse.of, reverse.prediction, t)?;
         let forward = self.marginal_transition(reverse.of, t)?;
         let (a, b) = (forward.signal.clone(), self.spread(&forward.var));

@@ -1,6 +1,7 @@
 //! Processes: families of random variables in continuous time, their equations, what is made from them, and what is asked of them.
 
 mod declare;
+mod guide;
 mod instant;
 mod made;
 mod member;
