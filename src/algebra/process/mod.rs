@@ -14,6 +14,7 @@ mod closed;
 mod coefficient;
 mod dynamics;
 mod equation;
+mod guidance;
 mod interpolant;
 mod ito;
 mod kernel;
