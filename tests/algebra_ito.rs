@@ -31,7 +31,9 @@ fn kernels_agree(kind: &str, spread: &str, chosen: &dyn Fn(&Value) -> Vec<f64>) 
             expected.extend([signal[0] + shift[0], signal[2] + shift[1], signal[1] + shift[0], signal[3] + shift[1]]);
             expected.extend(chosen(&kernel["var"]));
         }
+        let start = std::time::Instant::now();
         let found = value(&program, &parts.join(" ++ "));
+        println!("{name} {:?}", start.elapsed());
         assert_eq!(found.len(), expected.len(), "{name}");
         for (at, (a, b)) in found.iter().zip(&expected).enumerate() {
             assert!((a - b).abs() <= 1e-9 * b.abs().max(1e-3), "{name}, number {at}: {a} instead of {b}");

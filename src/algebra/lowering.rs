@@ -9,6 +9,7 @@ use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::{FurtherSamples, Observations};
 use super::observed::ObservedData;
+use super::process::{ChainCache, EquationCache};
 use super::query::Members;
 use super::stable;
 use super::value::{Array, Plate, PlateId, Value};
@@ -88,6 +89,10 @@ pub struct Lowering<'m> {
     pub(super) raw_params: HashMap<ParamId, Array>,
     pub(super) params: HashMap<ParamId, Array>,
     pub(super) consts: HashMap<ConstId, Literal>,
+    /// Tables of Gaussian chains
+    pub(super) chains: ChainCache,
+    /// Solutions of the equations of Itô processes
+    pub(super) equations: EquationCache,
     pub(super) inputs: Vec<InputRole>,
     pub(super) rows: Option<PlateId>,
     pub(super) row_counts: &'m RowCounts,
@@ -141,6 +146,8 @@ impl<'m> Lowering<'m> {
             raw_params: HashMap::new(),
             params: HashMap::new(),
             consts: HashMap::new(),
+            chains: ChainCache::default(),
+            equations: EquationCache::default(),
             inputs: vec![],
             rows: None,
             row_counts,
