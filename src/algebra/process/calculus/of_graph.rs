@@ -80,6 +80,9 @@ impl<'b> Reader<'b> {
 
     /// One element of an array.
     pub fn element(&mut self, id: NodeId, index: &[usize]) -> Option<Sum> {
+        if id == self.time {
+            return Some(Sum::time());
+        }
         let node = self.builder.graph().node(id).clone();
         let shapes: Vec<Vec<usize>> = node.args.iter().map(|arg| self.builder.shape(*arg).to_vec()).collect();
         match &node.op {
@@ -113,7 +116,6 @@ impl<'b> Reader<'b> {
                 all.iter().try_fold(Sum::zero(), |sum, from| Some(&sum + &self.element(node.args[0], from)?))
             }
             Op::Contract { a, b, out } => self.contracted(&node.args, [a, b, out], index),
-            _ if id == self.time => Some(Sum::time()),
             _ => None,
         }
     }
