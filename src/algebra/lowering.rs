@@ -9,7 +9,7 @@ use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::{FurtherSamples, Observations};
 use super::observed::ObservedData;
-use super::process::ChainCache;
+use super::process::{ChainCache, FiniteCache};
 use super::query::Members;
 use super::stable;
 use super::value::{Array, Plate, PlateId, Value};
@@ -91,6 +91,8 @@ pub struct Lowering<'m> {
     pub(super) consts: HashMap<ConstId, Literal>,
     /// Tables of Gaussian chains
     pub(super) chains: ChainCache,
+    /// Tables of finite chains
+    pub(super) finite_chains: FiniteCache,
     pub(super) inputs: Vec<InputRole>,
     pub(super) rows: Option<PlateId>,
     pub(super) row_counts: &'m RowCounts,
@@ -145,6 +147,7 @@ impl<'m> Lowering<'m> {
             params: HashMap::new(),
             consts: HashMap::new(),
             chains: ChainCache::default(),
+            finite_chains: FiniteCache::default(),
             inputs: vec![],
             rows: None,
             row_counts,

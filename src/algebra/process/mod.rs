@@ -11,6 +11,8 @@ mod chain_record;
 mod chain_tables;
 mod coefficient;
 mod dynamics;
+mod finite;
+mod finite_law;
 mod interpolant;
 mod ito;
 mod kernel;
@@ -20,3 +22,4 @@ mod reverse;
 mod transition;
 
 pub(super) use chain_tables::ChainCache;
+pub(super) use finite::FiniteCache;
