@@ -132,26 +132,10 @@ impl<'m> Lowering<'m> {
         let mean = self.add(m, &moved)?;
         let (identity, seen) = (self.identity(n), self.matmul(&gain, &a)?);
         let left = self.sub(&identity, &seen)?;
-        let own = self.congruence(&left, &s)?;
-        let noise = self.congruence(&gain, &r)?;
-        let var = Coefficient::Matrix(self.add(&own, &noise)?);
+        let [left, s, gain, r] = [left, s, gain, r].map(Coefficient::Matrix);
+        let (own, noise) = (self.coefficient_congruence(&left, &s)?, self.coefficient_congruence(&gain, &r)?);
+        let var = self.coefficient_sum(&own, &noise)?;
         Ok(Moments { mean, var })
-    }
-
-    /// A S Aᵀ
-    fn congruence(&mut self, a: &Array, s: &Array) -> Result<Array> {
-        let (left, transposed) = (self.matmul(a, s)?, self.transpose_last(a));
-        self.matmul(&left, &transposed)
-    }
-
-    fn as_matrix(&mut self, c: &Coefficient, shape: &[usize]) -> Result<Array> {
-        match c {
-            Coefficient::Matrix(matrix) => Ok(matrix.clone()),
-            Coefficient::Scalar(d) | Coefficient::Diagonal(d) => {
-                let vector = self.vector(d, shape);
-                self.diagonal_matrix(&vector)
-            }
-        }
     }
 
     /// Why a chain has no law in closed form.

@@ -4,20 +4,26 @@
 //! dx = (F x + u) dt + g dW. Everything else, marginals, bridges, reverse kernels and equations, follows from these.
 
 mod bound;
+mod calculus;
 mod chain;
 mod chain_law;
 mod chain_query;
 mod chain_record;
 mod chain_tables;
+mod closed;
 mod coefficient;
 mod dynamics;
+mod equation;
 mod finite;
 mod finite_law;
 mod interpolant;
 mod ito;
 mod kernel;
 mod member;
+mod numeric;
 mod prediction;
+mod probe;
+mod quadrature;
 mod reverse;
 mod transition;
 

@@ -12,8 +12,8 @@ impl Lowering<'_> {
         let model = self.model;
         match model.densities[density].process.as_ref().map(|process| &process.kind) {
             Some(ProcessKind::Reverse(_)) => {
-                let row = self.equation_row(density, t, 1.0)?;
-                self.combination(density, &row, x, t)
+                let seen = self.seen(density, x, t)?;
+                self.equation_drift(&seen, 1.0)
             }
             Some(ProcessKind::Flow { .. }) => self.predicted(density, Prediction::Velocity, x, t),
             Some(ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => {
