@@ -12,6 +12,8 @@ mod chain_record;
 mod chain_tables;
 mod coefficient;
 mod dynamics;
+mod finite;
+mod finite_law;
 mod guidance;
 mod interpolant;
 mod ito;
@@ -22,4 +24,5 @@ mod reverse;
 mod transition;
 
 pub(super) use chain_tables::ChainCache;
-pub(super) use ito::EquationCache;
+pub(super) use ito::{EquationCache};
+pub(super) use finite::{FiniteCache};
