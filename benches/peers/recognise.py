@@ -24,8 +24,8 @@ from torch.nn import functional as F
 
 from common import MNIST
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tilde-peers" / "recognise.pt"
-EPOCHS, BATCH = 15, 100
+EPOCHS, BATCH = 40, 100
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tilde-peers" / f"recognise-{EPOCHS}.pt"
 
 
 def images() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -36,11 +36,8 @@ def images() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def network() -> nn.Module:
-    def block(inputs: int, outputs: int) -> list[nn.Module]:
-        return [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
-
-    head = [nn.Flatten(), nn.Dropout(0.3), nn.Linear(32 * 7 * 7, 128), nn.ReLU(), nn.Linear(128, 10)]
-    return nn.Sequential(*block(1, 16), *block(16, 32), *head)
+    convolutions = [nn.Conv2d(1, 16, 5, stride=2, padding=2), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU()]
+    return nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(32 * 7 * 7, 128), nn.ReLU(), nn.Linear(128, 10))
 
 
 def jittered(x: torch.Tensor) -> torch.Tensor:
@@ -56,9 +53,10 @@ def trained() -> nn.Module:
     x, y, held_out = images()
     x, y = x[~held_out], y[~held_out]
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # As fast here as two, and the weights do not depend on the machine's cores.
     net = network()
     optimiser = torch.optim.Adam(net.parameters())
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 5e-3, epochs=EPOCHS, steps_per_epoch=len(x) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, epochs=EPOCHS, steps_per_epoch=len(x) // BATCH)
     for _ in range(EPOCHS):
         for rows in torch.randperm(len(x)).split(BATCH):
             optimiser.zero_grad()
@@ -94,7 +92,7 @@ def drawn(path: str, low: float, high: float) -> torch.Tensor:
     if not x.isfinite().all():
         raise SystemExit(f"{path} holds numbers that are not finite")
     outside = ((x < low - 0.5 * (high - low)) | (x > high + 0.5 * (high - low))).double().mean().item()
-    if outside > 0.01:
+    if outside > 0.1:
         raise SystemExit(f"{path} ranges over [{x.min():.3g}, {x.max():.3g}], far from [{low:g}, {high:g}]; say --range LOW HIGH")
     return ((x - low) / (high - low)).clamp(0, 1)
 
