@@ -127,6 +127,8 @@ pub struct Made<'a> {
     pub poisoned: HashSet<DensityId>,
     /// `ref = frozen(pi)`
     pub frozen: HashMap<DensityId, DensityId>,
+    /// By which maker, from which process
+    pub made_by: HashMap<DensityId, (&'a str, DensityId)>,
     /// Processes made from others, to be checked
     pub processes: Vec<MadeProcess<'a>>,
     /// How many parts of each path there are: `enc.dense` 2

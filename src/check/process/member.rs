@@ -157,6 +157,10 @@ impl<'a> Checker<'a> {
         };
         match name.name.as_str() {
             "first" => Ok(number(first)),
+            "last" if self.is_made(id) => {
+                let kind = ExprKind::ProcessMember { density: id, member: ProcessMember::Last, args: vec![] };
+                Ok(Expr::new(kind, self.time_type(family), span))
+            }
             "last" => Ok(number(last)),
             "data" => match self.model.data_at(family, first) {
                 Some(data) => {
@@ -164,6 +168,9 @@ impl<'a> Checker<'a> {
                     Ok(Expr::new(ExprKind::Var(data), self.model.vars[data].ty.clone(), span))
                 }
                 None => {
+                    if let Some(mean) = self.initial_mean(id, span)? {
+                        return Ok(mean);
+                    }
                     let var = &self.model.vars[family];
                     let problem = Diagnostic::new(Code::DataMissing, format!("`{}` has no data at its first time", var.name));
                     Err(problem
