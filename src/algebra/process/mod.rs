@@ -18,7 +18,10 @@ mod kernel;
 mod member;
 mod prediction;
 mod reverse;
+mod schedule;
 mod solution;
 mod transition;
 
 pub(super) use chain_tables::ChainCache;
+
+pub use schedule::Schedule;

@@ -63,7 +63,8 @@ impl Lowering<'_> {
         Ok(Transition { signal: coefficient(self, signal), shift, var: coefficient(self, var) })
     }
 
-    fn known_number(&mut self, x: &Array) -> Option<f64> {
+    /// A number that is known while compiling.
+    pub(super) fn known_number(&mut self, x: &Array) -> Option<f64> {
         let node = self.node(x);
         match self.b().graph().node(node).op {
             Op::Fill { bits, .. } => Some(f64::from_bits(bits)),
