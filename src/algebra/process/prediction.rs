@@ -5,14 +5,14 @@
 //! Cholesky factor of the covariance, the score −b⁻ᵀ noise.
 
 use super::super::lowering::Lowering;
-use super::super::value::{Array, Value};
+use super::super::value::Array;
 use super::coefficient::Coefficient;
 use super::interpolant::Interpolation;
 use super::transition::Marginal;
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, UnaryOp};
 use crate::base::{Code, Diagnostic};
-use crate::check::model::{DensityId, Expr, Prediction, Process, ProcessKind};
+use crate::check::model::{DensityId, Prediction, Process, ProcessKind};
 
 /// A state, with what the network of its process says of it.
 pub(super) struct Seen<'a> {
@@ -36,22 +36,11 @@ impl<'m> Lowering<'m> {
     pub(super) fn seen<'a>(&mut self, density: DensityId, x: &'a Array, t: &'a Array) -> Result<Seen<'a>> {
         let model = self.model;
         let Some(reverse) = model.reverse(density) else { return Err(no_network(&model.densities[density].name)) };
-        let y = self.network_output(density, x, t, &reverse.network)?;
-        Ok(Seen { density, x, t, prediction: reverse.prediction, y })
-    }
-
-    /// What the network of a process makes of x and t: one of its outputs.
-    pub(super) fn network_output(&mut self, density: DensityId, x: &Array, t: &Array, output: &'m Expr) -> Result<Array> {
-        let model = self.model;
-        if let Some(reverse) = model.reverse(density) {
-            self.bind_local(reverse.state, Value::Array(x.clone()));
-            self.bind_local(reverse.time, Value::Array(t.clone()));
-        }
         let frozen = self.frozen || model.densities[density].frozen;
         let outer = std::mem::replace(&mut self.frozen, frozen);
-        let y = self.eval_array(output);
+        let y = self.network_output(density, x, t);
         self.frozen = outer;
-        y
+        Ok(Seen { density, x, t, prediction: reverse.prediction, y: y? })
     }
 
     pub(super) fn of_seen(&mut self, seen: &Seen<'_>, wanted: Prediction) -> Result<Array> {
@@ -129,8 +118,11 @@ impl<'m> Lowering<'m> {
         }
         if let ProcessKind::Interpolant { end: Some(_), .. } = &self.forward_process(seen.density)?.kind {
             let name = &self.model.densities[seen.density].name;
-            return Err(Diagnostic::new(Code::NoRule, format!("`{name}` has no score: at its last time it is data, which has no known density"))
-                .help("use `flow(…)`, which needs none"));
+            return Err(Diagnostic::new(
+                Code::NoRule,
+                format!("`{name}` has no score: at its last time it is data, which has no known density"),
+            )
+            .help("use `flow(…)`, which needs none"));
         }
         self.need_noise(seen.density, seen.t, seen.prediction)?;
         let noise = self.noise_of(seen)?;
@@ -219,7 +211,9 @@ impl<'m> Lowering<'m> {
         let process = self.forward_process(seen.density)?;
         match process.kind {
             ProcessKind::Interpolant { .. } => self.interpolation_and_rate(process, seen.t).map(Some),
-            ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Reverse(_) | ProcessKind::Flow { .. } => Ok(None),
+            ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Reverse(_) | ProcessKind::Flow { .. } | ProcessKind::Guided(_) => {
+                Ok(None)
+            }
         }
     }
 

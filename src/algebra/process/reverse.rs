@@ -1,13 +1,13 @@
 //! Reverse processes: their equations and their kernels (Anderson: Reverse-time diffusion equation models, 1982; Song et al. 2021).
 
 use super::super::lowering::Lowering;
-use super::super::value::Array;
+use super::super::value::{Array, Value};
 use super::coefficient::Coefficient;
 use super::transition::Moments;
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::base::op::{CompareOp, UnaryOp};
-use crate::check::model::{DensityId, Prediction, ProcessKind, Variance};
+use crate::check::model::{DensityId, Expr, Prediction, ProcessKind, Variance};
 
 /// x(s) given x(t), s < t.
 struct Backward {
@@ -24,7 +24,8 @@ impl Lowering<'_> {
     pub(super) fn drift(&mut self, density: DensityId, x: &Array, t: &Array) -> Result<Array> {
         let model = self.model;
         match model.densities[density].process.as_ref().map(|process| &process.kind) {
-            Some(ProcessKind::Reverse(_)) => {
+            Some(ProcessKind::Guided(_)) if self.is_flow(density) => self.predicted(density, Prediction::Velocity, x, t),
+            Some(ProcessKind::Reverse(_) | ProcessKind::Guided(_)) => {
                 let seen = self.seen(density, x, t)?;
                 self.equation_drift(&seen, 1.0)
             }
@@ -68,12 +69,26 @@ impl Lowering<'_> {
             Variance::Posterior => var,
             Variance::Forward => step.var.clone(),
             Variance::Learned { part } => {
-                let part = self.network_output(density, x, t, part)?;
+                let part = self.second_output(density, part, x, t)?;
                 let posterior = self.where_data(at_data.as_ref(), &step.var, &var)?;
                 self.between_variances(&part, &step.var, &posterior)?
             }
         };
         Ok(Backward { mean, var, forward: step.var, at_data })
+    }
+
+    /// What the network says beside its prediction; guidance leaves it as it is.
+    fn second_output(&mut self, density: DensityId, output: &Expr, x: &Array, t: &Array) -> Result<Array> {
+        let model = self.model;
+        if let Some(reverse) = model.reverse(density) {
+            self.bind_local(reverse.state, Value::Array(x.clone()));
+            self.bind_local(reverse.time, Value::Array(t.clone()));
+        }
+        let frozen = self.frozen || model.densities[density].frozen;
+        let outer = std::mem::replace(&mut self.frozen, frozen);
+        let found = self.eval_array(output);
+        self.frozen = outer;
+        found
     }
 
     /// exp(v log forward + (1 − v) log posterior)

@@ -6,7 +6,7 @@ use super::coefficient::Coefficient;
 use crate::base::diagnostic::Result;
 use crate::base::op::DType;
 use crate::base::{Code, Diagnostic};
-use crate::check::model::{DensityId, Prediction, ProcessKind};
+use crate::check::model::{DensityId, Prediction};
 use crate::graph::interpret;
 use std::rc::Rc;
 
@@ -131,15 +131,9 @@ impl Lowering<'_> {
     /// The time from which sampling starts: the last, or just before it where the signal is zero there and what is asked divides by it.
     pub(super) fn sampled_from(&mut self, density: DensityId) -> Result<f64> {
         let (first, last) = self.time_range(density)?;
-        let model = self.model;
-        let divides = match model.densities[density].process.as_ref().map(|process| &process.kind) {
-            // The reverse equation contains a'/a.
-            Some(ProcessKind::Reverse(_)) => true,
-            Some(ProcessKind::Flow { .. }) => {
-                model.reverse(density).is_some_and(|reverse| matches!(reverse.prediction, Prediction::Noise | Prediction::Score))
-            }
-            Some(ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => false,
-        };
+        let Some(reverse) = self.model.reverse(density) else { return Ok(last) };
+        // The reverse equation contains a'/a.
+        let divides = !self.is_flow(density) || matches!(reverse.prediction, Prediction::Noise | Prediction::Score);
         if !divides || self.in_steps(self.forward_process(density)?.var) {
             return Ok(last);
         }
