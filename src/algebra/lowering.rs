@@ -9,7 +9,7 @@ use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::{FurtherSamples, Observations};
 use super::observed::ObservedData;
-use super::process::ChainCache;
+use super::process::{ChainCache, LookedAt};
 use super::query::Members;
 use super::stable;
 use super::value::{Array, Plate, PlateId, Value};
@@ -91,6 +91,8 @@ pub struct Lowering<'m> {
     pub(super) consts: HashMap<ConstId, Literal>,
     /// Tables of Gaussian chains
     pub(super) chains: ChainCache,
+    /// Schedules in which nothing was found to be wrong
+    pub(super) looked_at: LookedAt,
     pub(super) inputs: Vec<InputRole>,
     pub(super) rows: Option<PlateId>,
     pub(super) row_counts: &'m RowCounts,
@@ -145,6 +147,7 @@ impl<'m> Lowering<'m> {
             params: HashMap::new(),
             consts: HashMap::new(),
             chains: ChainCache::default(),
+            looked_at: LookedAt::default(),
             inputs: vec![],
             rows: None,
             row_counts,

@@ -25,6 +25,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "math.tilde"
     "optimizers.tilde"
     "processes/equations.tilde"
+    "processes/flow_matching.tilde"
     "processes/objectives.tilde"
     "processes/samplers.tilde"
     "processes/schedules.tilde"

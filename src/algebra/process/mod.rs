@@ -16,9 +16,12 @@ mod interpolant;
 mod ito;
 mod kernel;
 mod member;
+mod path;
 mod prediction;
 mod reverse;
+mod schedule;
 mod solution;
 mod transition;
 
 pub(super) use chain_tables::ChainCache;
+pub(super) use schedule::LookedAt;
