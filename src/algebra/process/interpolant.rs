@@ -41,7 +41,7 @@ impl<'m> Interpolant<'m> {
             ProcessKind::Interpolant { time, start, other, end, value } => {
                 Ok(Interpolant { time: *time, start: *start, other: *other, end: *end, value })
             }
-            ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Reverse(_) | ProcessKind::Flow { .. } => {
+            ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Reverse(_) | ProcessKind::Flow { .. } | ProcessKind::Guided(_) => {
                 Err(Diagnostic::internal("no interpolant"))
             }
         }

@@ -18,7 +18,7 @@ impl Lowering<'_> {
                 let message = format!("the velocity of `{}`, which runs in discrete steps", self.model.densities[density].name);
                 return Err(Diagnostic::unsupported(message).help("declare the process in continuous time: `var x(t in 0..1)`"));
             }
-            ProcessKind::Ito { .. } | ProcessKind::Reverse(_) | ProcessKind::Flow { .. } => {
+            ProcessKind::Ito { .. } | ProcessKind::Reverse(_) | ProcessKind::Flow { .. } | ProcessKind::Guided(_) => {
                 let t = &self.own_time(t);
                 let marginal = self.marginal(density, t)?;
                 let shift = marginal.shift.as_ref().map(|shift| self.array_rate(shift, t)).transpose()?;

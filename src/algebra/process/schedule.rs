@@ -41,7 +41,9 @@ impl<'m> Lowering<'m> {
             Ok(vec![off, at.b.array().clone(), at.shift.unwrap_or(zero)])
         })?;
         let name = &self.model.vars[process.var].name;
-        for (what, values) in ["the factor of x(0) less 1", "the factor of the other end", "what is added"].iter().zip(found.iter().flatten()) {
+        for (what, values) in
+            ["the factor of x(0) less 1", "the factor of the other end", "what is added"].iter().zip(found.iter().flatten())
+        {
             if let Some(value) = values.iter().take(1).flatten().find(|value| !(value.abs() <= ROUNDING)) {
                 let message = format!("at t = {first} this interpolant is not {name}({first}): {what} is {value} there");
                 return Err(Diagnostic::new(Code::SupportMismatch, message)
@@ -111,11 +113,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// What arrays are at these times, if they depend on nothing that is learned or drawn.
-    fn look(
-        &mut self,
-        times: &[f64],
-        f: impl FnOnce(&mut Lowering<'m>, &Array) -> Result<Vec<Array>>,
-    ) -> Result<Option<Vec<Values>>> {
+    fn look(&mut self, times: &[f64], f: impl FnOnce(&mut Lowering<'m>, &Array) -> Result<Vec<Array>>) -> Result<Option<Vec<Values>>> {
         let mut inner = Lowering::new(self.model, &NO_ROWS, None);
         std::mem::swap(&mut inner.consts, &mut self.consts);
         inner.looked_at.clone_from(&self.looked_at);
