@@ -9,6 +9,7 @@ use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::{FurtherSamples, Observations};
 use super::observed::ObservedData;
+use super::process::ChainCache;
 use super::query::Members;
 use super::require::Required;
 use super::stable;
@@ -89,6 +90,8 @@ pub struct Lowering<'m> {
     pub(super) raw_params: HashMap<ParamId, Array>,
     pub(super) params: HashMap<ParamId, Array>,
     pub(super) consts: HashMap<ConstId, Literal>,
+    /// Tables of Gaussian chains
+    pub(super) chains: ChainCache,
     pub(super) inputs: Vec<InputRole>,
     pub(super) rows: Option<PlateId>,
     pub(super) row_counts: &'m RowCounts,
@@ -145,6 +148,7 @@ impl<'m> Lowering<'m> {
             raw_params: HashMap::new(),
             params: HashMap::new(),
             consts: HashMap::new(),
+            chains: ChainCache::default(),
             inputs: vec![],
             rows: None,
             row_counts,

@@ -1,7 +1,8 @@
 //! Walking expressions of the checked program.
 
 use super::model::{
-    Bound, Expr, ExprKind, Factor, Init, MemberQuery, Model, Place, Process, ProcessKind, Stmt, StmtKind, Subscript, TrainStmt, Which,
+    Bound, Expr, ExprKind, Factor, Init, MemberQuery, Model, Place, Process, ProcessKind, Stmt, StmtKind, Subscript, Times, TrainStmt,
+    Which,
 };
 
 impl Expr {
@@ -16,10 +17,12 @@ impl Expr {
             | ExprKind::Var(_)
             | ExprKind::Param(_)
             | ExprKind::Quantity(_)
-            | ExprKind::Elbo(Bound { .. })
-            | ExprKind::Iwae(Bound { .. })
             | ExprKind::DrawPushforward(_)
             | ExprKind::Noise(_) => {}
+            ExprKind::Elbo(Bound { times, .. }) | ExprKind::Iwae(Bound { times, .. }) => match times {
+                Times::Importance(weights) => f(weights),
+                Times::All | Times::Uniform => {}
+            },
             ExprKind::Unary(_, x)
             | ExprKind::ToReal(x)
             | ExprKind::ToInt(x)

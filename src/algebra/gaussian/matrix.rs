@@ -27,7 +27,7 @@ impl Lowering<'_> {
         self.flattened(&full, &[shape.iter().product()])
     }
 
-    pub(super) fn identity(&mut self, n: usize) -> Array {
+    pub(in crate::algebra) fn identity(&mut self, n: usize) -> Array {
         let values: Vec<f64> = (0..n * n).map(|i| f64::from(u8::from(i / n == i % n))).collect();
         let node = self.b().literal(DType::Real, &[n, n], &values);
         self.array(node, vec![])
@@ -66,7 +66,7 @@ impl Lowering<'_> {
     }
 
     /// The axes of one cell at some axes of a shape, repeated over the others.
-    pub(super) fn placed(&mut self, x: &Array, shape: &[usize], axes: &[usize]) -> Array {
+    pub(in crate::algebra) fn placed(&mut self, x: &Array, shape: &[usize], axes: &[usize]) -> Array {
         let plates = x.plates.len();
         let target = [&self.sizes(&x.plates)[..], shape].concat();
         let axes: Vec<usize> = (0..plates).chain(axes.iter().map(|axis| plates + axis)).collect();

@@ -12,11 +12,30 @@ pub(in crate::algebra) enum Coefficient {
     Scalar(Array),
     /// Of the shape of the state
     Diagonal(Array),
-    /// Over states that are vectors
+    /// `[n, n]`, of the elements of the state in row-major order
     Matrix(Array),
 }
 
 impl Coefficient {
+    pub fn array(&self) -> &Array {
+        match self {
+            Coefficient::Scalar(array) | Coefficient::Diagonal(array) | Coefficient::Matrix(array) => array,
+        }
+    }
+
+    /// The same kind of coefficient with another array.
+    pub fn with(&self, array: Array) -> Coefficient {
+        match self {
+            Coefficient::Scalar(_) => Coefficient::Scalar(array),
+            Coefficient::Diagonal(_) => Coefficient::Diagonal(array),
+            Coefficient::Matrix(_) => Coefficient::Matrix(array),
+        }
+    }
+
+    pub fn is_matrix(&self) -> bool {
+        matches!(self, Coefficient::Matrix(_))
+    }
+
     /// The number or the array by which elements are multiplied. A matrix is refused.
     pub fn elementwise(&self) -> Result<&Array> {
         match self {
@@ -40,7 +59,12 @@ impl Lowering<'_> {
     pub(super) fn coefficient_times(&mut self, a: &Coefficient, x: &Array) -> Result<Array> {
         match a {
             Coefficient::Scalar(a) | Coefficient::Diagonal(a) => self.mul(a, x),
-            Coefficient::Matrix(a) => self.matmul(a, x),
+            Coefficient::Matrix(a) => {
+                let shape = self.shape(x);
+                let vector = self.vector(x, &shape);
+                let image = self.matmul(a, &vector)?;
+                Ok(self.flattened(&image, &shape))
+            }
         }
     }
 

@@ -3,7 +3,13 @@
 //! Whatever says a forward process answers for two things. Its [`Transition`]: x(t) given x(s) is normal, affine in x(s). Its [`Dynamics`]:
 //! dx = (F x + u) dt + g dW. Everything else, marginals, bridges, reverse kernels and equations, follows from these.
 
+mod bound;
+mod calculus;
 mod chain;
+mod chain_law;
+mod chain_query;
+mod chain_record;
+mod chain_tables;
 mod coefficient;
 mod dynamics;
 mod interpolant;
@@ -12,4 +18,7 @@ mod kernel;
 mod member;
 mod prediction;
 mod reverse;
+mod solution;
 mod transition;
+
+pub(super) use chain_tables::ChainCache;

@@ -5,7 +5,7 @@ use super::super::value::Array;
 use super::coefficient::Coefficient;
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
-use crate::base::op::{BinaryOp, DType, UnaryOp};
+use crate::base::op::{DType, UnaryOp};
 use crate::check::model::{DensityId, ProcessKind};
 
 /// x(t) given x(s) is normal with mean signal · x(s) + shift and variance var.
@@ -21,6 +21,23 @@ pub(in crate::algebra) struct Transition {
 pub(super) struct Moments {
     pub mean: Array,
     pub var: Coefficient,
+}
+
+impl Transition {
+    /// Signal, variance, then the shift.
+    pub fn arrays(&self) -> Vec<Array> {
+        [self.signal.array(), self.var.array()].into_iter().chain(&self.shift).cloned().collect()
+    }
+
+    /// The same with every array replaced, in the order of [`Transition::arrays`].
+    pub fn map(&self, mut f: impl FnMut(&Array) -> Array) -> Transition {
+        let (signal, var) = (f(self.signal.array()), f(self.var.array()));
+        Transition { signal: self.signal.with(signal), var: self.var.with(var), shift: self.shift.as_ref().map(f) }
+    }
+
+    pub fn has_matrix(&self) -> bool {
+        self.signal.is_matrix() || self.var.is_matrix()
+    }
 }
 
 impl Lowering<'_> {
@@ -87,18 +104,6 @@ impl Lowering<'_> {
     /// x(s) given x(t) and x at the first time, s < t: Bayes' rule for x(s) given the first and x(t) given x(s).
     pub(super) fn bridge(&mut self, density: DensityId, x0: &Array, x: &Array, t: &Array, s: &Array) -> Result<Moments> {
         let (before, step) = (self.marginal_transition(density, s)?, self.transition(density, s, t)?);
-        let whole = self.marginal_transition(density, t)?;
-        let prior = self.transported(&before, x0)?;
-        let total = whole.var.elementwise()?.clone();
-        // The gain var(s) a(t|s) / var(t) and the variance var(s) var(t|s) / var(t)
-        let scaled = self.coefficient_product(&before.var, &step.signal)?;
-        let gain = self.binary(BinaryOp::Div, scaled.elementwise()?, &total)?;
-        let predicted = self.transported(&whole, x0)?;
-        let surprise = self.sub(x, &predicted)?;
-        let correction = self.mul(&gain, &surprise)?;
-        let mean = self.add(&prior, &correction)?;
-        let product = self.coefficient_product(&before.var, &step.var)?;
-        let var = self.elementwise_coefficient(BinaryOp::Div, &product, &whole.var)?;
-        Ok(Moments { mean, var })
+        self.between(&before, &step, x0, x)
     }
 }
