@@ -29,12 +29,16 @@ pub const FILES: &[(&str, &str)] = files! {
     "processes/dopri5.tilde"
     "processes/dpm_solver.tilde"
     "processes/edm.tilde"
+    "processes/equations.tilde"
     "processes/grids.tilde"
     "processes/langevin.tilde"
+    "processes/likelihood.tilde"
     "processes/objectives.tilde"
     "processes/ode.tilde"
     "processes/schedules.tilde"
     "processes/sde.tilde"
+    "processes/times.tilde"
+    "processes/weights.tilde"
 };
 
 /// The files' trees, parsed once in a process, and their texts among the sources of a program: right behind the user's file,

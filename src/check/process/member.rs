@@ -198,7 +198,7 @@ impl<'a> Checker<'a> {
         match self.model.densities[id].process.as_ref().map(|process| &process.kind) {
             Some(ProcessKind::Flow { .. }) => false,
             Some(ProcessKind::Ito { diffusion, .. }) => self.constant_of(diffusion) != Some(0.0),
-            Some(ProcessKind::Chain | ProcessKind::Interpolant { .. } | ProcessKind::Reverse(_)) | None => true,
+            Some(ProcessKind::Chain | ProcessKind::Interpolant { .. } | ProcessKind::Reverse(_) | ProcessKind::Guided(_)) | None => true,
         }
     }
 
