@@ -45,14 +45,14 @@ const MEMBERS: &[(&str, &[Sort], ProcessMember, Sort)] = &[
 ];
 
 /// Members without arguments that stand for expressions of their own.
-const VALUES: &[&str] = &["data", "first", "last", "times", "backward", "continuous", "stochastic"];
+const VALUES: &[&str] = &["data", "first", "last", "times", "backward", "continuous", "stochastic", "steps"];
 
 /// Times are drawn from this part of the range on: at its start the noise is zero and the score has no bound (Song et al.:
 /// Score-based generative modeling through stochastic differential equations, 2021, appendix C).
 const EARLIEST: f64 = 1e-3;
 
 /// As many as the chains of Ho et al. 2020 have
-const CONTINUOUS_STEPS: usize = 1000;
+const CONTINUOUS_STEPS: i64 = 1000;
 
 impl<'a> Checker<'a> {
     /// The process behind `q` in `q.signal(t)`, if it is one.
@@ -162,6 +162,7 @@ impl<'a> Checker<'a> {
         };
         match name.name.as_str() {
             "first" => Ok(number(first)),
+            "steps" => Ok(Expr::new(ExprKind::Int(self.steps_of(family)), Type::scalar(Support::Int), span)),
             "last" => Ok(number(last)),
             "backward" => Ok(truth(self.model.reverse(id).is_some(), span)),
             "continuous" => Ok(truth(!whole, span)),
@@ -196,9 +197,8 @@ impl<'a> Checker<'a> {
     /// Whether the equation of a process has a noise.
     fn is_stochastic(&self, id: DensityId) -> bool {
         match self.model.densities[id].process.as_ref().map(|process| &process.kind) {
-            Some(ProcessKind::Flow { .. }) => false,
             Some(ProcessKind::Ito { diffusion, .. }) => self.constant_of(diffusion) != Some(0.0),
-            Some(ProcessKind::Chain | ProcessKind::Interpolant { .. } | ProcessKind::Reverse(_) | ProcessKind::Guided(_)) | None => true,
+            Some(_) | None => !self.model.is_flow(id),
         }
     }
 
@@ -208,10 +208,14 @@ impl<'a> Checker<'a> {
             Ok(id) => id,
             Err(fault) => return Some(Err(fault)),
         };
-        Some(self.family_of(id, base.span).map(|family| match (self.model.vars[family].family, self.model.times(family)) {
-            (Family::Process { .. } | Family::Instant { .. }, _) | (_, None) => Size::from(CONTINUOUS_STEPS),
-            (Family::Chain { .. } | Family::Member { .. } | Family::Single, Some((first, last))) => Size::from((last - first) as i64),
-        }))
+        Some(self.family_of(id, base.span).map(|family| Size::from(self.steps_of(family))))
+    }
+
+    fn steps_of(&self, family: VarId) -> i64 {
+        match (self.model.vars[family].family, self.model.times(family)) {
+            (Family::Process { .. } | Family::Instant { .. }, _) | (_, None) => CONTINUOUS_STEPS,
+            (Family::Chain { .. } | Family::Member { .. } | Family::Single, Some((first, last))) => (last - first) as i64,
+        }
     }
 
     fn uniform_times(&mut self, name: &str, params: [&str; 2], bounds: [Expr; 2], span: Span) -> Checked<Expr> {
