@@ -1,6 +1,9 @@
 //! Samplers on a process whose score is known: draws against exact moments, orders of convergence in f64, evaluations of the network, and
 //! what is refused.
 
+mod evaluation;
+
+use evaluation::evaluated;
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
@@ -258,9 +261,12 @@ fn draws_have_the_moments_of_their_scheme() {
 #[test]
 fn stochastic_schemes_have_their_weak_order() {
     let exact = at(1e-3).total;
-    for (scheme, steps, order) in
-        [(euler_maruyama as Scheme, 200, 1.0), (stochastic_heun, 100, 2.0), (stochastic_runge_kutta, 100, 2.0), (reverse_diffusion, 200, 1.0)]
-    {
+    for (scheme, steps, order) in [
+        (euler_maruyama as Scheme, 200, 1.0),
+        (stochastic_heun, 100, 2.0),
+        (stochastic_runge_kutta, 100, 2.0),
+        (reverse_diffusion, 200, 1.0),
+    ] {
         let error = |n: usize| (moments(uniform(n, scheme), 0.5).1 - exact).abs();
         let found = (error(steps) / error(2 * steps)).log2();
         assert!((found - order).abs() < 0.2, "order {found} instead of {order}");
@@ -391,4 +397,54 @@ fn where_an_integration_stopped_is_told() {
     refused(&undefined, "heun(flow(p))", &["E0602", "log(t - 0.3)", "not a number here: log of -"]);
     let nowhere = GAUSSIAN.replace("= -(x", "= 1e-9 * log(-1 - t^2) - (x");
     refused(&nowhere, "dopri5(flow(p))", &["E0602", "log(-1 - t^2)"]);
+}
+
+/// A mixture with covariances, its score the derivative of its log-density at time t.
+fn mixture(inputs: &serde_json::Value, process: &str) -> String {
+    let starts = &inputs["starts"];
+    format!(
+        "
+let w = {}, m = {}, c = {}
+data start : Real[2] = {starts}
+{process}
+fn part(x : Real[2], t, k) {{
+  let a = q.signal(t), v = q.var(t)
+  let r = x - a * m[k], u = a^2 * c[k, 0, 0] + v, s = a^2 * c[k, 0, 1], l = a^2 * c[k, 1, 1] + v
+  let det = u * l - s^2
+  log w[k] - log(det) / 2 - (l * r[0]^2 - 2 * s * r[0] * r[1] + u * r[1]^2) / (2 * det)
+}}
+fn exact(x : Real[2], t) = grad[x](logsumexp(part(x, t, k) for k in 3))
+p = reverse(q, score: exact)
+",
+        inputs["weights"], inputs["means"], inputs["covs"]
+    )
+}
+
+/// The states after the fewest steps, of samplers written in NumPy.
+#[test]
+fn the_states_are_those_of_another_implementation() {
+    let text = std::fs::read_to_string("tests/references/sampler_orders.json").unwrap();
+    let models = serde_json::from_str::<serde_json::Value>(&text).unwrap()["models"].clone();
+    let vp = mixture(&models["flow"]["inputs"], "var x(t in 0..1) : Real[2]\nq = vp(x)");
+    let edm = mixture(&models["edm"]["inputs"], "var x(t in 0..80) : Real[2]\nq : dx = sqrt(2 * t) dW");
+    let karras = "steps: 17, grid: karras, until: 2.5e-5, start: start";
+    let (time, log_snr) =
+        ("steps: 20, grid: uniform_time, until: 1e-3, start: start", "steps: 20, grid: uniform_log_snr, until: 1e-3, start: start");
+    for (model, program, grid, arguments) in
+        [("flow", &vp, "time", time), ("flow", &vp, "log_snr", log_snr), ("edm", &edm, "karras", karras)]
+    {
+        for (method, sampler) in [
+            ("euler", "euler(flow(p)"),
+            ("heun", "heun(flow(p)"),
+            ("rk4", "rk4(flow(p)"),
+            ("ddim", "ddim(p"),
+            ("dpm_solver_2m", "dpm_solver(p"),
+        ] {
+            let sampler = format!("{sampler}, {arguments})");
+            let ends = models[model]["values"][grid][method]["ends"].as_array().unwrap();
+            let expected: Vec<f64> = ends.iter().flat_map(|end| end.as_array().unwrap()).map(|x| x.as_f64().unwrap()).collect();
+            let found = evaluated(program, &sampler, &ENGINE).unwrap_or_else(|problem| panic!("{problem}"));
+            assert!(distance(&found, &expected) < 1e-7, "{grid}, {method}: {found:?}\nexpected {expected:?}");
+        }
+    }
 }
