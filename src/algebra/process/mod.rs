@@ -3,8 +3,8 @@
 //! Whatever says a forward process answers for two things. Its [`Transition`]: x(t) given x(s) is normal, affine in x(s). Its [`Dynamics`]:
 //! dx = (F x + u) dt + g dW. Everything else, marginals, bridges, reverse kernels and equations, follows from these.
 
-mod calculus;
 mod bound;
+mod calculus;
 mod chain;
 mod chain_law;
 mod chain_query;
