@@ -23,9 +23,13 @@ fn exact(x : Real[D], t : Real) -> Real[D] = grad[x](log_mixture(x, t))
 p = reverse(q, score: exact)
 ";
 
-fn value(program: &str, expression: &str) -> Vec<f64> {
+fn attempted(program: &str, expression: &str) -> Result<Vec<f64>, String> {
     let engine = Engine { device: Device::Cpu, precision: Precision::F64, threads: 2, seed: 7 };
-    evaluated(program, expression, &engine).unwrap_or_else(|problems| panic!("{expression}\n{problems}"))
+    evaluated(program, expression, &engine)
+}
+
+fn value(program: &str, expression: &str) -> Vec<f64> {
+    attempted(program, expression).unwrap_or_else(|problems| panic!("{expression}\n{problems}"))
 }
 
 fn near(found: &[f64], expected: &[f64], tolerance: f64) {
@@ -43,6 +47,21 @@ fn the_flow_has_the_density_of_the_mixture() {
     let [coarse, fine] = [50, 100].map(|steps| value(MIXTURE, &format!("log_likelihood(flow(p), x(0), steps: {steps})")));
     let error = |found: &[f64]| found.iter().zip(&exact).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     assert!(error(&coarse) / error(&fine) > 10.0, "{} and {}", error(&coarse), error(&fine));
+}
+
+#[test]
+fn steps_of_their_own() {
+    let exact = value(MIXTURE, "log_mixture(x(0), 1e-3)");
+    near(&value(MIXTURE, "adaptive_log_likelihood(flow(p), x(0), rtol: 1e-8, atol: 1e-8)"), &exact, 1e-6);
+    near(&value(MIXTURE, "adaptive_log_likelihood(flow(p), x(0))"), &exact, 1e-3);
+    for (expression, told) in [
+        ("log_likelihood(p, x(0))", "without noise"),
+        ("encode(flow(p), x(0), steps: 0)", "at least one"),
+        ("adaptive_log_likelihood(flow(p), x(0), rtol: 1e-9, atol: 1e-9, most_steps: 3)", "after 3 steps"),
+    ] {
+        let problem = attempted(MIXTURE, expression).unwrap_err();
+        assert!(problem.contains(told), "{expression}: {problem}");
+    }
 }
 
 #[test]
