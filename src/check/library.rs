@@ -31,6 +31,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "processes/dpm_solver.tilde"
     "processes/edm.tilde"
     "processes/equations.tilde"
+    "processes/flow_matching.tilde"
     "processes/grids.tilde"
     "processes/langevin.tilde"
     "processes/likelihood.tilde"
