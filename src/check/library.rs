@@ -25,6 +25,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "math.tilde"
     "optimizers.tilde"
     "processes/ancestral.tilde"
+    "processes/consistency.tilde"
     "processes/corrector.tilde"
     "processes/dopri5.tilde"
     "processes/dpm_solver.tilde"
@@ -37,8 +38,11 @@ pub const FILES: &[(&str, &str)] = files! {
     "processes/objectives.tilde"
     "processes/ode.tilde"
     "processes/schedules.tilde"
+    "processes/score_matching.tilde"
     "processes/sde.tilde"
     "processes/times.tilde"
+    "processes/traces.tilde"
+    "processes/variational.tilde"
     "processes/weights.tilde"
 };
 

@@ -167,6 +167,7 @@ impl<'a> Checker<'a> {
         };
         match name.name.as_str() {
             "first" => Ok(number(first)),
+            "steps" => Ok(Expr::new(ExprKind::Int(self.steps_of(family)), Type::scalar(Support::Int), span)),
             "last" if self.is_made(id) => {
                 let kind = ExprKind::ProcessMember { density: id, member: ProcessMember::Last, args: vec![] };
                 Ok(Expr::new(kind, self.time_type(family), span))
