@@ -86,7 +86,7 @@ pub fn lower_init(model: &Model) -> Result<(Program, Vec<ParamId>)> {
 }
 
 impl Lowering<'_> {
-    fn start(&mut self, id: ParamId) -> Result<Option<Array>> {
+    pub(super) fn start(&mut self, id: ParamId) -> Result<Option<Array>> {
         let param = &self.model.params[id];
         let ty = tensor_type(&param.ty)?;
         let value = match &param.init {

@@ -55,6 +55,8 @@ codes! {
     GlobalByRow = "E0315", "a value that all rows share depends on one row";
     NotInvertible = "E0320", "a map cannot be inverted";
     WrongBijector = "E0321", "what a bijector gives does not belong to its forward map";
+    NoKernel = "E0340", "a process has no transition kernel in closed form";
+    NoProcess = "E0341", "an equation does not define a process";
     NoDerivative = "E0401", "an operation has no derivative";
     NotScalar = "E0402", "a scalar is needed";
     DataMissing = "E0501", "a data file cannot be read";

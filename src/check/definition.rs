@@ -15,6 +15,22 @@ use crate::syntax::ast::{self, FnParam, TypeExprKind};
 /// More calls inside calls than any program needs: a recursion whose types never repeat.
 const MAX_DEPTH: usize = 64;
 
+/// What a declaration takes.
+#[derive(Clone, Copy)]
+pub struct Parameters<'a> {
+    pub name: &'a ast::Ident,
+    pub sizes: &'a [ast::SizeParam],
+    pub params: &'a [FnParam],
+    pub library: bool,
+}
+
+impl<'a> From<&Definition<'a>> for Parameters<'a> {
+    fn from(definition: &Definition<'a>) -> Parameters<'a> {
+        let Signature { name, sizes, params, .. } = definition.decl;
+        Parameters { name, sizes, params, library: definition.library }
+    }
+}
+
 /// The arguments of one use, as the definition's parameters take them.
 pub struct Arguments<'a> {
     pub scope: Scope<'a>,
@@ -40,7 +56,7 @@ impl<'a> Checker<'a> {
         }
         let params: Vec<&str> = definition.decl.params.iter().map(|param| param.name.name.as_str()).collect();
         let slots = match_params(name, &params, givens)?;
-        let arguments = self.arguments(&definition, &sizes, slots, span)?;
+        let arguments = self.arguments(Parameters::from(&definition), &sizes, slots, span)?;
         let values = arguments.values.clone();
         let used = (span, format!("`{name}`, used here"));
         let function = match definition.kind {
@@ -58,16 +74,15 @@ impl<'a> Checker<'a> {
     }
 
     /// Types of the arguments in the scope of the definition, where sizes are learnt from left to right.
-    fn arguments(
+    pub fn arguments(
         &mut self,
-        definition: &Definition<'a>,
+        decl: Parameters<'a>,
         sizes: &[Size],
         slots: Vec<Option<(Supplied<'a>, Span)>>,
         span: Span,
     ) -> Checked<Arguments<'a>> {
-        let decl = definition.decl;
         let names = self.bind_sizes(&decl.name.name, decl.sizes, sizes, span)?;
-        let scope = Scope { names, library: definition.library, constant: self.scope.constant, ..Scope::default() };
+        let scope = Scope { names, library: decl.library, constant: self.scope.constant, ..Scope::default() };
         let mut made = Arguments { scope, keys: vec![], params: vec![], values: vec![] };
         let mut solved = Solved::new();
         let mut failed = false;
@@ -90,7 +105,7 @@ impl<'a> Checker<'a> {
 
     fn argument(
         &mut self,
-        decl: Signature<'a>,
+        decl: Parameters<'a>,
         param: &'a FnParam,
         slot: Option<(Supplied<'a>, Span)>,
         made: &mut Arguments<'a>,
@@ -332,7 +347,7 @@ fn member_path(name: &str, sizes: &[Size]) -> String {
 }
 
 /// Binds the sizes of a parameter's type that its argument has told.
-fn learn(scope: &mut Scope<'_>, declared: &Type, solved: &Solved) {
+pub fn learn(scope: &mut Scope<'_>, declared: &Type, solved: &Solved) {
     let names = declared.sizes().into_iter().flat_map(open_names);
     for name in names {
         if let Some(size) = solved.get(&name) {

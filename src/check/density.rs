@@ -6,6 +6,7 @@ use super::declarations::Global;
 use super::message;
 use super::model::{Density, DensityId, Expr, Factor, MemberQuery, Query, Var, VarId};
 use super::names::Named;
+use super::process::StateHead;
 use super::types::Type;
 use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{self, ArgKind};
@@ -20,6 +21,8 @@ pub struct Head<'a> {
     pub chain: Vec<ChainHead<'a>>,
     /// The indexed family of which it is a process
     pub process: Option<VarId>,
+    /// Factors given the state of a process
+    pub states: Vec<StateHead<'a>>,
 }
 
 /// One side of a query.
@@ -51,6 +54,13 @@ impl<'a> Checker<'a> {
         if factor.unnormalised {
             self.report(Diagnostic::unsupported("an unnormalised density `∝`").at(span));
             self.made.poisoned.insert(id);
+            return;
+        }
+        if let Some((state, time)) = self.given_state(factor) {
+            let made = self.state_factor_head(id, factor, (state, time), span);
+            if self.settle(made).is_none() {
+                self.made.poisoned.insert(id);
+            }
             return;
         }
         if factor.targets.iter().chain(&factor.given).any(|var| var.family != ast::VarFamily::Single) {
@@ -129,6 +139,11 @@ impl<'a> Checker<'a> {
         }
         let made = match &value.kind {
             ast::ExprKind::Call { callee, .. } => match &callee.kind {
+                ast::ExprKind::Name(name)
+                    if self.declarations.get(&name.name, false).is_none() && !super::builtin::is_builtin(&name.name) =>
+                {
+                    return self.report(self.unknown_name(name));
+                }
                 ast::ExprKind::Name(name) => format!("a density made by `{}`", name.name),
                 _ => "a density made from another".to_string(),
             },
@@ -141,10 +156,11 @@ impl<'a> Checker<'a> {
         if let Some(id) = self.densities.get(&name.name) {
             return *id;
         }
-        let density = Density { name: name.name.clone(), factors: vec![], chain: vec![], process: None, frozen: false, span };
+        let density =
+            Density { name: name.name.clone(), factors: vec![], chain: vec![], process: None, states: vec![], frozen: false, span };
         let id = self.model.densities.push(density);
         self.densities.insert(name.name.clone(), id);
-        self.heads.push(Head { name: name.name.clone(), span, factors: vec![], chain: vec![], process: None });
+        self.heads.push(Head { name: name.name.clone(), span, factors: vec![], chain: vec![], process: None, states: vec![] });
         id
     }
 
@@ -160,8 +176,8 @@ impl<'a> Checker<'a> {
     }
 
     pub fn var_named(&self, name: &ast::Ident) -> Checked<VarId> {
-        if let Some(id) = self.vars.get(&name.name) {
-            return Ok(*id);
+        if let Some(id) = self.indexed(name).or_else(|| self.vars.get(&name.name).copied()) {
+            return Ok(id);
         }
         match self.declarations.get(&name.name, false) {
             Some(Global::Var | Global::Unsupported) => Err(Fault::Reported),
@@ -225,6 +241,9 @@ impl<'a> Checker<'a> {
         }
         self.finish_made_processes();
         for id in self.model.densities.ids() {
+            self.finish_state_factors(id);
+        }
+        for id in self.model.densities.ids() {
             let (source, frozen) = match self.made.frozen.get(&id) {
                 Some(of) => (*of, true),
                 None => (id, false),
@@ -236,8 +255,9 @@ impl<'a> Checker<'a> {
             let factors = factors.collect();
             let chain = self.model.densities[source].chain.clone();
             let process = self.model.densities[source].process.clone();
+            let states = self.model.densities[source].states.clone();
             let density = &mut self.model.densities[id];
-            density.process = process;
+            (density.process, density.states) = (process, states);
             (density.factors, density.chain, density.frozen) = (factors, chain, frozen);
         }
     }
@@ -391,7 +411,8 @@ impl<'a> Checker<'a> {
         let mentions = |factor: &FactorHead<'a>| factor.targets.contains(&var) || factor.given.contains(&var);
         let in_chain =
             |factor: &ChainHead<'a>| factor.target == var || factor.given.contains(&var) || factor.members.iter().any(|m| m.0 == var);
-        if head.process == Some(var) || head.factors.iter().any(mentions) || head.chain.iter().any(in_chain) {
+        let given_state = self.state_head(density, var).is_some();
+        if given_state || head.process == Some(var) || head.factors.iter().any(mentions) || head.chain.iter().any(in_chain) {
             return Ok(());
         }
         let targets = head.factors.iter().flat_map(|f| &f.targets).chain(head.chain.iter().map(|f| &f.target));

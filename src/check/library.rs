@@ -24,6 +24,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "layers.tilde"
     "math.tilde"
     "optimizers.tilde"
+    "processes/equations.tilde"
     "processes/objectives.tilde"
     "processes/samplers.tilde"
     "processes/schedules.tilde"

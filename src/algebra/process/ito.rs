@@ -6,6 +6,7 @@ use super::super::lowering::Lowering;
 use super::super::value::{Array, Value};
 use super::coefficient::Coefficient;
 use super::dynamics::Dynamics;
+use super::equation::Equation;
 use super::transition::Transition;
 use crate::base::diagnostic::Result;
 use crate::base::{Code, Diagnostic};
@@ -36,11 +37,13 @@ impl<'m> Ito<'m> {
 impl<'m> Lowering<'m> {
     /// x(to) given x(from): Särkkä and Solin: Applied stochastic differential equations (2019), section 6.1.
     pub(super) fn ito_transition(&mut self, process: &'m Process, from: &Array, to: &Array) -> Result<Transition> {
+        let ito = Ito::of(process)?;
         let time = self.placeholder(&[], None);
         let dynamics = self.ito_dynamics(process, &time)?;
         let range = self.model.times(process.var).ok_or_else(|| Diagnostic::internal("a process without times"))?;
-        let span = Ito::of(process)?.drift.span;
-        self.solve_dynamics(&dynamics, &time, range, [from, to]).map_err(|problem| problem.at(span))
+        let at = |this: &mut Lowering<'m>, t: &Array| this.ito_dynamics(process, t);
+        let equation = Equation { at: &at, dynamics, time, range, drift: ito.drift.span, diffusion: ito.diffusion.span };
+        self.solve_equation(&equation, from, to)
     }
 
     /// The equation of an Itô process with an affine drift at a time.
@@ -83,7 +86,7 @@ impl<'m> Lowering<'m> {
 
 fn not_affine(ito: Ito<'_>, obstacle: &NotAffine) -> Diagnostic {
     let message = "the drift is not affine in the state, so that the process has no transition kernel in closed form";
-    Diagnostic::new(Code::NoRule, message)
+    Diagnostic::new(Code::NoKernel, message)
         .label(ito.drift.span, "the drift")
         .label(obstacle.span, format!("the state passes through {}", obstacle.operation))
         .help("simulate the process with `euler_maruyama(q, …)`, and train with `score_matching(p, q, form: implicit)` or `form: sliced`")

@@ -13,8 +13,8 @@ impl Lowering<'_> {
         match model.densities[density].process.as_ref().map(|process| &process.kind) {
             Some(ProcessKind::Guided(_)) if self.is_flow(density) => self.predicted(density, Prediction::Velocity, x, t),
             Some(ProcessKind::Reverse(_) | ProcessKind::Guided(_)) => {
-                let row = self.equation_row(density, t, 1.0)?;
-                self.combination(density, &row, x, t)
+                let seen = self.seen(density, x, t)?;
+                self.equation_drift(&seen, 1.0)
             }
             Some(ProcessKind::Flow { .. }) => self.predicted(density, Prediction::Velocity, x, t),
             Some(ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => {

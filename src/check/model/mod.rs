@@ -9,7 +9,7 @@ mod process;
 pub use chain::{At, GivenMember, MemberFactor, MemberQuery, Which};
 pub use conjugate::{Argument as ConjugateArgument, Conjugate, ConjugateKind, Marginal};
 pub use expr::{Bound, Draw, Estimator, Expr, ExprKind, Fold, Noise, Pattern, Place, Primitive, Query, Stmt, StmtKind, Subscript, Times};
-pub use process::{Guidance, Guided, Prediction, Process, ProcessKind, ProcessMember, Reverse, constant_time};
+pub use process::{Guidance, Guided, Prediction, Process, ProcessKind, ProcessMember, Reverse, StateFactor, constant_time};
 
 use super::types::Type;
 use crate::base::{Arena, Id, Span};
@@ -263,6 +263,8 @@ pub struct Density {
     /// Factors between members of chains
     pub chain: Vec<MemberFactor>,
     pub process: Option<Process>,
+    /// Factors given the state of the process
+    pub states: Vec<StateFactor>,
     /// `ref = frozen(pi)`: the factors are those of the other, with derivative zero
     pub frozen: bool,
     pub span: Span,

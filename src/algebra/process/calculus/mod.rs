@@ -18,7 +18,8 @@ pub use evaluate::Point;
 pub use integral::Integrator;
 pub use number::Number;
 pub use of_graph::{Reader, collect_atoms};
-pub use sum::{Base, Function, Sum, Variable};
+pub use solution::Linear;
+pub use sum::{Sum, Variable};
 pub use to_graph::Scope;
 
 #[cfg(test)]
