@@ -8,6 +8,7 @@ use super::model::{
     ConstId, Constraint, DensityId, DistId, Expr, ExprKind, FunctionId, Local, LocalId, Model, OptimiserId, ParamId, Place, QuantityId,
     VarId,
 };
+use super::partial::Partial;
 use super::process::{Declared as DeclaredProcess, Instants, Made as MadeProcess};
 use super::types::{ArrayType, Type};
 use crate::base::size::Size;
@@ -36,6 +37,8 @@ pub enum Callable {
     Builtin(String),
     /// A `fn`, `layer` or `net`, with the sizes in its brackets
     Definition(usize, Vec<Size>),
+    /// A `fn` some of whose arguments are settled
+    Partial(Partial),
     Dist(Vec<usize>),
     Density(DensityId),
     /// A function argument of a definition that is checked alone

@@ -5,6 +5,7 @@ use super::checker::{ArgKey, Binding, Callable, Checked, Checker, Fault, Instanc
 use super::declarations::{Definition, DefinitionKind, Signature};
 use super::message;
 use super::model::{Expr, ExprKind, Function, FunctionId, Stmt};
+use super::partial::Settled;
 use super::process::{is_process, is_size};
 use super::sizes::{Solved, open_names};
 use super::types::Type;
@@ -120,26 +121,35 @@ impl<'a> Checker<'a> {
             (None, None) => return Err(missing_argument(&decl.name.name, &param.name.name, span, param.name.span).into()),
         };
         if let Some(ty) = param.ty.as_ref().filter(|ty| is_process(ty)) {
-            let Supplied::Written(e) = supplied else {
-                return Err(message::wrong_kind(&param.name.name, "a value", "a process", ty.span).into());
+            let density = match supplied {
+                Supplied::Written(e) => self.inside(by_default, &mut made.scope, |this| this.process_named(e))?,
+                Supplied::Settled(Settled::Callable(Callable::Density(density))) => density,
+                Supplied::Value(_) | Supplied::Settled(_) => {
+                    return Err(message::wrong_kind(&param.name.name, "a value", "a process", ty.span).into());
+                }
             };
-            let density = self.inside(by_default, &mut made.scope, |this| this.process_named(e))?;
             made.keys.push(ArgKey::Callable(Callable::Density(density)));
             made.scope.names.push((param.name.name.clone(), Binding::Callable(Callable::Density(density))));
             return Ok(());
         }
         if let Some(ty) = param.ty.as_ref().filter(|ty| is_size(ty)) {
-            let Supplied::Written(e) = supplied else { return Err(message::not_a_size(ty.span).into()) };
-            let size = self.inside(by_default, &mut made.scope, |this| this.size(e))?;
+            let size = match supplied {
+                Supplied::Written(e) => self.inside(by_default, &mut made.scope, |this| this.size(e))?,
+                Supplied::Settled(Settled::Size(size)) => size,
+                Supplied::Value(_) | Supplied::Settled(_) => return Err(message::not_a_size(ty.span).into()),
+            };
             made.keys.push(ArgKey::Size(size.clone()));
             made.scope.names.push((param.name.name.clone(), Binding::Size(size)));
             return Ok(());
         }
         let is_function = matches!(&param.ty, Some(ty) if matches!(ty.kind, TypeExprKind::Fn { .. }));
-        if (param.ty.is_none() || is_function)
-            && let Supplied::Written(e) = &supplied
-            && let Some(callable) = self.inside(by_default, &mut made.scope, |this| this.as_callable(e))
-        {
+        let callable = match &supplied {
+            _ if param.ty.is_some() && !is_function => None,
+            Supplied::Written(e) => self.inside(by_default, &mut made.scope, |this| this.as_callable(e)),
+            Supplied::Settled(Settled::Callable(callable)) => Some(Ok(callable.clone())),
+            Supplied::Value(_) | Supplied::Settled(_) => None,
+        };
+        if let Some(callable) = callable {
             let callable = callable?;
             made.keys.push(ArgKey::Callable(callable.clone()));
             made.scope.names.push((param.name.name.clone(), Binding::Callable(callable)));
@@ -158,7 +168,7 @@ impl<'a> Checker<'a> {
             None => None,
         };
         let want = declared.as_ref().filter(|ty| !ty.is_open()).cloned();
-        let mut value = self.inside(by_default, &mut made.scope, |this| this.supplied(supplied, want.as_ref()));
+        let mut value = self.inside(by_default, &mut made.scope, |this| this.supplied(supplied, want.as_ref(), at));
         if let Some(declared) = &declared {
             let why = Some((param.name.span, format!("`{}` is declared {}", param.name.name, declared.close())));
             if !declared.unify(&value.ty, solved) {

@@ -108,6 +108,10 @@ impl Stmt {
                 f(condition);
                 body.iter().for_each(|stmt| stmt.each_expr(f));
             }
+            StmtKind::Require(require) => {
+                f(&require.condition);
+                require.values.iter().for_each(f);
+            }
         }
     }
 }

@@ -8,7 +8,9 @@ mod process;
 
 pub use chain::{At, GivenMember, MemberFactor, MemberQuery, Which};
 pub use conjugate::{Argument as ConjugateArgument, Conjugate, ConjugateKind, Marginal};
-pub use expr::{Bound, Draw, Estimator, Expr, ExprKind, Fold, Noise, Pattern, Place, Primitive, Query, Stmt, StmtKind, Subscript, Times};
+pub use expr::{
+    Bound, Draw, Estimator, Expr, ExprKind, Fold, Noise, Pattern, Place, Primitive, Query, Require, Stmt, StmtKind, Subscript, Times,
+};
 pub use process::{Guidance, Guided, Prediction, Process, ProcessKind, ProcessMember, Reverse, StateFactor, constant_time};
 
 use super::types::Type;
