@@ -56,21 +56,23 @@ impl<'m> Lowering<'m> {
     }
 
     /// (1 + w) f(x, t, y) − w f(x, t, none). Whatever f predicts is affine in the score, given x.
-    fn classifier_free(&mut self, guided: &Guided, weight: &Expr, x: &Array, t: &Array) -> Result<(Prediction, Array)> {
-        let weight = self.eval_array(weight)?;
+    fn classifier_free(&mut self, guided: &Guided, strength: &Expr, x: &Array, t: &Array) -> Result<(Prediction, Array)> {
+        let weight = self.eval_array(strength)?;
         let (label, none) = (self.given_label(guided)?, self.no_label(guided.label)?);
         let (prediction, with) = self.labelled(guided.label, label, |this| this.network_says(guided.of, x, t))?;
         let (_, without) = self.labelled(guided.label, none, |this| this.network_says(guided.of, x, t))?;
+        self.record_classifier_free(guided, strength, prediction);
         let difference = self.sub(&with, &without)?;
         let further = self.mul(&weight, &difference)?;
         Ok((prediction, self.add(&with, &further)?))
     }
 
     /// Bayes' rule for scores: score + w ∇ log p(y | x(t)); of the noise, which is −bᵀ score, noise − w bᵀ ∇ log p(y | x(t)).
-    fn classifier(&mut self, guided: &Guided, weight: &Expr, x: &Array, t: &Array) -> Result<(Prediction, Array)> {
+    fn classifier(&mut self, guided: &Guided, strength: &Expr, x: &Array, t: &Array) -> Result<(Prediction, Array)> {
         let factor = self.model.state_factor(guided.of, guided.label);
         let factor = factor.ok_or_else(|| Diagnostic::internal("guidance without a factor"))?;
-        let (weight, label) = (self.eval_array(weight)?, self.given_label(guided)?);
+        self.record_classifier(guided, strength);
+        let (weight, label) = (self.eval_array(strength)?, self.given_label(guided)?);
         let gradient = self.state_gradient(factor, label, x, t)?;
         let further = self.mul(&weight, &gradient)?;
         let (prediction, output) = self.network_says(guided.of, x, t)?;

@@ -15,6 +15,7 @@ mod coefficient;
 mod dynamics;
 mod equation;
 mod guidance;
+mod guidance_record;
 mod interpolant;
 mod ito;
 mod kernel;
