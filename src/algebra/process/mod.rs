@@ -15,6 +15,7 @@ mod dynamics;
 mod finite;
 mod finite_law;
 mod guidance;
+mod guidance_record;
 mod interpolant;
 mod ito;
 mod kernel;
@@ -27,8 +28,8 @@ mod transition;
 mod validity;
 
 pub(super) use chain_tables::ChainCache;
-pub(super) use ito::{EquationCache};
-pub(super) use finite::{FiniteCache};
+pub(super) use finite::FiniteCache;
+pub(super) use ito::EquationCache;
 
 pub use schedule::{Schedule};
 pub(super) use validity::{LookedAt};
