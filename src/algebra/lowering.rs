@@ -11,6 +11,7 @@ use super::observations::{FurtherSamples, Observations};
 use super::observed::ObservedData;
 use super::process::{ChainCache, EquationCache};
 use super::query::Members;
+use super::require::Required;
 use super::stable;
 use super::value::{Array, Plate, PlateId, Value};
 use crate::base::diagnostic::Result;
@@ -122,6 +123,9 @@ pub struct Lowering<'m> {
     pub(super) drawn: Vec<Drawn>,
     /// Nodes that a graph inside another took over, with axes for plates
     plated: HashSet<NodeId>,
+    /// The calls that lead to what is being lowered, outermost first
+    pub(super) calls: Vec<(Span, String)>,
+    pub(super) required: Vec<Required>,
     pub notes: Vec<Note>,
     /// Expectations of which the value that is asked for is made
     pub(super) estimates: Vec<Estimate>,
@@ -166,6 +170,8 @@ impl<'m> Lowering<'m> {
             applications: vec![],
             drawn: vec![],
             plated: HashSet::new(),
+            calls: vec![],
+            required: vec![],
             notes: vec![],
             estimates: vec![],
             derivation: vec![],

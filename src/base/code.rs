@@ -70,6 +70,7 @@ codes! {
     Output = "E0604", "an output cannot be written";
     Degenerate = "E0605", "an estimate does not exist";
     Fell = "E0606", "an objective fell that cannot fall";
+    Required = "E0610", "what a function requires does not hold";
     NotSupportedYet = "E0901", "a construct is not supported yet";
     Internal = "E0999", "the compiler broke one of its own rules";
 }

@@ -446,6 +446,7 @@ impl<'m> Judge<'m> {
                 body.iter().for_each(|stmt| self.statement(stmt));
                 self.locals.extend(locals.map(|local| (local, Measure::Unknown)));
             }
+            StmtKind::Require(require) => [&require.condition].into_iter().chain(&require.values).for_each(|value| drop(self.of(value))),
         }
     }
 

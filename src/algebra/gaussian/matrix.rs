@@ -44,12 +44,12 @@ impl Lowering<'_> {
     }
 
     /// M diag(d)
-    pub(super) fn scale_columns(&mut self, m: &Array, d: &Array) -> Result<Array> {
+    pub(in crate::algebra) fn scale_columns(&mut self, m: &Array, d: &Array) -> Result<Array> {
         self.scaled(BinaryOp::Mul, m, d, 1)
     }
 
     /// diag(d) M
-    pub(super) fn scale_rows(&mut self, m: &Array, d: &Array) -> Result<Array> {
+    pub(in crate::algebra) fn scale_rows(&mut self, m: &Array, d: &Array) -> Result<Array> {
         self.scaled(BinaryOp::Mul, m, d, 0)
     }
 
@@ -76,7 +76,7 @@ impl Lowering<'_> {
     }
 
     /// Aᵀ B
-    pub(super) fn transposed_product(&mut self, a: &Array, b: &Array) -> Result<Array> {
+    pub(in crate::algebra) fn transposed_product(&mut self, a: &Array, b: &Array) -> Result<Array> {
         let a = self.transpose_last(a);
         self.matmul(&a, b)
     }

@@ -144,16 +144,6 @@ impl<'m> Lowering<'m> {
         self.matmul(&left, &transposed)
     }
 
-    fn as_matrix(&mut self, c: &Coefficient, shape: &[usize]) -> Result<Array> {
-        match c {
-            Coefficient::Matrix(matrix) => Ok(matrix.clone()),
-            Coefficient::Scalar(d) | Coefficient::Diagonal(d) => {
-                let vector = self.vector(d, shape);
-                self.diagonal_matrix(&vector)
-            }
-        }
-    }
-
     /// Why a chain has no law in closed form.
     pub(super) fn no_chain_law(&self, chain: &Chain<'m>, kernel: &Kernel<'m>, reason: &str, place: Option<Span>) -> Diagnostic {
         let head = self.member_head(&self.model.densities[chain.density], kernel.factor);

@@ -12,6 +12,7 @@ mod chain_record;
 mod chain_tables;
 mod coefficient;
 mod dynamics;
+mod guidance;
 mod interpolant;
 mod ito;
 mod kernel;

@@ -3,9 +3,10 @@
 use super::super::lowering::Lowering;
 use super::super::value::Array;
 use super::coefficient::Coefficient;
+use super::interpolant::Interpolation;
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
-use crate::base::op::{DType, UnaryOp};
+use crate::base::op::DType;
 use crate::check::model::{DensityId, ProcessKind};
 
 /// x(t) given x(s) is normal with mean signal · x(s) + shift and variance var.
@@ -14,6 +15,16 @@ pub(in crate::algebra) struct Transition {
     pub signal: Coefficient,
     pub shift: Option<Array>,
     /// Of a matrix: the covariance
+    pub var: Coefficient,
+}
+
+/// x at a time: signal · x(0) + shift + spread · noise.
+#[derive(Clone, Debug)]
+pub(super) struct Marginal {
+    pub signal: Coefficient,
+    pub shift: Option<Array>,
+    /// The standard deviation, or the Cholesky factor of the covariance
+    pub spread: Coefficient,
     pub var: Coefficient,
 }
 
@@ -50,7 +61,9 @@ impl Lowering<'_> {
             ProcessKind::Chain => self.chain_transition(density, from, to),
             ProcessKind::Ito { .. } => self.ito_transition(process, from, to),
             ProcessKind::Interpolant { .. } => self.interpolant_transition(process, from, to),
-            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } => Err(Diagnostic::internal("a forward process was expected")),
+            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } | ProcessKind::Guided(_) => {
+                Err(Diagnostic::internal("a forward process was expected"))
+            }
         }
     }
 
@@ -92,13 +105,21 @@ impl Lowering<'_> {
         }
     }
 
-    /// The square root of a variance: the standard deviation, or the Cholesky factor of a covariance.
-    pub(super) fn spread(&mut self, var: &Coefficient) -> Coefficient {
-        match var {
-            Coefficient::Scalar(var) => Coefficient::Scalar(self.unary(UnaryOp::Sqrt, var)),
-            Coefficient::Diagonal(var) => Coefficient::Diagonal(self.unary(UnaryOp::Sqrt, var)),
-            Coefficient::Matrix(var) => Coefficient::Matrix(self.cholesky_factor(var)),
+    /// x at a time given x at the first: a x(0) + shift + b noise.
+    pub(super) fn marginal(&mut self, density: DensityId, t: &Array) -> Result<Marginal> {
+        let model = self.model;
+        let forward = model.forward(density);
+        if let Some(process) = &model.densities[forward].process
+            && let ProcessKind::Interpolant { .. } = process.kind
+        {
+            // As it is written: what multiplies a second variable may be negative.
+            let Interpolation { a, b } = self.interpolation(process, t)?;
+            let var = self.coefficient_square(&b)?;
+            return Ok(Marginal { signal: a, shift: None, spread: b, var });
         }
+        let Transition { signal, shift, var } = self.marginal_transition(density, t)?;
+        let spread = self.spread(&var);
+        Ok(Marginal { signal, shift, spread, var })
     }
 
     /// x(s) given x(t) and x at the first time, s < t: Bayes' rule for x(s) given the first and x(t) given x(s).

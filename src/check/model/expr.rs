@@ -260,6 +260,17 @@ pub enum StmtKind {
         body: Vec<Stmt>,
         carried: Vec<Place>,
     },
+    Require(Require),
+}
+
+/// `require(condition, "text {}", value)`
+#[derive(Clone, Debug)]
+pub struct Require {
+    pub condition: Expr,
+    /// What stands around the values: one text more than there are of them
+    pub text: Vec<String>,
+    /// Real numbers
+    pub values: Vec<Expr>,
 }
 
 #[derive(Clone, Debug)]

@@ -35,9 +35,11 @@ impl<'m> Ito<'m> {
     fn of(process: &'m Process) -> Result<Ito<'m>> {
         match &process.kind {
             ProcessKind::Ito { state, time, drift, diffusion } => Ok(Ito { state: *state, time: *time, drift, diffusion }),
-            ProcessKind::Chain | ProcessKind::Interpolant { .. } | ProcessKind::Reverse(_) | ProcessKind::Flow { .. } => {
-                Err(Diagnostic::internal("no Itô process"))
-            }
+            ProcessKind::Chain
+            | ProcessKind::Interpolant { .. }
+            | ProcessKind::Reverse(_)
+            | ProcessKind::Flow { .. }
+            | ProcessKind::Guided(_) => Err(Diagnostic::internal("no Itô process")),
         }
     }
 }
