@@ -77,9 +77,14 @@ impl<'m> Lowering<'m> {
 
     /// An array as a function of a placeholder; what is absent is zero.
     pub(super) fn read(&mut self, array: Option<&Array>, time: &Array, scope: &mut Scope) -> Option<Sum> {
+        self.read_with(array, time, &[], scope)
+    }
+
+    /// The same with nodes that are taken as they are.
+    pub(super) fn read_with(&mut self, array: Option<&Array>, time: &Array, atoms: &[NodeId], scope: &mut Scope) -> Option<Sum> {
         let Some(array) = array else { return Some(Sum::zero()) };
         let (node, time) = (self.node(array), self.node(time));
-        let sum = Reader::new(self.b(), time).read(node)?;
+        let sum = Reader::new(self.b(), time, atoms).read(node)?;
         collect_atoms(&sum, &mut |atom| {
             let plates = if self.b().shape(atom).is_empty() { vec![] } else { array.plates.clone() };
             scope.atoms.insert(atom, self.array(atom, plates));

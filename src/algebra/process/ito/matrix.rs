@@ -12,7 +12,7 @@ use super::super::coefficient::Coefficient;
 use super::super::transition::Transition;
 use super::dense::Dense;
 use super::equation::{Equation, Numbers, NumericEquation, Solution, TURNS, not_a_process};
-use super::numeric::{SPANS, TOLERANCE};
+use super::numeric::TOLERANCE;
 use super::quadrature::Rule;
 use crate::algebra::lowering::Lowering;
 use crate::algebra::value::{Array, PlateId};
@@ -20,10 +20,12 @@ use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, DType};
 
-/// Terms of the series, and iterations on a panel: with norms up to [`PIECE`] they leave less than 1e-16, with norms up to 1 less than 1e-9.
+/// Terms of the series, and iterations on a panel: with norms up to [`PANEL`] they leave less than
+/// 1e-12, with norms up to 1 less than 1e-8.
 const TERMS: usize = 12;
-/// The largest norm of F over a piece, at the start; learned coefficients may grow.
+/// The largest norms of F over a piece, where doublings are cheap and where panels are not, at the start: learned coefficients may grow.
 const PIECE: f64 = 0.25;
+const PANEL: f64 = 0.5;
 const MOST_PANELS: usize = 256;
 const MOST_DOUBLINGS: u32 = 16;
 /// Times at which coefficients are compared
@@ -37,14 +39,14 @@ pub(super) struct Clock {
     scope: Scope,
     /// r
     reference: f64,
-    doublings: u32,
+    pub doublings: u32,
     /// A power of two near the norm of F(r)
     size: f64,
 }
 
 pub(super) struct Panels {
     /// A power of two
-    count: usize,
+    pub count: usize,
 }
 
 /// A - I, b and V of x(t) = A x(s) + b + noise of covariance V.
@@ -108,7 +110,7 @@ impl<'m> Lowering<'m> {
             return Ok(None);
         }
         let (node, time) = (self.node(slope), self.node(&equation.time));
-        let Some(measure) = Reader::new(self.b(), time).element(node, &[entry / n, entry % n]) else { return Ok(None) };
+        let Some(measure) = Reader::new(self.b(), time, &[]).element(node, &[entry / n, entry % n]) else { return Ok(None) };
         let scope = self.scalar_scope(&measure);
         let integrator = self.integrator(equation, &scope)?;
         let Some(Linear { particular: time, .. }) = integrator.linear(&Sum::zero(), &measure) else { return Ok(None) };
@@ -430,10 +432,11 @@ fn sufficient_panels(equation: &Equation<'_, '_>, turns: &[NumericEquation]) -> 
     let n = equation.count();
     let (first, last) = equation.range;
     let norm = turns.iter().map(|numbers| total_norm(numbers, n, equation.range)).fold(0.0, f64::max);
-    let mut count = ((norm / PIECE).ceil() as usize).max(1).next_power_of_two();
+    let mut count = ((norm / PANEL).ceil() as usize).max(1).next_power_of_two();
+    let early = first + (last - first) / 100.0;
     let solve = |count: usize| -> Vec<DensePiece> {
-        let spans = SPANS.map(|(from, to)| (first + (last - first) * from, first + (last - first) * to));
-        spans.iter().flat_map(|span| turns.iter().map(|numbers| dense_piece(n, numbers, *span, count))).collect()
+        let whole = turns.iter().map(|numbers| dense_piece(n, numbers, (first, last), count));
+        whole.chain([dense_piece(n, &turns[0], (first, early), count)]).collect()
     };
     let distance = |a: &Dense, b: &Dense| a.plus(b, -1.0).norm() / b.norm().max(f64::MIN_POSITIVE);
     let mut known = solve(count);
