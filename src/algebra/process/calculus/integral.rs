@@ -61,7 +61,7 @@ impl Integrator {
         let deeper = depth.checked_sub(1)?;
         let rules: [&dyn Fn() -> Option<Sum>; 7] = [
             &|| self.powers(f),
-            &|| exponential(f),
+            &|| self.exponential(f),
             &|| super::trigonometric::linear(f),
             &|| self.rational(f),
             &|| super::trigonometric::tangents(self, f, deeper),
@@ -121,6 +121,26 @@ impl Integrator {
         })
     }
 
+    /// ∫ p exp(u) = q exp(u) where q' + q u' = p, of polynomials: from the highest power down.
+    fn exponential(&self, f: &Sum) -> Option<Sum> {
+        let is_moving = |base: &&Base| matches!(base, Base::Apply(Function::Exp, u) if !u.is_constant());
+        let base = moving_bases(f).into_iter().find(|base| is_moving(&base))?;
+        let Base::Apply(_, exponent) = &base else { return None };
+        let slope = Polynomial::of(exponent)?.derivative();
+        let parts = by_power(f, &base);
+        let [(Number::Ratio(1, 1), weight)] = &parts[..] else { return None };
+        let (mut rest, mut found) = (Polynomial::of(weight)?, Sum::zero());
+        while let Some(degree) = rest.degree() {
+            let power = degree.checked_sub(slope.degree()?)?;
+            let next = Polynomial::monomial(rest.leading().over(&slope.leading()), power);
+            found = &found + &next.sum();
+            let reduced = rest.minus(&next.derivative()).minus(&next.times(&slope));
+            // The leading terms cancel, whatever the coefficients look like.
+            rest = self.without_zeros(&Polynomial::new((0..degree).map(|power| reduced.coefficient(power)).collect()));
+        }
+        Some(&found * &Sum::exp(exponent))
+    }
+
     /// ∫ w Lⁿ = W Lⁿ - ∫ W n Lⁿ⁻¹ L', of a logarithm or an inverse tangent L.
     fn by_parts(&self, f: &Sum, depth: usize) -> Option<Sum> {
         let is_late = |base: &&Base| matches!(base, Base::Apply(Function::Log | Function::Atan, _));
@@ -138,26 +158,6 @@ impl Integrator {
         }
         Some(total)
     }
-}
-
-/// ∫ p exp(u) = q exp(u) where q' + q u' = p, of polynomials: from the highest power down.
-fn exponential(f: &Sum) -> Option<Sum> {
-    let is_moving = |base: &&Base| matches!(base, Base::Apply(Function::Exp, u) if !u.is_constant());
-    let base = moving_bases(f).into_iter().find(|base| is_moving(&base))?;
-    let Base::Apply(_, exponent) = &base else { return None };
-    let slope = Polynomial::of(exponent)?.derivative();
-    let parts = by_power(f, &base);
-    let [(Number::Ratio(1, 1), weight)] = &parts[..] else { return None };
-    let (mut rest, mut found) = (Polynomial::of(weight)?, Sum::zero());
-    while let Some(degree) = rest.degree() {
-        let power = degree.checked_sub(slope.degree()?)?;
-        let next = Polynomial::monomial(rest.leading().over(&slope.leading()), power);
-        found = &found + &next.sum();
-        let reduced = rest.minus(&next.derivative()).minus(&next.times(&slope));
-        // The leading terms cancel, whatever the coefficients look like.
-        rest = Polynomial::new((0..degree).map(|power| reduced.coefficient(power)).collect());
-    }
-    Some(&found * &Sum::exp(exponent))
 }
 
 /// The bases of all terms that depend on time.

@@ -82,7 +82,7 @@ impl Integrator {
     }
 
     /// Coefficients that vanish for all values of their atoms are zero.
-    fn without_zeros(&self, p: &Polynomial) -> Polynomial {
+    pub(super) fn without_zeros(&self, p: &Polynomial) -> Polynomial {
         let count = p.degree().map_or(0, |degree| degree + 1);
         let tidy = |power| Some(p.coefficient(power)).filter(|c| !self.vanishes(c)).unwrap_or_default();
         Polynomial::new((0..count).map(tidy).collect())
