@@ -12,6 +12,8 @@ mod chain_record;
 mod chain_tables;
 mod coefficient;
 mod dynamics;
+mod finite;
+mod finite_law;
 mod guidance;
 mod interpolant;
 mod ito;
@@ -19,7 +21,11 @@ mod kernel;
 mod member;
 mod prediction;
 mod reverse;
+mod schedule;
 mod transition;
 
 pub(super) use chain_tables::ChainCache;
+pub(super) use finite::FiniteCache;
 pub(super) use ito::EquationCache;
+
+pub use schedule::Schedule;

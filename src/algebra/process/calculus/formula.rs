@@ -13,17 +13,12 @@ const MOST_DENOMINATOR: i64 = 12;
 impl Sum {
     /// With names for atoms; those without one are c₁, c₂, ….
     pub fn formula(&self, names: &HashMap<NodeId, Formula>) -> Formula {
-        let (common, rest) = common_factor(self);
-        let rest = if common.is_empty() { rest } else { return rest.formula(names).over_under(&common, names) };
         let mut parts: BTreeMap<Factors, Sum> = BTreeMap::new();
-        for (factors, coefficient) in rest.terms() {
+        for (factors, coefficient) in self.terms() {
             let (fixed, moving): (Factors, Factors) =
                 factors.iter().map(|(base, power)| (base.clone(), *power)).partition(|(base, _)| base.is_free_of(Variable::Time));
             let part = parts.entry(moving).or_default();
             *part = &*part + &Sum::term(coefficient, fixed);
-        }
-        if parts.len() == 1 && parts.keys().all(Factors::is_empty) {
-            return constant_formula(&rest, names);
         }
         // Positive terms first
         let mut terms: Vec<(&Factors, &Sum)> = parts.iter().collect();
@@ -48,7 +43,7 @@ fn constant_formula(sum: &Sum, names: &HashMap<NodeId, Formula>) -> Formula {
 
 fn number_formula(number: Number) -> Formula {
     match number {
-        Number::Ratio(n, d) if d > 1 && d <= MOST_DENOMINATOR => {
+        Number::Ratio(n, d) if d > 2 && d <= MOST_DENOMINATOR => {
             let size = Formula::Div(Box::new(Formula::from(n.unsigned_abs() as f64)), Box::new(Formula::from(d as f64)));
             if n < 0 { -size } else { size }
         }

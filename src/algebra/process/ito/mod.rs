@@ -5,6 +5,8 @@ mod dense;
 mod equation;
 mod matrix;
 mod numeric;
+mod panels;
+mod piece;
 mod probe;
 mod quadrature;
 mod record;
