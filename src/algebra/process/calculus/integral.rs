@@ -8,33 +8,49 @@ use super::evaluate::Point;
 use super::number::Number;
 use super::polynomial::Polynomial;
 use super::sum::{Base, Factors, Function, Sum, Variable};
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Finds primitives over time.
 pub struct Integrator {
-    /// Where signs are decided and results tried: different times, and different values of what is learned
-    pub points: Vec<Point>,
+    points: Vec<Point>,
+    /// Sums that may still be looked at: the search ends
+    fuel: Rc<Cell<usize>>,
 }
 
 /// Rules may use each other's results this many times over.
 const DEPTH: usize = 8;
+const FUEL: usize = 1000;
+/// Longer sums are not looked at.
+const MOST_TERMS: usize = 200;
 /// Of the integrand, the largest error at a point, relative to it
 const TOLERANCE: f64 = 1e-8;
 
 impl Integrator {
+    /// `points`: where signs are decided and results tried, at different times and for different values of what is learned.
+    pub fn new(points: Vec<Point>) -> Integrator {
+        Integrator { points, fuel: Rc::new(Cell::new(FUEL)) }
+    }
+
     /// A function whose derivative by time is `f`; `None` where none was found.
     pub fn primitive(&self, f: &Sum) -> Option<Sum> {
+        self.fuel.set(FUEL);
         self.integrate(f, DEPTH).filter(|primitive| self.is_primitive(primitive, f))
     }
 
     /// The same, where time stands for u.
     pub(super) fn over(&self, u: &Sum) -> Integrator {
-        Integrator { points: self.points.iter().map(|point| point.at(u.evaluate(point))).collect() }
+        Integrator { points: self.points.iter().map(|point| point.at(u.evaluate(point))).collect(), fuel: self.fuel.clone() }
+    }
+
+    pub(super) fn first_value(&self, v: &Sum) -> Option<f64> {
+        self.points.iter().map(|point| v.evaluate(point)).find(|value| value.is_finite())
     }
 
     /// log |v|, by its sign where it has one first.
     pub(super) fn logarithm(&self, v: &Sum) -> Sum {
-        let first = self.points.iter().map(|point| v.evaluate(point)).find(|value| value.is_finite());
+        let first = self.first_value(v);
         Sum::log(&if first.is_some_and(|value| value < 0.0) { -v } else { v.clone() })
     }
 
@@ -58,7 +74,8 @@ impl Integrator {
         if f.is_zero() {
             return Some(Sum::zero());
         }
-        let deeper = depth.checked_sub(1)?;
+        let deeper = depth.checked_sub(1).filter(|_| f.len() <= MOST_TERMS)?;
+        self.fuel.set(self.fuel.get().checked_sub(1)?);
         let rules: [&dyn Fn() -> Option<Sum>; 7] = [
             &|| self.powers(f),
             &|| self.exponential(f),
