@@ -23,6 +23,7 @@ mod numeric;
 mod prediction;
 mod probe;
 mod quadrature;
+mod record;
 mod reverse;
 mod schedule;
 mod transition;
