@@ -10,24 +10,22 @@ mod chain_law;
 mod chain_query;
 mod chain_record;
 mod chain_tables;
-mod closed;
 mod coefficient;
 mod dynamics;
-mod equation;
+mod finite;
+mod finite_law;
 mod guidance;
 mod interpolant;
 mod ito;
 mod kernel;
 mod member;
-mod numeric;
 mod prediction;
-mod probe;
-mod quadrature;
 mod record;
 mod reverse;
 mod schedule;
 mod transition;
 
 pub(super) use chain_tables::ChainCache;
-
+pub(super) use ito::EquationCache;
+pub(super) use finite::FiniteCache;
 pub use schedule::Schedule;

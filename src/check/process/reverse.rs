@@ -34,6 +34,7 @@ impl<'a> Checker<'a> {
         let scope = Scope { instance: Some(Default::default()), ..Scope::default() };
         let network = self.in_scope(scope, None, |this| this.network(f, state, time))?;
         let why = Some((self.model.vars[var].span, format!("the state is {ty}")));
+        let predicted = predicted_type(&ty, prediction, f.span)?;
         let (network, variance) = match &network.ty {
             Type::Tuple(parts) if parts.len() == 2 => {
                 if let Some((_, span)) = told.variance {
@@ -42,9 +43,9 @@ impl<'a> Checker<'a> {
                 }
                 let part = |at: usize, ty: &Type| Expr::new(ExprKind::Project(Box::new(network.clone()), at), ty.clone(), f.span);
                 let (y, v) = (part(0, &parts[0]), part(1, &parts[1]));
-                (self.coerce(y, &ty, why.clone())?, Variance::Learned { part: self.part_of_variance(v, &ty, why)? })
+                (self.coerce(y, &predicted, why.clone())?, Variance::Learned { part: self.part_of_variance(v, &ty, why)? })
             }
-            _ => (self.coerce(network, &ty, why)?, told.variance.map_or(Variance::Posterior, |(variance, _)| variance)),
+            _ => (self.coerce(network, &predicted, why)?, told.variance.map_or(Variance::Posterior, |(variance, _)| variance)),
         };
         Ok(Reverse { of: made.of, prediction, state, time, network, variance })
     }
@@ -127,6 +128,22 @@ impl<'a> Checker<'a> {
             _ => Ok(call),
         }
     }
+}
+
+/// What a network predicts of a state of this type: of classes, the logits of x(0).
+fn predicted_type(state: &Type, prediction: Prediction, span: Span) -> Checked<Type> {
+    let Type::Array(ArrayType { support, shape }) = state else { return Ok(state.clone()) };
+    if !support.is_discrete() {
+        return Ok(state.clone());
+    }
+    if prediction != Prediction::X0 {
+        let problem = Diagnostic::new(Code::WrongKind, format!("states are {state}: a network cannot predict their `{}`", prediction.name()));
+        return Err(problem.at(span).help("let it predict the first state by logits: `reverse(q, x0: f)`").into());
+    }
+    Ok(match support {
+        Support::Cat(classes) => Type::real([&shape[..], std::slice::from_ref(classes)].concat()),
+        _ => Type::real(shape.clone()),
+    })
 }
 
 /// `posterior`, `forward`

@@ -1,7 +1,7 @@
 //! Coefficients as numbers while compiling: to decide signs, to try what was derived, and to choose a number of nodes.
 
-use super::super::lowering::{InputRole, Lowering};
-use super::super::value::Array;
+use crate::algebra::lowering::{InputRole, Lowering};
+use crate::algebra::value::Array;
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::base::op::DType;
@@ -59,7 +59,7 @@ impl Lowering<'_> {
     }
 
     /// The number that an array holds, if it is in the text.
-    pub(super) fn known_number(&mut self, x: &Array) -> Option<f64> {
+    pub(in crate::algebra::process) fn known_number(&mut self, x: &Array) -> Option<f64> {
         let node = self.node(x);
         match self.b().graph().node(node).op {
             Op::Fill { bits, .. } => Some(f64::from_bits(bits)),
