@@ -60,7 +60,7 @@ fn moments(start: Matrix, time: f64) -> (Matrix, Matrix) {
     (phi, cov)
 }
 
-const PROGRAM: &str = "var x(t in 0..1) : Real[2]\ndata y : Real[1] = [[0.5]]\nq(x(0) | y) = Normal(y ++ zeros[1], zeros[1] ++ 0.1 * ones[1])\n\
+const PROGRAM: &str = "var x(t in 0..1) : Real[2]\ndata y : Real[1] = [[0.5]]\nq(x(0) | y) = Normal(y ++ zeros[1], 0.02 * ones[1] ++ 0.1 * ones[1])\n\
     q : dx = 4 * ((4 * x[1..1]) ++ (-x[0..0] - 4 * x[1..1])) dt + (zeros[1] ++ sqrt(8) * ones[1]) dW\n\
     fn s(x : Real[2], t) = [-x[0] + 0.2, 0.5 * x[0] - x[1]]\np = reverse(q, score: s)\n";
 
@@ -70,7 +70,7 @@ fn score() -> [f64; 2] {
 
 #[test]
 fn the_first_state_follows_from_the_data() {
-    let (phi, cov) = moments([[0.0, 0.0], [0.0, 0.01]], TIME);
+    let (phi, cov) = moments([[0.0004, 0.0], [0.0, 0.01]], TIME);
     let mean = times(phi, [0.5, 0.0]);
     close(PROGRAM, "q(x(0.3) | y).mean", &mean);
     close(PROGRAM, "q(x(0.3) | y).cov", &cov.concat());
@@ -82,7 +82,7 @@ fn the_first_state_follows_from_the_data() {
 
 #[test]
 fn predictions_pass_through_the_factor_of_the_covariance() {
-    let (phi, cov) = moments([[0.0, 0.0], [0.0, 0.01]], TIME);
+    let (phi, cov) = moments([[0.0004, 0.0], [0.0, 0.01]], TIME);
     let noise = times(transposed(cholesky(cov)), score()).map(|e| -e);
     let spread = times(cov, score());
     let x0 = times(inverse(phi), [X[0] + spread[0], X[1] + spread[1]]);
@@ -98,7 +98,7 @@ fn predictions_pass_through_the_factor_of_the_covariance() {
 
 #[test]
 fn kernels_back_and_the_prior() {
-    let start = [[0.0, 0.0], [0.0, 0.01]];
+    let start = [[0.0004, 0.0], [0.0, 0.01]];
     let (early_phi, early) = moments(start, 0.2);
     let (step, added) = moments([[0.0; 2]; 2], 0.1);
     let whole = sum(product(product(step, early), transposed(step)), added, 1.0);

@@ -26,6 +26,6 @@ mod schedule;
 mod transition;
 
 pub(super) use chain_tables::ChainCache;
-pub(super) use ito::EquationCache;
 pub(super) use finite::FiniteCache;
+pub(super) use ito::EquationCache;
 pub use schedule::Schedule;

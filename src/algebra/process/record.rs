@@ -49,7 +49,7 @@ impl Symbols<'_> {
     }
 
     fn score(&self, density: &str) -> Formula {
-        Formula::gradient(self.state(), Formula::log(Formula::density_of(density, vec![self.state()], vec![])))
+        Formula::gradient(self.x.clone(), Formula::log(Formula::density_of(density, vec![self.state()], vec![])))
     }
 
     /// The time before t at which a kernel back arrives.
@@ -113,13 +113,19 @@ impl<'m> Lowering<'m> {
         let span = self.model.densities[density].span;
         if wanted == reverse.prediction {
             let before = of.predicted(wanted, name);
-            self.derive(Step::new(format!("{}, learned", spoken(wanted)), before, y, span).related(Relation::Approximate));
+            self.derive(Step::new(format!("{}, learned", spoken(wanted)), before, y, span).approximately());
             return;
         }
         let after = self.converted(&of, (reverse.prediction, y), wanted, name);
-        let rule = format!("{} from {}", spoken(wanted), spoken(reverse.prediction));
-        let step = Step::new(rule, of.predicted(wanted, name), after, span).related(Relation::Approximate);
-        self.derive(match source(wanted, reverse.prediction) {
+        let rule = match wanted {
+            Prediction::Velocity => "probability-flow equation".into(),
+            _ => format!("{} from {}", spoken(wanted), spoken(reverse.prediction)),
+        };
+        let step = Step::new(rule, of.predicted(wanted, name), after, span);
+        // The score itself is not what the network says.
+        let step = if wanted == Prediction::Score { step.approximately() } else { step };
+        let interpolant = matches!(of.forward.kind, ProcessKind::Interpolant { .. });
+        self.derive(match source(wanted, reverse.prediction, interpolant) {
             Some(source) => step.source(source),
             None => step,
         });
@@ -192,7 +198,7 @@ impl<'m> Lowering<'m> {
         }
         self.record_prediction(density, Prediction::Score);
         let back = (f - g.clone().squared() * of.score(name)) * d(&of.t) + g * white;
-        let step = Step::new("reverse equation (Anderson 1982)", d(&of.x), back, span);
+        let step = Step::new("reverse equation", d(&of.x), back, span);
         self.derive(step.with(d(&of.t).related(Relation::Less, 0)).source(REVERSE));
     }
 
@@ -205,8 +211,7 @@ impl<'m> Lowering<'m> {
         let pair = |name: &str| Formula::from(name).index([of.t.clone(), s.clone()]);
         let at = |name: &str, t: &Formula| of.of(name, t.clone());
         let (step, before, whole) = (pair("sigma").squared(), at("sigma", &s).squared(), at("sigma", &of.t).squared());
-        let mean = step.clone() / whole.clone() * (at("alpha", &s) * of.x0())
-            + pair("alpha") * before.clone() / whole.clone() * of.state();
+        let mean = step.clone() / whole.clone() * (at("alpha", &s) * of.x0()) + pair("alpha") * before.clone() / whole.clone() * of.state();
         let posterior = before.clone() * step.clone() / whole.clone();
         let (var, source) = match &reverse.variance {
             Variance::Posterior => (posterior, KERNEL),
@@ -239,17 +244,17 @@ fn spoken(prediction: Prediction) -> &'static str {
         Prediction::X0 => "x(0)",
         Prediction::Score => "score",
         Prediction::V => "v",
-        Prediction::Velocity => "probability-flow equation",
+        Prediction::Velocity => "velocity",
     }
 }
 
-fn source(wanted: Prediction, known: Prediction) -> Option<&'static str> {
+fn source(wanted: Prediction, known: Prediction, interpolant: bool) -> Option<&'static str> {
     match (wanted, known) {
+        (Prediction::Velocity, _) if !interpolant => Some(FLOW),
+        (Prediction::Velocity, _) | (_, Prediction::Velocity) => Some(MATCHING),
         (Prediction::X0, Prediction::Score) => Some(TWEEDIE),
         (Prediction::Score, _) | (_, Prediction::Score) => Some(SCORE),
         (Prediction::V, _) | (_, Prediction::V) => Some(V),
-        (_, Prediction::Velocity) => Some(MATCHING),
-        (Prediction::Velocity, _) => Some(FLOW),
         (Prediction::X0 | Prediction::Noise, Prediction::X0 | Prediction::Noise) => None,
     }
 }

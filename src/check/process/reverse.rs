@@ -137,7 +137,8 @@ fn predicted_type(state: &Type, prediction: Prediction, span: Span) -> Checked<T
         return Ok(state.clone());
     }
     if prediction != Prediction::X0 {
-        let problem = Diagnostic::new(Code::WrongKind, format!("states are {state}: a network cannot predict their `{}`", prediction.name()));
+        let problem =
+            Diagnostic::new(Code::WrongKind, format!("states are {state}: a network cannot predict their `{}`", prediction.name()));
         return Err(problem.at(span).help("let it predict the first state by logits: `reverse(q, x0: f)`").into());
     }
     Ok(match support {
