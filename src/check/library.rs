@@ -26,6 +26,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "optimizers.tilde"
     "processes/ancestral.tilde"
     "processes/equations.tilde"
+    "processes/flow_matching.tilde"
     "processes/grids.tilde"
     "processes/likelihood.tilde"
     "processes/objectives.tilde"

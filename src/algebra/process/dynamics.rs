@@ -23,7 +23,10 @@ impl Lowering<'_> {
         let Some(process) = &model.densities[density].process else { return Err(Diagnostic::internal("a density without a process")) };
         match &process.kind {
             ProcessKind::Interpolant { .. } => self.interpolant_dynamics(process, t),
-            ProcessKind::Ito { .. } => self.ito_dynamics(process, t),
+            ProcessKind::Ito { .. } => {
+                self.refuse_undefined_noise(process)?;
+                self.ito_dynamics(process, t)
+            }
             ProcessKind::Chain => {
                 let name = &model.densities[density].name;
                 Err(Diagnostic::unsupported(format!("a drift of `{name}`, which runs in discrete steps"))
@@ -69,7 +72,8 @@ impl Lowering<'_> {
     pub(super) fn diffusion(&mut self, density: DensityId, t: &Array) -> Result<Coefficient> {
         let model = self.model;
         let density = model.forward(density);
-        if let Some(Process { kind: ProcessKind::Ito { time, diffusion, .. }, var, .. }) = &model.densities[density].process {
+        if let Some(process @ Process { kind: ProcessKind::Ito { time, diffusion, .. }, var, .. }) = &model.densities[density].process {
+            self.refuse_undefined_noise(process)?;
             self.bind_local(*time, Value::Array(t.clone()));
             let value = self.eval_array(diffusion)?;
             let state = super::super::leaves::tensor_type(&model.vars[*var].ty)?.rank();

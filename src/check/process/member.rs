@@ -31,6 +31,8 @@ const MEMBERS: &[(&str, &[Sort], ProcessMember, Sort)] = &[
     ("drift", &[Sort::State, Sort::Time], ProcessMember::Drift, Sort::State),
     ("diffusion", &[Sort::Time], ProcessMember::Diffusion, Sort::Number),
     ("diffuse", &[Sort::Time, Sort::State], ProcessMember::Diffuse, Sort::State),
+    ("velocity", &[Sort::State, Sort::State, Sort::Time], ProcessMember::Rate, Sort::State),
+    ("noise", &[], ProcessMember::Other, Sort::State),
     ("time", &[Sort::Number], ProcessMember::Time, Sort::Time),
     ("initial", &[], ProcessMember::Initial, Sort::State),
     ("kernel", &[Sort::State, Sort::Time, Sort::Time], ProcessMember::Kernel, Sort::Distribution),
