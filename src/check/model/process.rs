@@ -215,6 +215,15 @@ impl Model {
         }
     }
 
+    /// Whether a process is run by its probability-flow equation.
+    pub fn is_flow(&self, density: DensityId) -> bool {
+        match self.densities[density].process.as_ref().map(|process| &process.kind) {
+            Some(ProcessKind::Flow { .. }) => true,
+            Some(ProcessKind::Guided(guided)) => self.is_flow(guided.of),
+            Some(ProcessKind::Reverse(_) | ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => false,
+        }
+    }
+
     /// The data that x is at a time of a process: `data x(0) = …`.
     pub fn data_at(&self, family: VarId, time: f64) -> Option<VarId> {
         self.vars.iter().find_map(|(id, var)| match var.family {
