@@ -22,6 +22,7 @@ mod kernel;
 mod member;
 mod path;
 mod prediction;
+mod record;
 mod reverse;
 mod schedule;
 mod transition;
@@ -31,5 +32,5 @@ pub(super) use chain_tables::ChainCache;
 pub(super) use finite::FiniteCache;
 pub(super) use ito::EquationCache;
 
-pub use schedule::{Schedule};
-pub(super) use validity::{LookedAt};
+pub(super) use validity::LookedAt;
+pub use schedule::Schedule;
