@@ -86,13 +86,9 @@ fn turned(t: f64) -> At {
 fn each_prediction_from_each() {
     let (p, at) = (turning(), turned(0.3));
     for known in PREDICTIONS {
-        for (wanted, value) in [
-            ("noise", at.noise(X)),
-            ("x0", at.x0(X)),
-            ("score", at.score(X)),
-            ("v", at.v(X)),
-            ("velocity", at.velocity(X)),
-        ] {
+        for (wanted, value) in
+            [("noise", at.noise(X)), ("x0", at.x0(X)), ("score", at.score(X)), ("v", at.v(X)), ("velocity", at.velocity(X))]
+        {
             close(&p, &format!("p_{known}.{wanted}([{X}, {X}], 0.3)"), &[value, value]);
         }
     }

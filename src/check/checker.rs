@@ -74,6 +74,8 @@ pub struct Scope<'a> {
     pub only_bound: bool,
     /// Inside a factor between members of chains
     pub members: MemberScope,
+    /// The expression is read, not computed: times without a value stand for themselves
+    pub symbolic: bool,
     /// Members of indexed families that have a value here
     pub instants: Instants,
     /// In a `process` declaration: what it calls the family, and which that is here

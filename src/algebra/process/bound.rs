@@ -25,7 +25,7 @@ use crate::check::model::{Bound, DensityId, Expr, MemberFactor, Noise, ProcessKi
 
 /// A sum over steps with more numbers than this, over all steps, rows and elements of the state, is a loop; otherwise all steps are
 /// computed side by side.
-const MOST_SIDE_BY_SIDE: usize = 1 << 16;
+const MOST_SIDE_BY_SIDE: usize = 1 << 14;
 
 /// Which terms of a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -89,12 +89,7 @@ impl Lowering<'_> {
     }
 
     /// A map of vectors, on the elements of a state of any shape.
-    fn on_elements(
-        &mut self,
-        matrix: &Array,
-        x: &Array,
-        map: impl FnOnce(&mut Self, &Array, &Array) -> Result<Array>,
-    ) -> Result<Array> {
+    fn on_elements(&mut self, matrix: &Array, x: &Array, map: impl FnOnce(&mut Self, &Array, &Array) -> Result<Array>) -> Result<Array> {
         let n = self.shape(matrix)[0];
         let shape = match self.shape(x) {
             shape if shape.is_empty() => vec![n],

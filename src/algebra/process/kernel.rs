@@ -88,6 +88,7 @@ impl Lowering<'_> {
     pub(super) fn prior(&mut self, density: DensityId) -> Result<Moments> {
         let last = self.last_time(density)?;
         let end = self.marginal_transition(density, &last)?;
+        self.remark_left_signal(density);
         let mean = match end.shift {
             Some(shift) => shift,
             None => self.real(0.0),

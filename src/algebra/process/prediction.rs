@@ -116,8 +116,11 @@ impl<'m> Lowering<'m> {
         }
         if let ProcessKind::Interpolant { end: Some(_), .. } = &self.forward_process(seen.density)?.kind {
             let name = &self.model.densities[seen.density].name;
-            return Err(Diagnostic::new(Code::NoRule, format!("`{name}` has no score: at its last time it is data, which has no known density"))
-                .help("use `flow(…)`, which needs none"));
+            return Err(Diagnostic::new(
+                Code::NoRule,
+                format!("`{name}` has no score: at its last time it is data, which has no known density"),
+            )
+            .help("use `flow(…)`, which needs none"));
         }
         let noise = self.noise_of(seen)?;
         let score = self.spread_solve(&seen.marginal.spread, &noise, true)?;

@@ -52,6 +52,7 @@ impl<'a> Checker<'a> {
 
     /// A member's number, of which a known one is in range.
     fn member_number(&mut self, var: VarId, e: &'a ast::Expr) -> Checked<Expr> {
+        self.free_times(e, Type::scalar(Support::Int));
         let index = self.expr(e, None);
         let array = self.array(&index)?;
         if !array.shape.is_empty() || array.support.is_real() || array.support == Support::Bool {

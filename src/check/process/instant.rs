@@ -77,14 +77,33 @@ impl<'a> Checker<'a> {
             self.has_value(data, span)?;
             return Ok(Expr::new(ExprKind::Var(data), self.model.vars[data].ty.clone(), span));
         }
+        if self.scope.symbolic {
+            let ty = self.model.vars[var].member_type();
+            let local = self.local(&format!("{}({})", self.model.vars[var].name, written(time)), ty, span);
+            return Ok(self.read(local, span));
+        }
         let declared = &self.model.vars[var];
         let problem = Diagnostic::new(Code::LatentWithoutValue, format!("`{}` has no value at this time", declared.name));
         let problem = problem.label(span, "used here").label(declared.span, "declared here");
         Err(problem.help(format!("draw it: `E[{0}(t) ~ q({0}(t) | {0}(0))](…)`", declared.name)).into())
     }
 
+    /// Where an expression is only read, names that are declared nowhere are times.
+    pub fn free_times(&mut self, e: &'a ast::Expr, ty: Type) {
+        match &e.kind {
+            ast::ExprKind::Name(name) if self.scope.symbolic && self.declarations.get(&name.name, false).is_none() => {
+                if !self.scope.names.iter().any(|(known, _)| *known == name.name) {
+                    self.bind(&name.name, ty, name.span);
+                }
+            }
+            ast::ExprKind::Binary { left, right, .. } => [left, right].into_iter().for_each(|side| self.free_times(side, ty.clone())),
+            _ => {}
+        }
+    }
+
     /// The time of a process, of which a known one is in range.
     fn time(&mut self, var: VarId, e: &'a ast::Expr) -> Checked<Expr> {
+        self.free_times(e, Type::real([]));
         let time = coerce::to_real(self.expr(e, None));
         let array = self.array(&time)?;
         if !array.shape.is_empty() || array.support == Support::Bool {
