@@ -9,7 +9,7 @@ use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::{FurtherSamples, Observations};
 use super::observed::ObservedData;
-use super::process::{ChainCache, FiniteCache};
+use super::process::{ChainCache, EquationCache, FiniteCache};
 use super::query::Members;
 use super::require::Required;
 use super::stable;
@@ -92,6 +92,8 @@ pub struct Lowering<'m> {
     pub(super) consts: HashMap<ConstId, Literal>,
     /// Tables of Gaussian chains
     pub(super) chains: ChainCache,
+    /// Solutions of the equations of Itô processes
+    pub(super) equations: EquationCache,
     /// Tables of finite chains
     pub(super) finite_chains: FiniteCache,
     pub(super) inputs: Vec<InputRole>,
@@ -151,6 +153,7 @@ impl<'m> Lowering<'m> {
             params: HashMap::new(),
             consts: HashMap::new(),
             chains: ChainCache::default(),
+            equations: EquationCache::default(),
             finite_chains: FiniteCache::default(),
             inputs: vec![],
             rows: None,

@@ -1,8 +1,8 @@
 //! Walking expressions of the checked program.
 
 use super::model::{
-    Bound, Expr, ExprKind, Factor, Init, MemberQuery, Model, Place, Process, ProcessKind, Stmt, StmtKind, Subscript, Times, TrainStmt,
-    Which,
+    Bound, Expr, ExprKind, Factor, Guidance, Init, MemberQuery, Model, Place, Process, ProcessKind, Stmt, StmtKind, Subscript, Times,
+    TrainStmt, Which,
 };
 
 impl Expr {
@@ -159,6 +159,10 @@ impl Process {
             ProcessKind::Ito { drift, diffusion, .. } => vec![drift, diffusion],
             ProcessKind::Interpolant { value, .. } => vec![value],
             ProcessKind::Reverse(reverse) => vec![&reverse.network],
+            ProcessKind::Guided(guided) => {
+                let (Guidance::Weight(strength) | Guidance::Drop(strength)) = &guided.guidance;
+                guided.value.iter().chain([strength]).collect()
+            }
         }
     }
 }

@@ -93,7 +93,7 @@ impl<'m> Lowering<'m> {
                 let prior = ends.into_iter().next().ok_or_else(|| self.no_prior(bound.p, &chain, span))?;
                 Backward::Declared(chain, prior)
             }
-            ProcessKind::Reverse(_) => Backward::Reverse(bound.p),
+            ProcessKind::Reverse(_) | ProcessKind::Guided(_) => Backward::Reverse(bound.p),
             ProcessKind::Flow { .. } | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. } => return Ok(None),
         };
         let Some(data) = self.model.data_at(forward.var, forward.first as f64) else {

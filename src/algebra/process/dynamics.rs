@@ -29,7 +29,9 @@ impl Lowering<'_> {
                 Err(Diagnostic::unsupported(format!("a drift of `{name}`, which runs in discrete steps"))
                     .help("use a sampler of chains: `ancestral(p)`, `ddim(p, steps: 50)`"))
             }
-            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } => Err(Diagnostic::internal("a forward process was expected")),
+            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } | ProcessKind::Guided(_) => {
+                Err(Diagnostic::internal("a forward process was expected"))
+            }
         }
     }
 

@@ -103,7 +103,7 @@ impl Lowering<'_> {
             ProcessKind::Interpolant { end: Some(end), .. } if reverse => Some(*end),
             _ if !reverse => model.data_at(process.var, first).or_else(|| model.data_at(process.var, last)),
             ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. } => None,
-            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } => None,
+            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } | ProcessKind::Guided(_) => None,
         };
         if let Some(data) = data {
             return self.variable(data);

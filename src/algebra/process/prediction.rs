@@ -5,7 +5,7 @@
 //! Cholesky factor of the covariance, the score −b⁻ᵀ noise.
 
 use super::super::lowering::Lowering;
-use super::super::value::{Array, Value};
+use super::super::value::Array;
 use super::coefficient::Coefficient;
 use super::interpolant::Interpolation;
 use super::transition::Marginal;
@@ -37,11 +37,9 @@ impl<'m> Lowering<'m> {
     pub(super) fn seen<'a>(&mut self, density: DensityId, x: &'a Array, t: &'a Array) -> Result<Seen<'a>> {
         let model = self.model;
         let Some(reverse) = model.reverse(density) else { return Err(no_network(&model.densities[density].name)) };
-        self.bind_local(reverse.state, Value::Array(x.clone()));
-        self.bind_local(reverse.time, Value::Array(t.clone()));
         let frozen = self.frozen || model.densities[density].frozen;
         let outer = std::mem::replace(&mut self.frozen, frozen);
-        let y = self.eval_array(&reverse.network);
+        let y = self.network_output(density, x, t);
         self.frozen = outer;
         let marginal = self.marginal(reverse.of, t)?;
         Ok(Seen { density, x, t, marginal, prediction: reverse.prediction, y: y? })
@@ -219,7 +217,9 @@ impl<'m> Lowering<'m> {
         let process = self.forward_process(seen.density)?;
         match process.kind {
             ProcessKind::Interpolant { .. } => self.interpolation_and_rate(process, seen.t).map(Some),
-            ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Reverse(_) | ProcessKind::Flow { .. } => Ok(None),
+            ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Reverse(_) | ProcessKind::Flow { .. } | ProcessKind::Guided(_) => {
+                Ok(None)
+            }
         }
     }
 

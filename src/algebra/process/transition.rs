@@ -61,7 +61,9 @@ impl Lowering<'_> {
             ProcessKind::Chain => self.chain_transition(density, from, to),
             ProcessKind::Ito { .. } => self.ito_transition(process, from, to),
             ProcessKind::Interpolant { .. } => self.interpolant_transition(process, from, to),
-            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } => Err(Diagnostic::internal("a forward process was expected")),
+            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } | ProcessKind::Guided(_) => {
+                Err(Diagnostic::internal("a forward process was expected"))
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod declare;
 mod declared;
+mod guide;
 mod instant;
 mod made;
 mod member;
