@@ -16,12 +16,12 @@ impl<'m> Lowering<'m> {
     pub(super) fn record_chain_law(&mut self, chain: &Chain<'m>, query: &Query, near: &Neighbours<'_>, at: &Expr, shifted: bool) {
         self.record_kernels(chain);
         let density = &self.model.densities[chain.density];
-        let x = |number: &Formula| self.var_formula(chain.var).index([number.clone()]);
+        let name = self.var_formula(chain.var);
+        let x = |number: &Formula| name.clone().index([number.clone()]);
         let (s, t) = (self.formula(near.early.1), self.formula(at));
         let given_vars: Vec<Formula> = query.given.iter().map(|(var, _)| self.var_formula(*var)).collect();
-        let law = |target: Formula, given: Vec<Formula>| {
-            Formula::density_of(&density.name, vec![target], [given, given_vars.clone()].concat())
-        };
+        let law =
+            |target: Formula, given: Vec<Formula>| Formula::density_of(&density.name, vec![target], [given, given_vars.clone()].concat());
         let early = Coefficients::new((near.early.1, &s), (at, &t), shifted);
         if let Some(step) = early.transition(law(x(&t), vec![x(&s)]), &x, query) {
             self.derive(step);
@@ -103,7 +103,8 @@ impl Coefficients {
         }
         let (i, before) = (Formula::from("i"), Formula::from("i") - Formula::from(1));
         let of = |name: &str, at: &Formula| Formula::from(name).index([at.clone(), self.from.clone()]);
-        let (a, c, v) = (Formula::from("a").index([i.clone()]), Formula::from("c").index([i.clone()]), Formula::from("v").index([i.clone()]));
+        let (a, c, v) =
+            (Formula::from("a").index([i.clone()]), Formula::from("c").index([i.clone()]), Formula::from("v").index([i.clone()]));
         let normal = Formula::normal(self.signal.clone() * x(&self.from) + self.shift.clone(), self.var.clone()).at(x(&self.to));
         let mut step = Step::new("Gaussian transition", law, normal, query.span)
             .with(of("alpha", &i).equals(a.clone() * of("alpha", &before)))

@@ -24,5 +24,5 @@ mod reverse;
 mod transition;
 
 pub(super) use chain_tables::ChainCache;
-pub(super) use ito::{EquationCache};
-pub(super) use finite::{FiniteCache};
+pub(super) use finite::FiniteCache;
+pub(super) use ito::EquationCache;
