@@ -54,16 +54,12 @@ impl<'m> Lowering<'m> {
         let law = |target: &Formula, given: Vec<Formula>| Formula::density_of(q, vec![target.clone()], given);
         let (s, t) = (self.formula(near.early.1), self.formula(at));
         let (from, target) = (x(&s), x(&t));
-        let product = Formula::from("Q").bar().index([t.clone()]);
-        let step = Step::new(
-            "Kolmogorov: product of transition matrices",
-            law(&target, vec![from.clone()]),
-            product.clone().index([from.clone(), target.clone()]),
-            query.span,
-        )
-        .with(product.equals(Formula::from("Q").bar().index([t.clone() - Formula::from(1)]) * Formula::from("Q").index([t.clone()])))
-        .with(Formula::from("Q").index([t, Formula::from("i"), Formula::from("j")]).equals(Formula::words("the probability of j after i")))
-        .source(FINITE);
+        let (of, i, before) = (Formula::from("Q").bar(), Formula::from("i"), Formula::from("i") - Formula::from(1));
+        let entry = of.clone().index([t]).index([from.clone(), target.clone()]);
+        let step = Step::new("Kolmogorov: product of transition matrices", law(&target, vec![from.clone()]), entry, query.span)
+            .with(of.clone().index([i.clone()]).equals(of.index([before]) * Formula::from("Q").index([i])))
+            .with(Formula::from("Q").index(["i", "k", "l"]).equals(Formula::words("the probability of l at i after k at i − 1")))
+            .source(FINITE);
         let late = near.late.map(|(_, at)| x(&self.formula(at)));
         self.derive(step);
         if let Some(to) = late {
