@@ -25,13 +25,15 @@ fn kernels_agree(kind: &str, spread: &str, chosen: &dyn Fn(&Value) -> Vec<f64>) 
         for kernel in process["kernels"].as_array().unwrap() {
             let given = |x: &str| format!("q(x({}) | x({}) = {x})", kernel["to"], kernel["from"]);
             parts.push(format!("{}.mean ++ {}.mean ++ {}.mean", given("[0.0, 0.0]"), given("[1.0, 0.0]"), given("[0.0, 1.0]")));
-            parts.push(format!("{}{spread}", given("[0.0, 0.0]")));
+            parts.push(spread.replace("KERNEL", &given("[0.0, 0.0]")));
             let (signal, shift) = (numbers(&kernel["signal"]), numbers(&kernel["shift"]));
             expected.extend(&shift);
             expected.extend([signal[0] + shift[0], signal[2] + shift[1], signal[1] + shift[0], signal[3] + shift[1]]);
             expected.extend(chosen(&kernel["var"]));
         }
+        let start = std::time::Instant::now();
         let found = value(&program, &parts.join(" ++ "));
+        println!("{name} {:?}", start.elapsed());
         assert_eq!(found.len(), expected.len(), "{name}");
         for (at, (a, b)) in found.iter().zip(&expected).enumerate() {
             assert!((a - b).abs() <= 1e-9 * b.abs().max(1e-3), "{name}, number {at}: {a} instead of {b}");
@@ -41,7 +43,7 @@ fn kernels_agree(kind: &str, spread: &str, chosen: &dyn Fn(&Value) -> Vec<f64>) 
 
 #[test]
 fn kernels_of_elementwise_equations() {
-    kernels_agree("elementwise", ".var", &|var| vec![var[0].as_f64().unwrap(), var[3].as_f64().unwrap()]);
+    kernels_agree("elementwise", "KERNEL.var", &|var| vec![var[0].as_f64().unwrap(), var[3].as_f64().unwrap()]);
 }
 
 /// Formulas, not differences of large numbers: the variance near the first time keeps all digits, in single precision as well.
@@ -53,4 +55,9 @@ fn variances_keep_their_digits_near_the_start() {
         let b = 0.1 * t + 9.95 * t * t;
         close(&p, &format!("q.var({t:?}) / {:?}", -(-b).exp_m1()), &[1.0]);
     }
+}
+
+#[test]
+fn kernels_of_equations_with_matrices() {
+    kernels_agree("matrices", "KERNEL.cov[0] ++ KERNEL.cov[1]", &numbers);
 }

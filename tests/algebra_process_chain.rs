@@ -2,9 +2,7 @@
 
 mod evaluation;
 
-use evaluation::{close, evaluated, value};
-use tilde_lang::backend::Precision;
-use tilde_lang::runtime::engine::{Device, Engine};
+use evaluation::close;
 
 /// A short schedule with a shift.
 const CHAIN: &str = "
@@ -113,4 +111,78 @@ fn the_bound_of_the_exact_reverse_is_the_evidence() {
     let log = |x: f64| -0.5 * ((x - 0.4f64).powi(2) / 0.09 + (2.0 * std::f64::consts::PI * 0.09).ln());
     let evidence = X0.map(|row| row.map(log).iter().sum::<f64>());
     close(&exact_reverse(), "ELBO(p, q)", &evidence);
+}
+
+/// Three classes and two elements, of which no transition is symmetric.
+const FINITE: &str = "
+dim T = 4, K = 3, D = 2
+let beta[t in 1..T] = 0.1 + 0.15 * t
+var x[0..T] : Cat<K>[D]
+data x[0] = [[0, 2], [1, 1]]
+let back = [0.5, 0.25, 0.25]
+q(x[t] | x[t-1]) = Categorical(logits: [log((1 - beta[t]) * (if x[t-1][d] == j then 1 else 0) + beta[t] * back[j]) for d in D, j in K])
+";
+
+/// q(x[t] = j | x[t-1] = i)
+fn step(t: usize, i: usize, j: usize) -> f64 {
+    let beta = 0.1 + 0.15 * t as f64;
+    beta * [0.5, 0.25, 0.25][j] + if i == j { 1.0 - beta } else { 0.0 }
+}
+
+/// q(x[t] = j | x[s] = i), the sum over all paths
+fn steps(s: usize, t: usize, i: usize, j: usize) -> f64 {
+    if s == t { f64::from(u8::from(i == j)) } else { (0..3).map(|k| steps(s, t - 1, i, k) * step(t, k, j)).sum() }
+}
+
+#[test]
+fn the_law_of_a_finite_chain_is_the_sum_over_paths() {
+    let rows = [[0, 2], [1, 1]];
+    let all = rows.iter().flat_map(|row| (1..=4).flat_map(move |t| row.iter().flat_map(move |&i| (0..3).map(move |j| steps(0, t, i, j)))));
+    close(FINITE, "[q(x[t] | x[0]).probs for t in 1..T]", &all.collect::<Vec<f64>>());
+    let logs: Vec<f64> = (2..=4).map(|t| (steps(t - 1, t, 1, 0) * steps(t - 1, t, 2, 2)).ln()).collect();
+    close(FINITE, "[log q(x[t] = [0, 2] | x[t-1] = [1, 2]) for t in 2..T]", &logs);
+    let between = (2..=4).flat_map(|t| {
+        [(0, 1), (2, 2)]
+            .into_iter()
+            .flat_map(move |(first, last)| (0..3).map(move |k| steps(0, t - 1, first, k) * step(t, k, last) / steps(0, t, first, last)))
+    });
+    close(FINITE, "[q(x[t-1] | x[t] = [1, 2], x[0] = [0, 2]).probs for t in 2..T]", &between.collect::<Vec<f64>>());
+}
+
+/// x[0] has the probabilities w, elements independent: a net that says w(x[0]) q(x[t] | x[0]) reverses the chain exactly.
+#[test]
+fn the_bound_of_a_finite_chain_by_the_exact_network_is_the_evidence() {
+    let (w, mut cumulated) = ([0.2, 0.5, 0.3], vec![]);
+    for t in 1..=4 {
+        cumulated.push((0..3).map(|j| (0..3).map(|i| (w[i] * steps(0, t, i, j)).ln()).collect()).collect::<Vec<Vec<f64>>>());
+    }
+    let prior: Vec<f64> = (0..3).map(|j| (0..3).map(|i| steps(0, 4, i, j) / 3.0).sum()).collect();
+    let exact: Vec<f64> = (0..3).map(|j| (0..3).map(|i| w[i] * steps(0, 4, i, j)).sum()).collect();
+    let program = format!(
+        "{FINITE}
+        let table = {cumulated:?}
+        net f(x : Cat<K>[D], t : Int) -> Real[D, K] = [table[t-1][x[d]] for d in D]
+        p = reverse(q, x0: f)"
+    );
+    // The reverse starts from the mean over x[0] in place of the law of x[T]: the bound is the expectation of their ratio.
+    let expected = [[0, 2], [1, 1]].map(|row| {
+        let end = |i: usize| (0..3).map(|j| steps(0, 4, i, j) * (prior[j] / exact[j]).ln()).sum::<f64>();
+        row.iter().map(|&i| w[i].ln() + end(i)).sum::<f64>()
+    });
+    close(&program, "ELBO(p, q)", &expected);
+}
+
+#[test]
+fn bits_and_single_classes() {
+    let p = "dim T = 3
+             let beta[t in 1..T] = 0.1 * t
+             var x[0..T] : Bit
+             data x[0] = [0, 1]
+             fn up(x, b) = (1 - b) * x + b / 4
+             q(x[t] | x[t-1]) = Bernoulli(logits: log(up(x[t-1], beta[t])) - log(1 - up(x[t-1], beta[t])))
+             r(y[t] | y[t-1]) = Categorical(logits: log([1 - beta[t] * y[t-1], beta[t] * y[t-1]]))
+             var y[0..T] : Cat<2>";
+    let up = |t: usize, x: f64| (1..=t).fold(x, |p, u| (1.0 - 0.1 * u as f64) * p + 0.1 * u as f64 / 4.0);
+    close(p, "[q(x[t] | x[0]).mean for t in 1..T]", &[0.0, 1.0].map(|x| [1, 2, 3].map(|t| up(t, x))).concat());
+    close(p, "[log r(y[t] = 1 | y[0] = 1) for t in 1..T]", &[0.1f64.ln(), 0.02f64.ln(), 0.006f64.ln()]);
 }

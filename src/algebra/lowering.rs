@@ -9,7 +9,7 @@ use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::{FurtherSamples, Observations};
 use super::observed::ObservedData;
-use super::process::{ChainCache, LookedAt};
+use super::process::{ChainCache, EquationCache, FiniteCache, LookedAt};
 use super::query::Members;
 use super::require::Required;
 use super::stable;
@@ -94,6 +94,10 @@ pub struct Lowering<'m> {
     pub(super) chains: ChainCache,
     /// Schedules in which nothing was found to be wrong
     pub(super) looked_at: LookedAt,
+    /// Solutions of the equations of Itô processes
+    pub(super) equations: EquationCache,
+    /// Tables of finite chains
+    pub(super) finite_chains: FiniteCache,
     pub(super) inputs: Vec<InputRole>,
     pub(super) rows: Option<PlateId>,
     pub(super) row_counts: &'m RowCounts,
@@ -152,6 +156,8 @@ impl<'m> Lowering<'m> {
             consts: HashMap::new(),
             chains: ChainCache::default(),
             looked_at: LookedAt::default(),
+            equations: EquationCache::default(),
+            finite_chains: FiniteCache::default(),
             inputs: vec![],
             rows: None,
             row_counts,

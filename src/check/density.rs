@@ -316,7 +316,11 @@ impl<'a> Checker<'a> {
                 .into());
         }
         self.each_once(targets.iter().chain(&given), span)?;
-        Ok(Query { density, targets, given, member_targets, member_given, span })
+        let query = Query { density, targets, given, member_targets, member_given, span };
+        if !query.member_targets.is_empty() {
+            self.gaussian_answers(&self.query_type(&query), span)?;
+        }
+        Ok(query)
     }
 
     /// Variables as a whole, and members of chains.

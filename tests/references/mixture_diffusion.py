@@ -107,7 +107,7 @@ def vp(bmin, bmax):
 
 
 def subvp(bmin, bmax):
-    """The same, equation 13."""
+    """The same, equation 12."""
     ordinary = vp(bmin, bmax)
     equation = "dx = -1/2 beta(t) x dt + sqrt(beta(t) (1 - exp(-2 B(t)))) dW, beta as in vp, B its integral from 0"
     var, dvar = lambda t: ordinary.var(t) ** 2, lambda t: 2 * ordinary.var(t) * ordinary.dvar(t)

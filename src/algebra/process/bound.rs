@@ -17,6 +17,7 @@ use super::super::lowering::Lowering;
 use super::super::value::{Array, Distribution, PlateId};
 use super::chain::{Chain, Direction, Kernel};
 use super::coefficient::Coefficient;
+use super::finite_law::Impossible;
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, CompareOp, DType, UnaryOp};
 use crate::base::{Code, Diagnostic, Span};
@@ -122,6 +123,7 @@ impl<'m> Lowering<'m> {
                 self.frozen = outer;
                 found?.distribution()
             }
+            Backward::Reverse(p) if self.has_finite_states(*p) => self.finite_prior(*p),
             Backward::Reverse(p) => {
                 let moments = self.prior(*p)?;
                 self.normal(of.forward.var, moments)
@@ -195,6 +197,7 @@ impl<'m> Lowering<'m> {
                 let kernel = self.kernel_of_steps(of, chain, part)?;
                 self.kernel_at(chain, kernel, &before, x)
             }
+            Backward::Reverse(p) if self.has_finite_states(*p) => self.finite_reverse(*p, x, t, &before, Impossible::Nothing),
             Backward::Reverse(p) => {
                 let mut moments = self.reverse_kernel(*p, x, t, &before)?;
                 if part != Part::Later {
@@ -368,6 +371,9 @@ impl<'m> Lowering<'m> {
     /// q(x[t] | x[0])
     pub(super) fn forward_law(&mut self, chain: &Chain<'m>, t: &Array, x0: &Array) -> Result<Distribution> {
         let first = self.int(chain.first);
+        if self.has_finite_states(chain.density) {
+            return self.finite_transition(chain, &first, t, x0);
+        }
         let transition = self.transition_of(chain, &first, t)?;
         let mean = self.transported(&transition, x0)?;
         self.normal(chain.var, super::transition::Moments { mean, var: transition.var })
@@ -377,6 +383,9 @@ impl<'m> Lowering<'m> {
     fn posterior_law(&mut self, chain: &Chain<'m>, t: &Array, x: &Array, x0: &Array) -> Result<Distribution> {
         let (first, one) = (self.int(chain.first), self.int(1));
         let before = self.sub(t, &one)?;
+        if self.has_finite_states(chain.density) {
+            return self.finite_between(chain, (x0, x), (&before, t), Impossible::Nothing);
+        }
         let (early, late) = (self.transition_of(chain, &first, &before)?, self.transition_of(chain, &before, t)?);
         let moments = self.between(&early, &late, x0, x)?;
         self.normal(chain.var, moments)

@@ -8,20 +8,14 @@ use super::chain_query::Neighbours;
 use crate::check::model::{Expr, Query};
 
 const TRANSITIONS: &str = "Sohl-Dickstein et al.: Deep unsupervised learning using nonequilibrium thermodynamics (2015), appendix B";
+const FINITE: &str = "Austin et al.: Structured denoising diffusion models in discrete state-spaces (2021), equation 3";
 const BOUND: &str = "Ho, Jain, Abbeel: Denoising diffusion probabilistic models (2020), equation 5";
 const BRIDGE: &str = "Ho, Jain, Abbeel: Denoising diffusion probabilistic models (2020), equations 6 and 7";
 
 impl<'m> Lowering<'m> {
     pub(super) fn record_chain_law(&mut self, chain: &Chain<'m>, query: &Query, near: &Neighbours<'_>, at: &Expr) {
+        self.record_kernels(chain);
         let density = &self.model.densities[chain.density];
-        for kernel in &chain.kernels {
-            let mut names = Names::new(self.model);
-            kernel.factor.members.iter().for_each(|m| names.bind(m.local, self.member_formula(kernel.factor, m.var, m.at)));
-            let target = kernel.factor.at.map(|at| self.member_formula(kernel.factor, chain.var, at));
-            let target = target.unwrap_or_else(|| self.var_formula(chain.var));
-            let dist = names.expr(&kernel.factor.dist).at(target);
-            self.derive(Step::new("declared factor", self.kernel_formula(density, kernel.factor), dist, kernel.factor.span));
-        }
         let x = |number: Formula| self.var_formula(chain.var).index([number]);
         let (s, t) = (self.formula(near.early.1), self.formula(at));
         let name = |number: &Formula| x(number.clone());
@@ -45,6 +39,44 @@ impl<'m> Lowering<'m> {
                 steps.into_iter().for_each(|step| self.derive(step));
                 self.derive(bridge_step(law(&target, vec![to, from]), (&s, &t, &u), self.var_formula(chain.var), query));
             }
+        }
+    }
+
+    fn record_kernels(&mut self, chain: &Chain<'m>) {
+        let density = &self.model.densities[chain.density];
+        for kernel in &chain.kernels {
+            let mut names = Names::new(self.model);
+            kernel.factor.members.iter().for_each(|m| names.bind(m.local, self.member_formula(kernel.factor, m.var, m.at)));
+            let target = kernel.factor.at.map(|at| self.member_formula(kernel.factor, chain.var, at));
+            let target = target.unwrap_or_else(|| self.var_formula(chain.var));
+            let dist = names.expr(&kernel.factor.dist).at(target);
+            self.derive(Step::new("declared factor", self.kernel_formula(density, kernel.factor), dist, kernel.factor.span));
+        }
+    }
+
+    pub(super) fn record_finite_law(&mut self, chain: &Chain<'m>, query: &Query, near: &Neighbours<'_>, at: &Expr) {
+        self.record_kernels(chain);
+        let q = &self.model.densities[chain.density].name;
+        let x = |number: &Formula| self.var_formula(chain.var).index([number.clone()]);
+        let law = |target: &Formula, given: Vec<Formula>| Formula::density_of(q, vec![target.clone()], given);
+        let (s, t) = (self.formula(near.early.1), self.formula(at));
+        let (from, target) = (x(&s), x(&t));
+        let product = Formula::from("Q").bar().index([t.clone()]);
+        let step = Step::new(
+            "Kolmogorov: product of transition matrices",
+            law(&target, vec![from.clone()]),
+            product.clone().index([from.clone(), target.clone()]),
+            query.span,
+        )
+        .with(product.equals(Formula::from("Q").bar().index([t.clone() - Formula::from(1)]) * Formula::from("Q").index([t.clone()])))
+        .with(Formula::from("Q").index([t, Formula::from("i"), Formula::from("j")]).equals(Formula::words("the probability of j after i")))
+        .source(FINITE);
+        let late = near.late.map(|(_, at)| x(&self.formula(at)));
+        self.derive(step);
+        if let Some(to) = late {
+            let joint = law(&to, vec![target.clone()]) * law(&target, vec![from.clone()]);
+            let whole = law(&target, vec![to.clone(), from.clone()]);
+            self.derive(Step::new("bridge by Bayes' rule", whole, joint / law(&to, vec![from]), query.span).source(FINITE));
         }
     }
 

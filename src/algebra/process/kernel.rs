@@ -3,6 +3,7 @@
 use super::super::lowering::Lowering;
 use super::super::value::{Array, Distribution};
 use super::coefficient::Coefficient;
+use super::finite_law::Impossible;
 use super::transition::Moments;
 use crate::base::diagnostic::Result;
 use crate::base::op::UnaryOp;
@@ -39,6 +40,13 @@ impl Lowering<'_> {
         let to = self.moment(target)?;
         let given: Vec<(Array, Array, bool)> = query.member_given.iter().map(|given| self.given_state(given)).collect::<Result<_>>()?;
         let is_reverse = self.model.reverse(query.density).is_some();
+        if self.has_finite_states(query.density) {
+            return match &given[..] {
+                [(t, x, _)] => self.finite_reverse(query.density, x, t, &to, Impossible::Undefined),
+                [] => self.finite_prior(query.density),
+                _ => Err(no_rule(query)),
+            };
+        }
         let moments = match (&given[..], is_reverse) {
             ([(from, x, _)], false) => {
                 let transition = self.transition(query.density, from, &to)?;

@@ -11,6 +11,9 @@ use crate::check::model::{DensityId, Expr, Noise, ProcessKind, ProcessMember};
 impl Lowering<'_> {
     pub(in crate::algebra) fn process_member(&mut self, density: DensityId, member: ProcessMember, args: &[Expr]) -> Result<Value> {
         let args = args.iter().map(|arg| self.eval_array(arg)).collect::<Result<Vec<_>>>()?;
+        if self.has_finite_states(density) && member != ProcessMember::Time {
+            return self.finite_member(density, member, &args);
+        }
         let value = match (member, &args[..]) {
             (ProcessMember::Signal, [t]) => self.marginal(density, t)?.signal.number("the signal")?.clone(),
             (ProcessMember::Var, [t]) => self.marginal(density, t)?.var.number("the variance")?.clone(),

@@ -3,7 +3,7 @@
 use super::super::call::{Given, Supplied};
 use super::super::checker::{Callable, Checked, Checker, Fault, Scope};
 use super::super::model::{DensityId, Expr, ExprKind, Prediction, Process, ProcessKind, Reverse, VarId};
-use super::super::types::Type;
+use super::super::types::{ArrayType, Support, Type};
 use crate::base::{Code, Diagnostic, Span};
 use crate::syntax::ast::{self, ArgKind, Ident};
 
@@ -162,7 +162,7 @@ impl<'a> Checker<'a> {
         let scope = Scope { instance: Some(Default::default()), ..Scope::default() };
         let network = self.in_scope(scope, None, |this| this.network(network, state, time))?;
         let why = Some((self.model.vars[var].span, format!("the state is {ty}")));
-        let network = self.coerce(network, &ty, why)?;
+        let network = self.coerce(network, &predicted_type(&ty, prediction, name)?, why)?;
         Ok(Reverse { of: made.of, prediction, state, time, network })
     }
 
@@ -189,4 +189,20 @@ impl<'a> Checker<'a> {
             _ => Ok(call),
         }
     }
+}
+
+/// What a network predicts of a state of this type: of classes, the logits of x(0).
+fn predicted_type(state: &Type, prediction: Prediction, name: &Ident) -> Checked<Type> {
+    let Type::Array(ArrayType { support, shape }) = state else { return Ok(state.clone()) };
+    if !support.is_discrete() {
+        return Ok(state.clone());
+    }
+    if prediction != Prediction::X0 {
+        let problem = Diagnostic::new(Code::WrongKind, format!("states are {state}: a network cannot predict their `{}`", name.name));
+        return Err(problem.at(name.span).help("let it predict the first state by logits: `reverse(q, x0: f)`").into());
+    }
+    Ok(match support {
+        Support::Cat(classes) => Type::real([&shape[..], std::slice::from_ref(classes)].concat()),
+        _ => Type::real(shape.clone()),
+    })
 }

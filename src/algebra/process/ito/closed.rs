@@ -1,50 +1,57 @@
 //! Kernels of Itô processes in elementary functions.
 
-use super::super::lowering::Lowering;
-use super::super::value::Array;
-use super::calculus::{Integrator, Linear, Number, Point, Reader, Scope, Sum, Variable, collect_atoms};
-use super::coefficient::Coefficient;
-use super::equation::{Equation, TURNS};
-use super::transition::Transition;
+use super::super::calculus::{Integrator, Linear, Number, Point, Reader, Scope, Sum, Variable, collect_atoms};
+use super::super::coefficient::Coefficient;
+use super::super::transition::Transition;
+use super::equation::{Equation, Solution, TURNS};
+use crate::algebra::lowering::Lowering;
+use crate::algebra::value::Array;
 use crate::base::diagnostic::Result;
-use crate::graph::NodeId;
+use crate::graph::{NodeId, Value};
 use std::collections::BTreeMap;
 
 /// Times at which a primitive is tried, for each value of what is learned.
 const POINTS: usize = 4;
 
-/// F, u and g² as sums; `None` where one is no elementary function of time.
-pub(super) struct Coefficients {
-    pub slope: Option<Sum>,
-    pub shift: Option<Sum>,
-    pub square: Option<Sum>,
-    pub scope: Scope,
-}
-
 impl<'m> Lowering<'m> {
     /// `None` where an integral is not elementary, as far as is known here.
-    pub(super) fn in_closed_form(&mut self, equation: &Equation<'_, 'm>, from: &Array, to: &Array) -> Result<Option<Transition>> {
-        let coefficients = self.read_coefficients(equation);
-        let Coefficients { slope: Some(slope), shift: Some(shift), square: Some(square), scope } = coefficients else { return Ok(None) };
+    pub(super) fn closed_solution(&mut self, equation: &Equation<'_, 'm>) -> Result<Option<Solution>> {
+        let mut scope = Scope::default();
+        let dynamics = &equation.dynamics;
+        let slope = self.read(dynamics.slope.as_ref().map(Coefficient::array), &equation.time, &mut scope);
+        let shift = self.read(dynamics.shift.as_ref(), &equation.time, &mut scope);
+        let diffusion = self.read(dynamics.diffusion.as_ref().map(Coefficient::array), &equation.time, &mut scope);
+        let (Some(slope), Some(shift), Some(diffusion)) = (slope, shift, diffusion) else { return Ok(None) };
         let integrator = self.integrator(equation, &scope)?;
-        let twice = slope.scale(Number::from(2));
-        let (Some(mean), Some(variance)) = (integrator.linear(&slope, &shift), integrator.linear(&twice, &square)) else {
-            return Ok(None);
-        };
-        let scope = self.scope_between(scope, from, to)?;
+        let Some(mean) = integrator.linear(&slope, &shift) else { return Ok(None) };
+        let variance = integrator.linear(&slope.scale(Number::from(2)), &diffusion.squared());
+        Ok(variance.map(|variance| Solution::Closed { mean, variance, scope }))
+    }
+
+    /// The solution of x' = F x alone, if it is elementary.
+    pub(super) fn closed_signal(&mut self, equation: &Equation<'_, 'm>) -> Result<Option<(Linear, Scope)>> {
+        let mut scope = Scope::default();
+        let slope = equation.dynamics.slope.as_ref().map(Coefficient::array);
+        let Some(slope) = self.read(slope, &equation.time, &mut scope) else { return Ok(None) };
+        let integrator = self.integrator(equation, &scope)?;
+        Ok(integrator.linear(&slope, &Sum::zero()).map(|mean| (mean, scope)))
+    }
+
+    pub(super) fn closed_transition(
+        &mut self,
+        mean: &Linear,
+        variance: &Linear,
+        scope: &Scope,
+        from: &Array,
+        to: &Array,
+    ) -> Result<Transition> {
+        let scope = self.at_times(scope, from, to)?;
         let signal = self.emit_between(&mean.factor(), &scope)?;
         let shift = mean.from_zero();
         let shift = if shift.is_zero() { None } else { Some(self.emit_between(&shift, &scope)?) };
         let var = self.emit_between(&variance.from_zero(), &scope)?;
         let (signal, var) = (self.elementwise_of(signal), self.elementwise_of(var));
-        Ok(Some(Transition { signal, shift, var }))
-    }
-
-    /// The solution of the mean equation alone, if it is elementary.
-    pub(super) fn mean_in_closed_form(&mut self, equation: &Equation<'_, 'm>) -> Result<Option<(Linear, Scope)>> {
-        let Coefficients { slope: Some(slope), scope, .. } = self.read_coefficients(equation) else { return Ok(None) };
-        let integrator = self.integrator(equation, &scope)?;
-        Ok(integrator.linear(&slope, &Sum::zero()).map(|mean| (mean, scope)))
+        Ok(Transition { signal, shift, var })
     }
 
     /// A function of two times, as an array.
@@ -58,24 +65,14 @@ impl<'m> Lowering<'m> {
     }
 
     /// With values for s, t and t - s.
-    pub(super) fn scope_between(&mut self, mut scope: Scope, from: &Array, to: &Array) -> Result<Scope> {
+    pub(super) fn at_times(&mut self, scope: &Scope, from: &Array, to: &Array) -> Result<Scope> {
         let elapsed = self.sub(to, from)?;
-        scope.variables = BTreeMap::from([(Variable::Time, to.clone()), (Variable::Start, from.clone()), (Variable::Elapsed, elapsed)]);
-        Ok(scope)
+        let variables = BTreeMap::from([(Variable::Time, to.clone()), (Variable::Start, from.clone()), (Variable::Elapsed, elapsed)]);
+        Ok(Scope { variables, atoms: scope.atoms.clone() })
     }
 
     pub(super) fn elementwise_of(&self, array: Array) -> Coefficient {
         if self.shape(&array).is_empty() { Coefficient::Scalar(array) } else { Coefficient::Diagonal(array) }
-    }
-
-    /// Of elementwise coefficients.
-    fn read_coefficients(&mut self, equation: &Equation<'_, 'm>) -> Coefficients {
-        let mut scope = Scope::default();
-        let dynamics = &equation.dynamics;
-        let slope = self.read(dynamics.slope.as_ref().map(Coefficient::array), &equation.time, &mut scope);
-        let shift = self.read(dynamics.shift.as_ref(), &equation.time, &mut scope);
-        let diffusion = self.read(dynamics.diffusion.as_ref().map(Coefficient::array), &equation.time, &mut scope);
-        Coefficients { slope, shift, square: diffusion.map(|g| g.squared()), scope }
     }
 
     /// An array as a function of a placeholder; what is absent is zero.
@@ -100,7 +97,7 @@ impl<'m> Lowering<'m> {
             let values = self.probe(&atoms, time, turn)?.at(first);
             for i in 0..POINTS {
                 let time = first + (last - first) * (i as f64 + 0.37) / POINTS as f64;
-                let atoms = atoms.iter().copied().zip(values.iter().map(crate::graph::Value::first)).collect();
+                let atoms = atoms.iter().copied().zip(values.iter().map(Value::first)).collect();
                 points.push(Point { atoms, time, start: first });
             }
         }

@@ -1,7 +1,7 @@
 //! Coefficients as numbers while compiling: to decide signs, to try what was derived, and to choose a number of nodes.
 
-use super::super::lowering::{InputRole, Lowering};
-use super::super::value::Array;
+use crate::algebra::lowering::{InputRole, Lowering};
+use crate::algebra::value::Array;
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::base::op::DType;
