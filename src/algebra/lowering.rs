@@ -9,7 +9,7 @@ use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::{FurtherSamples, Observations};
 use super::observed::ObservedData;
-use super::process::{ChainCache, EquationCache, FiniteCache};
+use super::process::{ChainCache, EquationCache, FiniteCache, Schedule};
 use super::query::Members;
 use super::require::Required;
 use super::stable;
@@ -17,9 +17,10 @@ use super::value::{Array, Plate, PlateId, Value};
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, CompareOp, DType, UnaryOp};
 use crate::base::{Arena, Diagnostic, Id, Span};
-use crate::check::model::{ConstId, Data, Expr, LocalId, Model, ParamId, Place, VarId};
+use crate::check::model::{ConstId, Data, DensityId, Expr, LocalId, Model, ParamId, Place, VarId};
 use crate::graph::{Builder, Literal, NodeId, Op, TensorType};
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 /// What an input of a finished graph is filled with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -119,6 +120,8 @@ pub struct Lowering<'m> {
     pub(super) differentiable: HashSet<LocalId>,
     /// Draws of the training step through which no gradient flows
     pub(super) fixed_draws: Vec<FixedDraw>,
+    /// Schedules of forward processes, as far as they are known
+    pub(super) schedules: HashMap<DensityId, Option<Rc<Schedule>>>,
     /// Uses of bijectors in the graphs under construction
     pub(super) applications: Vec<Application>,
     /// Draws of pushforwards so far
@@ -170,6 +173,7 @@ impl<'m> Lowering<'m> {
             frozen: false,
             differentiable: differentiable(model, None),
             fixed_draws: vec![],
+            schedules: HashMap::new(),
             applications: vec![],
             drawn: vec![],
             plated: HashSet::new(),

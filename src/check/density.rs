@@ -6,6 +6,7 @@ use super::declarations::Global;
 use super::message;
 use super::model::{Density, DensityId, Expr, Factor, MemberQuery, Query, Var, VarId};
 use super::names::Named;
+use super::process::InitialHead;
 use super::types::Type;
 use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{self, ArgKind};
@@ -20,6 +21,8 @@ pub struct Head<'a> {
     pub chain: Vec<ChainHead<'a>>,
     /// The indexed family of which it is a process
     pub process: Option<VarId>,
+    /// `q(x(0) | y) = …`
+    pub initial: Option<InitialHead<'a>>,
 }
 
 /// One side of a query.
@@ -51,6 +54,13 @@ impl<'a> Checker<'a> {
         if factor.unnormalised {
             self.report(Diagnostic::unsupported("an unnormalised density `∝`").at(span));
             self.made.poisoned.insert(id);
+            return;
+        }
+        if let [ast::VarDecl { family: ast::VarFamily::AtTime(at), .. }] = &factor.targets[..] {
+            let made = self.initial_head(id, factor, at, span);
+            if self.settle(made).is_none() {
+                self.made.poisoned.insert(id);
+            }
             return;
         }
         if factor.targets.iter().chain(&factor.given).any(|var| var.family != ast::VarFamily::Single) {
@@ -146,10 +156,11 @@ impl<'a> Checker<'a> {
         if let Some(id) = self.densities.get(&name.name) {
             return *id;
         }
-        let density = Density { name: name.name.clone(), factors: vec![], chain: vec![], process: None, frozen: false, span };
+        let density =
+            Density { name: name.name.clone(), factors: vec![], chain: vec![], process: None, initial: None, frozen: false, span };
         let id = self.model.densities.push(density);
         self.densities.insert(name.name.clone(), id);
-        self.heads.push(Head { name: name.name.clone(), span, factors: vec![], chain: vec![], process: None });
+        self.heads.push(Head { name: name.name.clone(), span, factors: vec![], chain: vec![], process: None, initial: None });
         id
     }
 
@@ -227,6 +238,8 @@ impl<'a> Checker<'a> {
             self.check_members_acyclic(id, &chain);
             self.model.densities[id].chain = chain;
             self.chain_process(id);
+            let initial = self.finish_initial(id);
+            self.settle(initial);
         }
         self.finish_made_processes();
         for id in self.model.densities.ids() {
@@ -240,9 +253,9 @@ impl<'a> Checker<'a> {
             });
             let factors = factors.collect();
             let chain = self.model.densities[source].chain.clone();
-            let process = self.model.densities[source].process.clone();
+            let (process, initial) = (self.model.densities[source].process.clone(), self.model.densities[source].initial.clone());
             let density = &mut self.model.densities[id];
-            density.process = process;
+            (density.process, density.initial) = (process, initial);
             (density.factors, density.chain, density.frozen) = (factors, chain, frozen);
         }
     }
@@ -400,7 +413,8 @@ impl<'a> Checker<'a> {
         let mentions = |factor: &FactorHead<'a>| factor.targets.contains(&var) || factor.given.contains(&var);
         let in_chain =
             |factor: &ChainHead<'a>| factor.target == var || factor.given.contains(&var) || factor.members.iter().any(|m| m.0 == var);
-        if head.process == Some(var) || head.factors.iter().any(mentions) || head.chain.iter().any(in_chain) {
+        let initial = head.initial.as_ref().is_some_and(|initial| initial.given.contains(&var));
+        if head.process == Some(var) || initial || head.factors.iter().any(mentions) || head.chain.iter().any(in_chain) {
             return Ok(());
         }
         let targets = head.factors.iter().flat_map(|f| &f.targets).chain(head.chain.iter().map(|f| &f.target));

@@ -45,8 +45,12 @@ impl Lowering<'_> {
                 let moments = self.bridge(density, x0, x, t, s)?;
                 return self.state_normal(density, moments);
             }
+            (ProcessMember::Last, []) => {
+                let last = self.sampled_from(density)?;
+                self.time_number(density, last)
+            }
             (ProcessMember::Prior, []) => {
-                let moments = self.prior(density)?;
+                let moments = self.sampled_prior(density)?;
                 return self.state_normal(density, moments);
             }
             _ => return Err(Diagnostic::internal("arguments that a member of a process does not take")),
@@ -63,7 +67,7 @@ impl Lowering<'_> {
     /// The state at time `to` given x at time `from`.
     fn kernel(&mut self, density: DensityId, x: &Array, from: &Array, to: &Array) -> Result<Moments> {
         if self.model.reverse(density).is_some() {
-            return self.reverse_kernel(density, x, from, to);
+            return self.sampling_kernel(density, x, from, to);
         }
         let transition = self.transition(density, from, to)?;
         Ok(Moments { mean: self.transported(&transition, x)?, var: transition.var })
@@ -80,7 +84,7 @@ impl Lowering<'_> {
 
     /// The time at the part u of the range, of a chain the nearest step.
     fn time_at(&mut self, density: DensityId, u: &Array) -> Result<Array> {
-        let (first, last) = self.time_range(density)?;
+        let ((first, _), last) = (self.time_range(density)?, self.sampled_from(density)?);
         let (first, length) = (self.real(first), self.real(last - first));
         let along = self.mul(u, &length)?;
         let time = self.add(&first, &along)?;
@@ -108,9 +112,13 @@ impl Lowering<'_> {
         if let Some(data) = data {
             return self.variable(data);
         }
+        if let (Some(initial), false) = (&model.densities[forward].initial, reverse) {
+            let dist = self.eval(&initial.dist)?.distribution()?;
+            return self.draw(&dist);
+        }
         let shape = super::super::leaves::tensor_type(&model.vars[process.var].member_type())?.shape;
         let noise = self.noise(Noise::Normal, &shape)?;
-        let prior = self.prior(density)?;
+        let prior = self.sampled_prior(density)?;
         let spread = self.spread(&prior.var);
         let spread = self.coefficient_times(&spread, &noise)?;
         self.binary(BinaryOp::Add, &spread, &prior.mean)

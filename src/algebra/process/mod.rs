@@ -21,8 +21,11 @@ mod kernel;
 mod member;
 mod prediction;
 mod reverse;
+mod schedule;
 mod transition;
 
 pub(super) use chain_tables::ChainCache;
 pub(super) use finite::FiniteCache;
 pub(super) use ito::EquationCache;
+
+pub use schedule::Schedule;

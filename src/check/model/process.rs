@@ -71,6 +71,27 @@ pub struct Reverse {
     pub time: LocalId,
     /// What the network makes of state, time and the variables that it is given
     pub network: Expr,
+    pub variance: Variance,
+}
+
+/// The variance of a kernel from x(t) back to x(s).
+#[derive(Clone, Debug)]
+pub enum Variance {
+    /// That of x(s) given x(t) and x(0) (Ho, Jain, Abbeel: Denoising diffusion probabilistic models, 2020, section 3.2)
+    Posterior,
+    /// That of x(t) given x(s) (the same)
+    Forward,
+    /// Between the two in logarithms, at the part that a second output of the network says (Nichol, Dhariwal: Improved denoising
+    /// diffusion probabilistic models, 2021, equation 15)
+    Learned { part: Expr },
+}
+
+/// `q(x(0) | y) = dist`: the distribution of the first state, where not all of it is data.
+#[derive(Clone, Debug)]
+pub struct Initial {
+    pub given: Vec<VarId>,
+    pub dist: Expr,
+    pub span: Span,
 }
 
 /// What a network may predict about x(t) = a x(0) + b noise. Each is a linear combination of x(0) and noise.
@@ -115,6 +136,8 @@ pub enum ProcessMember {
     Bridge,
     /// `p.prior()`: that of the state from which sampling starts
     Prior,
+    /// `p.last`: the time from which sampling starts
+    Last,
     /// `p.score(x, t)`
     Predicted(Prediction),
 }
@@ -136,6 +159,7 @@ impl ProcessMember {
             ProcessMember::Kernel => "kernel",
             ProcessMember::Bridge => "bridge",
             ProcessMember::Prior => "prior",
+            ProcessMember::Last => "last",
             ProcessMember::Predicted(prediction) => prediction.name(),
         }
     }

@@ -4,7 +4,7 @@
 use super::super::call::{Given, Supplied, unknown_argument};
 use super::super::checker::{Callable, Checked, Checker};
 use super::super::coerce::to_real;
-use super::super::declarations::{DefinitionKind, Global};
+use super::super::declarations::{Definition, DefinitionKind, Global};
 use super::super::definition::with_statement;
 use super::super::model::{DensityId, Expr, ExprKind, Family, Prediction, ProcessKind, ProcessMember, VarId};
 use super::super::types::{Support, Type};
@@ -135,19 +135,21 @@ impl<'a> Checker<'a> {
             Some(&Global::Definition(id)) => Some(id),
             _ => None,
         };
-        let takes_process = |id: &usize| {
-            let definition = &self.declarations.definitions[*id];
-            let first = definition.decl.params.first().and_then(|param| param.ty.as_ref());
-            definition.kind == DefinitionKind::Fn && first.is_some_and(is_process)
-        };
-        let Some(id) = declared.filter(takes_process) else {
-            let known = MEMBERS.iter().map(|(known, ..)| *known).chain(VALUES.iter().copied());
-            return Err(unknown_argument(&name.name, "member of a process", known, name.span).into());
+        let Some(id) = declared.filter(|id| takes_process(&self.declarations.definitions[*id])) else {
+            return Err(self.no_member(name).into());
         };
         let (mut givens, before) = self.givens(args, usize::MAX)?;
         givens.insert(0, Given { name: None, value: Supplied::Written(base), span: base.span });
         let call = self.call_with(id, vec![], givens, span)?;
         Ok(with_statement(before, call))
+    }
+
+    /// What is neither in the tables nor a function of a process.
+    fn no_member(&self, name: &ast::Ident) -> Diagnostic {
+        let functions = self.declarations.definitions.iter().filter(|definition| takes_process(definition));
+        let functions = functions.map(|definition| definition.decl.name.name.as_str());
+        let known = MEMBERS.iter().map(|(known, ..)| *known).chain(VALUES.iter().copied()).chain(functions);
+        unknown_argument(&name.name, "member of a process", known, name.span)
     }
 
     /// `q.data`, `q.first`, `q.last`, `q.times`; whether it runs from the last time to the first (`q.backward`), in continuous time, with
@@ -163,6 +165,10 @@ impl<'a> Checker<'a> {
         match name.name.as_str() {
             "first" => Ok(number(first)),
             "steps" => Ok(Expr::new(ExprKind::Int(self.steps_of(family)), Type::scalar(Support::Int), span)),
+            "last" if self.is_made(id) => {
+                let kind = ExprKind::ProcessMember { density: id, member: ProcessMember::Last, args: vec![] };
+                Ok(Expr::new(kind, self.time_type(family), span))
+            }
             "last" => Ok(number(last)),
             "backward" => Ok(truth(self.model.reverse(id).is_some(), span)),
             "continuous" => Ok(truth(!whole, span)),
@@ -173,6 +179,9 @@ impl<'a> Checker<'a> {
                     Ok(Expr::new(ExprKind::Var(data), self.model.vars[data].ty.clone(), span))
                 }
                 None => {
+                    if let Some(mean) = self.initial_mean(id, span)? {
+                        return Ok(mean);
+                    }
                     let var = &self.model.vars[family];
                     let problem = Diagnostic::new(Code::DataMissing, format!("`{}` has no data at its first time", var.name));
                     Err(problem
@@ -187,10 +196,7 @@ impl<'a> Checker<'a> {
                 let earliest = number(first + EARLIEST * (last - first));
                 self.uniform_times("Uniform", ["low", "high"], [earliest, number(last)], span)
             }
-            _ => {
-                let known = VALUES.iter().copied().chain(MEMBERS.iter().map(|(known, ..)| *known));
-                Err(unknown_argument(&name.name, "member of a process", known, name.span).into())
-            }
+            _ => Err(self.no_member(name).into()),
         }
     }
 
@@ -228,6 +234,12 @@ impl<'a> Checker<'a> {
 
 fn truth(value: bool, span: Span) -> Expr {
     Expr::new(ExprKind::Bool(value), Type::scalar(Support::Bool), span)
+}
+
+/// A function whose first parameter is a process may be called as a member of one.
+fn takes_process(definition: &Definition<'_>) -> bool {
+    let first = definition.decl.params.first().and_then(|param| param.ty.as_ref());
+    definition.kind == DefinitionKind::Fn && first.is_some_and(is_process)
 }
 
 /// `p : Process`

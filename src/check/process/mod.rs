@@ -3,11 +3,14 @@
 mod declare;
 mod declared;
 mod guide;
+mod initial;
 mod instant;
 mod made;
 mod member;
+mod reverse;
 
 pub use declared::Declared;
+pub use initial::InitialHead;
 pub use instant::Instants;
 pub use made::{MAKERS, Made, maker};
 pub use member::{is_process, is_size};

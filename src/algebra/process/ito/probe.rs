@@ -59,7 +59,7 @@ impl Lowering<'_> {
     }
 
     /// The number that an array holds, if it is in the text.
-    pub(super) fn known_number(&mut self, x: &Array) -> Option<f64> {
+    pub(in crate::algebra::process) fn known_number(&mut self, x: &Array) -> Option<f64> {
         let node = self.node(x);
         match self.b().graph().node(node).op {
             Op::Fill { bits, .. } => Some(f64::from_bits(bits)),
