@@ -189,7 +189,7 @@ impl<'m> Lowering<'m> {
         let white = Formula::name("dW");
         let forward = f.clone() * d(&of.t) + g.clone() * white.clone();
         self.derive(Step::new("forward equation", d(&of.x), forward, of.forward.span));
-        if self.is_flow(density) {
+        if self.model.is_flow(density) {
             self.record_prediction(density, Prediction::Velocity);
             if !matches!(of.forward.kind, ProcessKind::Interpolant { .. }) && reverse.prediction != Prediction::Velocity {
                 self.record_prediction(density, Prediction::Score);
