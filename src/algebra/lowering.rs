@@ -9,7 +9,7 @@ use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::{FurtherSamples, Observations};
 use super::observed::ObservedData;
-use super::process::{ChainCache, EquationCache, FiniteCache, Schedule};
+use super::process::{ChainCache, EquationCache, FiniteCache, LookedAt, Schedule};
 use super::query::Members;
 use super::require::Required;
 use super::stable;
@@ -99,6 +99,8 @@ pub struct Lowering<'m> {
     pub(super) equations: EquationCache,
     /// Tables of finite chains
     pub(super) finite_chains: FiniteCache,
+    /// Schedules in which nothing was found to be wrong
+    pub(super) looked_at: LookedAt,
     pub(super) inputs: Vec<InputRole>,
     pub(super) rows: Option<PlateId>,
     pub(super) row_counts: &'m RowCounts,
@@ -161,6 +163,7 @@ impl<'m> Lowering<'m> {
             symbols: None,
             equations: EquationCache::default(),
             finite_chains: FiniteCache::default(),
+            looked_at: LookedAt::default(),
             inputs: vec![],
             rows: None,
             row_counts,

@@ -19,13 +19,16 @@ mod interpolant;
 mod ito;
 mod kernel;
 mod member;
+mod path;
 mod prediction;
 mod reverse;
 mod schedule;
 mod transition;
+mod validity;
 
 pub(super) use chain_tables::ChainCache;
 pub(super) use finite::FiniteCache;
 pub(super) use ito::EquationCache;
 
 pub use schedule::Schedule;
+pub(super) use validity::LookedAt;

@@ -145,7 +145,11 @@ impl<'m> Lowering<'m> {
         if let Some((_, rate)) = self.interpolated(seen)? {
             let (x0, noise) = (self.x0_of(seen)?, self.noise_of(seen)?);
             let (x0, noise) = (self.coefficient_times(&rate.a, &x0)?, self.coefficient_times(&rate.b, &noise)?);
-            return self.add(&x0, &noise);
+            let velocity = self.add(&x0, &noise)?;
+            return match &rate.shift {
+                Some(shift) => self.add(&velocity, shift),
+                None => Ok(velocity),
+            };
         }
         self.equation_drift(seen, 0.5)
     }
@@ -166,10 +170,14 @@ impl<'m> Lowering<'m> {
     fn ends_of_velocity(&mut self, seen: &Seen<'_>, marginal: &Marginal, centred: &Array) -> Result<(Array, Array)> {
         let Marginal { signal, spread, var, .. } = marginal;
         if let Some((now, rate)) = self.interpolated(seen)? {
-            // x = a x(0) + b noise, y = a' x(0) + b' noise
+            // Less their shifts: x = a x(0) + b noise, y = a' x(0) + b' noise
             let det = self.cross((&now.a, rate.b.elementwise()?), (&now.b, rate.a.elementwise()?))?;
-            let x0 = self.cross((&rate.b, centred), (&now.b, &seen.y))?;
-            let noise = self.cross((&now.a, &seen.y), (&rate.a, centred))?;
+            let y = match &rate.shift {
+                Some(shift) => self.sub(&seen.y, shift)?,
+                None => seen.y.clone(),
+            };
+            let x0 = self.cross((&rate.b, centred), (&now.b, &y))?;
+            let noise = self.cross((&now.a, &y), (&rate.a, centred))?;
             return Ok((self.binary(BinaryOp::Div, &x0, &det)?, self.binary(BinaryOp::Div, &noise, &det)?));
         }
         let forward = self.model.forward(seen.density);

@@ -126,6 +126,10 @@ pub enum ProcessMember {
     Diffusion,
     /// `q.diffuse(t, w)`: g w
     Diffuse,
+    /// `q.velocity(x0, e, t)`: the derivative by the time of a x0 + b e
+    Rate,
+    /// `q.noise()`: a draw of the noise, or of x at the last time where that is data
+    Other,
     /// `q.time(u)`: the time at the part u of the range
     Time,
     /// `q.initial()`: a draw of the state from which sampling starts
@@ -154,6 +158,8 @@ impl ProcessMember {
             ProcessMember::Drift => "drift",
             ProcessMember::Diffusion => "diffusion",
             ProcessMember::Diffuse => "diffuse",
+            ProcessMember::Rate => "velocity",
+            ProcessMember::Other => "noise",
             ProcessMember::Time => "time",
             ProcessMember::Initial => "initial",
             ProcessMember::Kernel => "kernel",
@@ -206,6 +212,15 @@ impl Model {
             Some(ProcessKind::Reverse(reverse)) => Some(reverse),
             Some(ProcessKind::Flow { of } | ProcessKind::Guided(Guided { of, .. })) => self.reverse(*of),
             Some(ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => None,
+        }
+    }
+
+    /// Whether a process is run by its probability-flow equation.
+    pub fn is_flow(&self, density: DensityId) -> bool {
+        match self.densities[density].process.as_ref().map(|process| &process.kind) {
+            Some(ProcessKind::Flow { .. }) => true,
+            Some(ProcessKind::Guided(guided)) => self.is_flow(guided.of),
+            Some(ProcessKind::Reverse(_) | ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => false,
         }
     }
 

@@ -208,7 +208,12 @@ impl<'a> Checker<'a> {
                 self.scope.instants.push_number(var, last, end);
                 end
             }
-            None => self.bind("noise", state.clone(), left.span),
+            // Noise is what x is at the last time, where nothing else is known of it.
+            None => {
+                let noise = self.bind("noise", state.clone(), left.span);
+                self.scope.instants.push_number(var, last, noise);
+                noise
+            }
         };
         let value = self.expect(value, &state, why);
         if value.is_error() {
