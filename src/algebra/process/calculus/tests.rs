@@ -108,7 +108,7 @@ fn variances_are_simple() {
     let (beta, b) = beta();
     let (theta, sigma) = (Sum::atom(THETA), Sum::atom(SIGMA));
     let variance = |slope: &Sum, square: &Sum| {
-        let solved = integrator().linear(&slope.scale(Number::from(2)), square).map(|linear| linear.from_zero());
+        let solved = integrator().linear(&slope.scale(Number::from(2)), square).map(|linear| linear.accumulated());
         solved.unwrap_or_else(|| panic!("{slope:?} {square:?}")).at(Variable::Start, &Sum::zero()).at(Variable::Elapsed, &t())
     };
     let half = -&beta.scale(Number::ratio(1, 2));

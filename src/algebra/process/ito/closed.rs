@@ -57,9 +57,9 @@ impl<'m> Lowering<'m> {
     ) -> Result<Transition> {
         let scope = self.at_times(scope, from, to)?;
         let signal = self.emit_between(&mean.factor(), &scope)?;
-        let shift = mean.from_zero();
+        let shift = mean.accumulated();
         let shift = if shift.is_zero() { None } else { Some(self.emit_between(&shift, &scope)?) };
-        let var = self.emit_between(&variance.from_zero(), &scope)?;
+        let var = self.emit_between(&variance.accumulated(), &scope)?;
         let (signal, var) = (self.elementwise_of(signal), self.elementwise_of(var));
         Ok(Transition { signal, shift, var })
     }

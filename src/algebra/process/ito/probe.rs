@@ -67,9 +67,12 @@ impl Lowering<'_> {
     }
 }
 
+/// An input: its number in the root graph, if it is one of its inputs, and its type.
+type Source = (Option<usize>, TensorType);
+
 /// What nodes of the innermost graph depend on, through all graphs around it, as a graph of its own whose first input stands for
-/// `time`; and its other inputs: the number of the root's input, if it is one, and the type.
-fn alone(frames: &Frames, nodes: &[NodeId], time: NodeId) -> Result<(Graph, Vec<(Option<usize>, TensorType)>)> {
+/// `time`; and its other inputs.
+fn alone(frames: &Frames, nodes: &[NodeId], time: NodeId) -> Result<(Graph, Vec<Source>)> {
     let innermost = frames.depth() - 1;
     let mut needed: Vec<BTreeSet<NodeId>> = vec![BTreeSet::new(); frames.depth()];
     let mut open: Vec<(usize, NodeId)> = nodes.iter().map(|&node| (innermost, node)).collect();

@@ -4,7 +4,7 @@ use super::super::calculus::{Linear, Number, Scope, Sum};
 use super::super::coefficient::Coefficient;
 use super::Ito;
 use super::equation::{Equation, Solution};
-use crate::algebra::derivation::{Big, Formula, Names, Relation, Step};
+use crate::algebra::derivation::{Formula, Names, Relation, Step};
 use crate::algebra::lowering::Lowering;
 use crate::base::diagnostic::Result;
 use crate::check::model::Process;
@@ -17,86 +17,83 @@ const SOURCE: &str = "Särkkä, Solin: Applied stochastic differential equations
 type NamedAtoms = HashMap<NodeId, Formula>;
 
 impl<'m> Lowering<'m> {
-    /// The equations, their solution, and the kernel.
+    /// The equations and their solution.
     pub(super) fn record_solution(&mut self, process: &'m Process, equation: &Equation<'_, 'm>, solution: &Solution) -> Result<()> {
-        let ito = Ito::of(process)?;
-        let elementwise = equation.is_elementwise();
-        let (t, s) = (Formula::from("t"), Formula::from("s"));
-        let v = if elementwise { "v" } else { "V" };
-        let (mean, var) = (Formula::from("m"), Formula::from(v));
-        let rate = |of: &str| Formula::name(format!("d{of}")) / Formula::name("dt");
-        let of = |name: &str, time: &Formula| Formula::apply(name, [time.clone()]);
-        let mut names = Names::new(self.model);
-        names.bind(ito.state, mean.clone());
-        names.bind(ito.time, t.clone());
-        let (drift, g) = (names.expr(ito.drift), names.expr(ito.diffusion));
-        self.derive(Step::new("mean equation", rate("m"), drift, equation.drift).source(SOURCE));
         let known = self.symbolic_solution(equation)?;
-        let slope = Formula::from("F");
-        let growth = match (elementwise, &equation.dynamics.slope) {
-            (_, None) => Formula::from(0),
-            (true, Some(_)) => Formula::from(2) * slope.clone() * var.clone(),
-            (false, Some(_)) => slope.clone() * var.clone() + var.clone() * slope.clone().transpose(),
-        };
-        let square = if elementwise { g.clone().squared() } else { g.clone() * g.transpose() };
-        let mut step = Step::new("variance equation", rate(v), growth + square, equation.diffusion).source(SOURCE);
-        if let (Some(known), Some(_)) = (&known, &equation.dynamics.slope) {
-            step = step.with(slope.equals(known.slope.formula(&known.names)));
-        }
-        self.derive(step);
-        let factor = Formula::apply("A", [t.clone(), s.clone()]);
-        let between = Formula::apply(v, [t.clone(), s.clone()]);
-        let integral = |body: Formula| Formula::Big { operator: Big::Integral, below: vec!["r".into()], above: None, body: Box::new(body) };
-        let carried = factor.clone() * of("m", &s);
-        let to_end = Formula::apply("A", [t.clone(), "r".into()]);
+        self.record_equations(Ito::of(process)?, equation, known.as_ref());
+        let (how, exact) = described(solution);
+        self.note(equation.drift, format!("transition kernel {how}"));
         match (solution, known) {
             (Solution::Closed { .. }, Some(known)) => {
-                let homogeneous = known.mean.homogeneous.formula(&known.names);
-                let ratio = of("Phi", &t) / of("Phi", &s);
-                let particular = &known.mean.particular;
-                let whole = if particular.is_zero() { carried } else { of("M", &t) + factor.clone() * (of("m", &s) - of("M", &s)) };
-                let mut step = Step::new("solution of the mean equation", of("m", &t), whole, equation.drift)
-                    .with(factor.clone().equals(ratio))
-                    .with(of("Phi", &t).equals(homogeneous));
-                if !particular.is_zero() {
-                    step = step.with(of("M", &t).equals(particular.formula(&known.names)));
-                }
-                self.derive(step);
-                let particular = &known.variance.particular;
-                let squared = factor.clone().squared();
-                let (after, remark) = match particular.is_constant() {
-                    true => {
-                        let level = particular.formula(&known.names);
-                        let rest = Formula::from(1) - squared;
-                        (if level.is_number(1.0) { rest } else { level * rest }, None)
-                    }
-                    false => {
-                        let after = of("E", &t) - squared * of("E", &s);
-                        (after, Some(of("E", &t).equals(particular.formula(&known.names))))
-                    }
-                };
-                let step = Step::new("solution of the variance equation", between.clone(), after, equation.diffusion);
-                self.derive(match remark {
-                    Some(remark) => step.with(remark),
-                    None => step,
-                });
-                self.note(equation.drift, "transition kernel in closed form");
+                self.record_mean(equation, &known);
+                self.record_variance(equation, &known);
             }
-            (solution, _) => {
-                let (how, exact) = described(solution);
-                let relation = if exact { Relation::Equal } else { Relation::Approximate };
-                let squares = if elementwise {
-                    (to_end.clone() * of("g", &"r".into())).squared()
-                } else {
-                    let noise = to_end.clone() * of("g", &"r".into());
-                    noise.clone() * noise.transpose()
-                };
-                let step = Step::new("solution of the mean and variance equations", between.clone(), integral(squares), equation.diffusion);
-                self.derive(step.related(relation).with(Formula::words(format!("{how}, r from s to t"))));
-                self.note(equation.drift, format!("transition kernel {how}"));
-            }
+            _ => self.record_integral(equation, how, exact),
         }
         Ok(())
+    }
+
+    /// dm/dt = F m + u, dv/dt = 2 F v + g²
+    fn record_equations(&mut self, ito: Ito<'m>, equation: &Equation<'_, 'm>, known: Option<&Known>) {
+        let v = variance_name(equation);
+        let rate = |of: &str| Formula::name(format!("d{of}")) / Formula::name("dt");
+        let mut names = Names::new(self.model);
+        names.bind(ito.state, "m".into());
+        names.bind(ito.time, "t".into());
+        let (drift, g) = (names.expr(ito.drift), names.expr(ito.diffusion));
+        self.derive(Step::new("mean equation", rate("m"), drift, equation.drift).source(SOURCE));
+        let (slope, var, moving) = (Formula::from("F"), Formula::from(v), equation.dynamics.slope.is_some());
+        let (growth, square) = match equation.is_elementwise() {
+            true => (Formula::from(2) * slope.clone() * var, g.squared()),
+            false => (slope.clone() * var.clone() + var * slope.clone().transpose(), g.clone() * g.transpose()),
+        };
+        let after = if moving { growth + square } else { square };
+        let step = Step::new("variance equation", rate(v), after, equation.diffusion).source(SOURCE);
+        self.derive(match known.filter(|_| moving) {
+            Some(known) => step.with(slope.equals(known.slope.formula(&known.names))),
+            None => step,
+        });
+    }
+
+    /// m(t) = Φ(t) / Φ(s) m(s), and what the drift adds.
+    fn record_mean(&mut self, equation: &Equation<'_, 'm>, known: &Known) {
+        let Linear { homogeneous, particular } = &known.mean;
+        let whole = match particular.is_zero() {
+            true => factor() * of("m", "s"),
+            false => of("M", "t") + factor() * (of("m", "s") - of("M", "s")),
+        };
+        let step = Step::new("solution of the mean equation", of("m", "t"), whole, equation.drift)
+            .with(factor().equals(of("Phi", "t") / of("Phi", "s")))
+            .with(of("Phi", "t").equals(homogeneous.formula(&known.names)));
+        self.derive(match particular.is_zero() {
+            true => step,
+            false => step.with(of("M", "t").equals(particular.formula(&known.names))),
+        });
+    }
+
+    /// v(t, s) = E(t) - A(t, s)² E(s)
+    fn record_variance(&mut self, equation: &Equation<'_, 'm>, known: &Known) {
+        let particular = &known.variance.particular;
+        let before = Formula::apply("v", ["t".into(), "s".into()]);
+        let written = particular.formula(&known.names);
+        let step = |after: Formula| Step::new("solution of the variance equation", before, after, equation.diffusion);
+        self.derive(match particular.is_constant() {
+            true if known.mean.homogeneous.is_constant() => step(Formula::from(0)),
+            true => step(written * (Formula::from(1) - factor().squared())),
+            false if known.mean.homogeneous.is_constant() => step(of("E", "t") - of("E", "s")).with(of("E", "t").equals(written)),
+            false => step(of("E", "t") - factor().squared() * of("E", "s")).with(of("E", "t").equals(written)),
+        });
+    }
+
+    /// ∫ A(t, r)² g(r)² dr, and how it is computed.
+    fn record_integral(&mut self, equation: &Equation<'_, 'm>, how: String, exact: bool) {
+        let noise = Formula::apply("A", ["t".into(), "r".into()]) * of("g", "r");
+        let body = if equation.is_elementwise() { noise.squared() } else { noise.clone() * noise.transpose() };
+        let integral = Formula::integral("r", body);
+        let before = Formula::apply(variance_name(equation), ["t".into(), "s".into()]);
+        let relation = if exact { Relation::Equal } else { Relation::Approximate };
+        let step = Step::new("solution of the mean and variance equations", before, integral, equation.diffusion);
+        self.derive(step.related(relation).with(Formula::words(format!("{how}, r from s to t"))));
     }
 
     /// The solution in the names of the file: named numbers and parameters stand for themselves.
@@ -121,6 +118,20 @@ impl<'m> Lowering<'m> {
         let names = symbols.into_iter().collect();
         Ok(mean.zip(variance).map(|(mean, variance)| Known { slope, mean, variance, names }))
     }
+}
+
+/// A(t, s)
+fn factor() -> Formula {
+    Formula::apply("A", ["t".into(), "s".into()])
+}
+
+/// f(t)
+fn of(name: &str, time: &str) -> Formula {
+    Formula::apply(name, [time.into()])
+}
+
+fn variance_name(equation: &Equation<'_, '_>) -> &'static str {
+    if equation.is_elementwise() { "v" } else { "V" }
 }
 
 struct Known {
