@@ -2,14 +2,14 @@
 //! vectorisation.
 
 use super::bijection::{Application, Drawn};
-use super::derivation::Step;
+use super::derivation::{Formula, Step};
 use super::estimation::Record;
 use super::expectation::Estimate;
 use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::{FurtherSamples, Observations};
 use super::observed::ObservedData;
-use super::process::{ChainCache, EquationCache, FiniteCache, Schedule};
+use super::process::{ChainCache, EquationCache, FiniteCache, LookedAt, Schedule};
 use super::query::Members;
 use super::require::Required;
 use super::stable;
@@ -93,10 +93,14 @@ pub struct Lowering<'m> {
     pub(super) consts: HashMap<ConstId, Literal>,
     /// Tables of Gaussian chains
     pub(super) chains: ChainCache,
+    /// Numbers and parameters that were read by name, while an equation is read to be printed
+    pub(super) symbols: Option<Vec<(NodeId, Formula)>>,
     /// Solutions of the equations of Itô processes
     pub(super) equations: EquationCache,
     /// Tables of finite chains
     pub(super) finite_chains: FiniteCache,
+    /// Schedules in which nothing was found to be wrong
+    pub(super) looked_at: LookedAt,
     pub(super) inputs: Vec<InputRole>,
     pub(super) rows: Option<PlateId>,
     pub(super) row_counts: &'m RowCounts,
@@ -156,8 +160,10 @@ impl<'m> Lowering<'m> {
             params: HashMap::new(),
             consts: HashMap::new(),
             chains: ChainCache::default(),
+            symbols: None,
             equations: EquationCache::default(),
             finite_chains: FiniteCache::default(),
+            looked_at: LookedAt::default(),
             inputs: vec![],
             rows: None,
             row_counts,

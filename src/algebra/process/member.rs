@@ -34,6 +34,8 @@ impl Lowering<'_> {
                 let g = self.diffusion(density, t)?;
                 self.coefficient_times(&g, w)?
             }
+            (ProcessMember::Rate, [x0, e, t]) => self.rate_of_path(density, x0, e, t)?,
+            (ProcessMember::Other, []) => self.other_end(density)?,
             (ProcessMember::Time, [u]) => self.time_at(density, u)?,
             (ProcessMember::Initial, []) => self.initial(density)?,
             (ProcessMember::Predicted(wanted), [x, t]) => self.predicted(density, wanted, x, t)?,
@@ -104,7 +106,7 @@ impl Lowering<'_> {
         let (first, last) = self.time_range(density)?;
         let reverse = model.reverse(density).is_some();
         let data = match &process.kind {
-            ProcessKind::Interpolant { end: Some(end), .. } if reverse => Some(*end),
+            ProcessKind::Interpolant { end: Some(end), .. } if reverse => return self.drawn_row(*end),
             _ if !reverse => model.data_at(process.var, first).or_else(|| model.data_at(process.var, last)),
             ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. } => None,
             ProcessKind::Reverse(_) | ProcessKind::Flow { .. } | ProcessKind::Guided(_) => None,

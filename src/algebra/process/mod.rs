@@ -15,17 +15,21 @@ mod dynamics;
 mod finite;
 mod finite_law;
 mod guidance;
+mod guidance_record;
 mod interpolant;
 mod ito;
 mod kernel;
 mod member;
+mod path;
 mod prediction;
 mod reverse;
 mod schedule;
 mod transition;
+mod validity;
 
 pub(super) use chain_tables::ChainCache;
-pub(super) use ito::{EquationCache};
-pub(super) use finite::{FiniteCache};
+pub(super) use finite::FiniteCache;
+pub(super) use ito::EquationCache;
 
 pub use schedule::{Schedule};
+pub(super) use validity::{LookedAt};

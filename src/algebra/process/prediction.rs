@@ -34,13 +34,8 @@ impl<'m> Lowering<'m> {
 
     /// Asks the network of a process.
     pub(super) fn seen<'a>(&mut self, density: DensityId, x: &'a Array, t: &'a Array) -> Result<Seen<'a>> {
-        let model = self.model;
-        let Some(reverse) = model.reverse(density) else { return Err(no_network(&model.densities[density].name)) };
-        let frozen = self.frozen || model.densities[density].frozen;
-        let outer = std::mem::replace(&mut self.frozen, frozen);
-        let y = self.network_output(density, x, t);
-        self.frozen = outer;
-        Ok(Seen { density, x, t, prediction: reverse.prediction, y: y? })
+        let (prediction, y) = self.network_says(density, x, t)?;
+        Ok(Seen { density, x, t, prediction, y })
     }
 
     pub(super) fn of_seen(&mut self, seen: &Seen<'_>, wanted: Prediction) -> Result<Array> {
@@ -145,7 +140,11 @@ impl<'m> Lowering<'m> {
         if let Some((_, rate)) = self.interpolated(seen)? {
             let (x0, noise) = (self.x0_of(seen)?, self.noise_of(seen)?);
             let (x0, noise) = (self.coefficient_times(&rate.a, &x0)?, self.coefficient_times(&rate.b, &noise)?);
-            return self.add(&x0, &noise);
+            let velocity = self.add(&x0, &noise)?;
+            return match &rate.shift {
+                Some(shift) => self.add(&velocity, shift),
+                None => Ok(velocity),
+            };
         }
         self.equation_drift(seen, 0.5)
     }
@@ -166,10 +165,14 @@ impl<'m> Lowering<'m> {
     fn ends_of_velocity(&mut self, seen: &Seen<'_>, marginal: &Marginal, centred: &Array) -> Result<(Array, Array)> {
         let Marginal { signal, spread, var, .. } = marginal;
         if let Some((now, rate)) = self.interpolated(seen)? {
-            // x = a x(0) + b noise, y = a' x(0) + b' noise
+            // Less their shifts: x = a x(0) + b noise, y = a' x(0) + b' noise
             let det = self.cross((&now.a, rate.b.elementwise()?), (&now.b, rate.a.elementwise()?))?;
-            let x0 = self.cross((&rate.b, centred), (&now.b, &seen.y))?;
-            let noise = self.cross((&now.a, &seen.y), (&rate.a, centred))?;
+            let y = match &rate.shift {
+                Some(shift) => self.sub(&seen.y, shift)?,
+                None => seen.y.clone(),
+            };
+            let x0 = self.cross((&rate.b, centred), (&now.b, &y))?;
+            let noise = self.cross((&now.a, &y), (&rate.a, centred))?;
             return Ok((self.binary(BinaryOp::Div, &x0, &det)?, self.binary(BinaryOp::Div, &noise, &det)?));
         }
         let forward = self.model.forward(seen.density);
@@ -240,7 +243,7 @@ fn elementwise(marginal: &Marginal) -> Result<(&Array, &Array)> {
     }
 }
 
-fn no_network(name: &str) -> Diagnostic {
+pub(super) fn no_network(name: &str) -> Diagnostic {
     Diagnostic::new(Code::NoRule, format!("`{name}` predicts nothing: no network belongs to it"))
         .help(format!("ask it of a reverse process: `p = reverse({name}, noise: f)`"))
 }

@@ -109,9 +109,9 @@ impl Lowering<'_> {
             && let ProcessKind::Interpolant { .. } = process.kind
         {
             // As it is written: what multiplies a second variable may be negative.
-            let Interpolation { a, b } = self.interpolation(process, t)?;
+            let Interpolation { a, b, shift } = self.interpolation(process, t)?;
             let var = self.coefficient_square(&b)?;
-            return Ok(Marginal { signal: a, shift: None, spread: b, var });
+            return Ok(Marginal { signal: a, shift, spread: b, var });
         }
         let Transition { signal, shift, var } = self.from_data(density, t)?;
         let spread = self.spread(&var);
