@@ -33,5 +33,5 @@ pub(super) use chain_tables::ChainCache;
 pub(super) use finite::FiniteCache;
 pub(super) use ito::EquationCache;
 
-pub(super) use validity::LookedAt;
 pub use schedule::Schedule;
+pub(super) use validity::LookedAt;

@@ -11,7 +11,9 @@ pub use conjugate::{Argument as ConjugateArgument, Conjugate, ConjugateKind, Mar
 pub use expr::{
     Bound, Draw, Estimator, Expr, ExprKind, Fold, Noise, Pattern, Place, Primitive, Query, Require, Stmt, StmtKind, Subscript, Times,
 };
-pub use process::{Guidance, Guided, Initial, Prediction, Process, ProcessKind, ProcessMember, Reverse, StateFactor, Variance, constant_time};
+pub use process::{
+    Guidance, Guided, Initial, Prediction, Process, ProcessKind, ProcessMember, Reverse, StateFactor, Variance, constant_time,
+};
 
 use super::types::Type;
 use crate::base::{Arena, Id, Span};
