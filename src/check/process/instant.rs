@@ -91,14 +91,14 @@ impl<'a> Checker<'a> {
     /// Where an expression is only read, names that are declared nowhere are times.
     pub fn free_times(&mut self, e: &'a ast::Expr, ty: Type) {
         match &e.kind {
-            ast::ExprKind::Name(name) if self.scope.symbolic && self.declarations.get(&name.name, false).is_none() => {
-                if !self.scope.names.iter().any(|(known, _)| *known == name.name) {
-                    self.bind(&name.name, ty, name.span);
-                }
-            }
+            ast::ExprKind::Name(name) if self.scope.symbolic && self.is_free(&name.name) => drop(self.bind(&name.name, ty, name.span)),
             ast::ExprKind::Binary { left, right, .. } => [left, right].into_iter().for_each(|side| self.free_times(side, ty.clone())),
             _ => {}
         }
+    }
+
+    fn is_free(&self, name: &str) -> bool {
+        self.declarations.get(name, false).is_none() && !self.scope.names.iter().any(|(known, _)| known == name)
     }
 
     /// The time of a process, of which a known one is in range.
