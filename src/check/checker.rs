@@ -74,8 +74,6 @@ pub struct Scope<'a> {
     pub only_bound: bool,
     /// Inside a factor between members of chains
     pub members: MemberScope,
-    /// The expression is read, not computed: times without a value stand for themselves
-    pub symbolic: bool,
     /// Members of indexed families that have a value here
     pub instants: Instants,
     /// In a `process` declaration: what it calls the family, and which that is here
@@ -134,6 +132,8 @@ pub struct Made<'a> {
     pub poisoned: HashSet<DensityId>,
     /// `ref = frozen(pi)`
     pub frozen: HashMap<DensityId, DensityId>,
+    /// By which maker, from which process
+    pub made_by: HashMap<DensityId, (&'a str, DensityId)>,
     /// Processes made from others, to be checked
     pub processes: Vec<MadeProcess<'a>>,
     /// Uses of `process` declarations, to be checked

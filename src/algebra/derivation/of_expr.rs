@@ -345,6 +345,7 @@ impl<'m> Names<'m> {
     fn members(&mut self, members: &MemberQuery) -> Formula {
         let name = self.leaf(&ExprKind::Var(members.var));
         let indexed = match &members.which {
+            Which::One(at) if self.model.vars[members.var].members().is_none() => Formula::apply(name, [self.expr(at)]),
             Which::One(at) => name.index([self.expr(at)]),
             Which::Range(from, to) => match (&from.kind, &to.kind) {
                 (ExprKind::Int(from), ExprKind::Int(to)) => name.index([Formula::words(format!("{from}:{to}"))]),
@@ -352,9 +353,17 @@ impl<'m> Names<'m> {
             },
         };
         match &members.value {
-            Some(value) => indexed.equals(self.expr(value)),
-            None => indexed,
+            Some(value) if !self.is_member(members, value) => indexed.equals(self.expr(value)),
+            Some(_) | None => indexed,
         }
+    }
+
+    /// Whether a value is a member under its own name: a draw of it, or a symbol.
+    fn is_member(&self, members: &MemberQuery, value: &Expr) -> bool {
+        let ExprKind::Local(local) = value.kind else { return false };
+        let name = self.model.vars[members.var].name.as_str();
+        let rest = self.model.locals[local].name.strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with(['(', '[']))
     }
 
     pub fn draw(&mut self, draw: &Draw) -> Formula {

@@ -4,7 +4,7 @@ use super::Step;
 use crate::algebra::leaves::tensor_type;
 use crate::algebra::lowering::{InputRole, Lowering, RowCounts, differentiable};
 use crate::base::diagnostic::{At, Result};
-use crate::check::model::{Expr, ExprKind, LocalId, Model, Place, Query, Which};
+use crate::check::model::{Expr, ExprKind, LocalId, Model, Place, Query};
 use crate::check::types::Type;
 
 /// How an expression in the scope of a file is computed. A distribution `p(z | x)` is derived as such where a rule gives it, otherwise
@@ -15,6 +15,18 @@ pub fn derivation_of(model: &Model, expr: &Expr, counts: &RowCounts) -> Result<V
         return as_distribution.or_else(|_| steps(model, &log_density(query), counts)).at(expr.span);
     }
     steps(model, expr, counts).at(expr.span)
+}
+
+/// All names in an expression: those that it binds itself get their values there.
+fn free_locals(expr: &Expr) -> Vec<LocalId> {
+    let (mut open, mut found) = (vec![expr], vec![]);
+    while let Some(expr) = open.pop() {
+        if let ExprKind::Local(local) = expr.kind {
+            found.push(local);
+        }
+        expr.each_part(&mut |part| open.push(part));
+    }
+    found
 }
 
 fn log_density(query: &Query) -> Expr {
@@ -31,36 +43,12 @@ fn steps(model: &Model, expr: &Expr, counts: &RowCounts) -> Result<Vec<Step>> {
         lowering.bind(Place::Var(id), value);
     }
     for local in free_locals(expr) {
-        let ty = tensor_type(&model.locals[local].ty)?;
-        let value = lowering.b().fill(1.0, ty.dtype, &ty.shape);
-        let value = lowering.b().stop(value);
-        let node = lowering.b().distinct(value);
-        let value = lowering.array(node, vec![]);
+        let Ok(ty) = tensor_type(&model.locals[local].ty) else { continue };
+        let node = lowering.b().fill(0.0, ty.dtype, &ty.shape);
+        let node = lowering.b().distinct(node);
+        let value = lowering.root_array(node, vec![]);
         lowering.bind(Place::Local(local), value);
     }
     lowering.eval(expr)?;
     Ok(lowering.derivation)
-}
-
-/// The names in queries of members and states: those that are not bound inside the expression are times and states without values.
-fn free_locals(expr: &Expr) -> Vec<LocalId> {
-    let mut found = vec![];
-    if let ExprKind::Conditional(query) | ExprKind::LogDensity(query) = &expr.kind {
-        for member in query.member_targets.iter().chain(&query.member_given) {
-            let number = match &member.which {
-                Which::One(at) => vec![at],
-                Which::Range(from, to) => vec![from, to],
-            };
-            number.into_iter().chain(&member.value).for_each(|part| each_local(part, &mut found));
-        }
-    }
-    expr.each_part(&mut |part| found.extend(free_locals(part)));
-    found
-}
-
-fn each_local(expr: &Expr, found: &mut Vec<LocalId>) {
-    if let ExprKind::Local(local) = expr.kind {
-        found.push(local);
-    }
-    expr.each_part(&mut |part| each_local(part, found));
 }

@@ -26,10 +26,6 @@ use crate::check::model::{DensityId, VarId};
 use crate::graph::{Graph, Literal, NodeId, Op};
 use std::collections::HashMap;
 
-/// More signal than this at the last time, as a ratio of its power to that of the noise, is worth a remark: published schedules leave
-/// 1e-4 or less (Lin, Liu, Li, Yang: Common diffusion noise schedules and sample steps are flawed, 2024, section 3).
-const MOST_LEFT: f64 = 1e-2;
-
 /// Tables with a leading axis of times.
 #[derive(Clone, Debug)]
 pub(super) struct ChainTables {
@@ -144,32 +140,6 @@ impl<'m> Lowering<'m> {
         Diagnostic::new(Code::SupportMismatch, format!("the {what} of {q}({x}[{t}] | {x}[{}]) is {value}", t - 1))
             .label(span, format!("it must be {wanted} in every step; this is t = {t}"))
             .help("of `Normal(sqrt(1 - beta[t]) * x[t-1], sqrt(beta[t]))`, all beta[t] lie between 0 and 1")
-    }
-
-    /// A reverse process starts from noise alone: a remark where the last member of a chain still tells of the first. Of data of unit
-    /// variance, what is left takes half the ratio of signal to noise in nats from the bound, for each element.
-    pub(super) fn remark_left_signal(&mut self, density: DensityId) {
-        let model = self.model;
-        let forward = model.forward(density);
-        let Some(process) = &model.densities[forward].process else { return };
-        let Some((tables, literals)) = self.chains.constant.get(&(forward, process.var)) else { return };
-        if tables.total.has_matrix() {
-            return;
-        }
-        let total = &literals[tables.step.arrays().len()..];
-        let last = |literal: &Literal| literal.values[literal.values.len() - literal.values.len() / literal.shape[0].max(1)..].to_vec();
-        let (signal, var) = (last(&total[0]), last(&total[1]));
-        let greatest = |values: &[f64]| values.iter().fold(0.0, |most: f64, value| most.max(value * value));
-        let least = var.iter().copied().fold(f64::INFINITY, f64::min);
-        let ratio = greatest(&signal) / least;
-        if ratio > MOST_LEFT {
-            let (q, x) = (&model.densities[forward].name, &model.vars[process.var].name);
-            let (_, end) = model.vars[process.var].members().unwrap_or((0, 0));
-            let text = format!(
-                "{q}({x}[{end}] | …) keeps signal: a ratio of signal to noise of {ratio:.2}, where the reverse starts from noise alone"
-            );
-            self.note(model.densities[density].span, text);
-        }
     }
 
     fn built_tables(&mut self, chain: &Chain<'m>) -> Result<ChainTables> {

@@ -16,14 +16,22 @@ mod dynamics;
 mod finite;
 mod finite_law;
 mod guidance;
+mod guidance_record;
 mod interpolant;
 mod ito;
 mod kernel;
 mod member;
+mod path;
 mod prediction;
+mod record;
 mod reverse;
+mod schedule;
 mod transition;
+mod validity;
 
 pub(super) use chain_tables::ChainCache;
 pub(super) use finite::FiniteCache;
 pub(super) use ito::EquationCache;
+
+pub(super) use validity::LookedAt;
+pub use schedule::Schedule;

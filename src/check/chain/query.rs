@@ -41,7 +41,9 @@ impl<'a> Checker<'a> {
                     Some(drawn) => Some(drawn),
                     None if needs_value && !is_data => {
                         self.has_value(var, span)?;
-                        None
+                        let running = matches!(&which, Which::One(at) if self.constant_of(at).is_none());
+                        let at = format!("[{}]", crate::syntax::print_expr(index));
+                        if running { self.symbolic_instant(var, &at, span) } else { None }
                     }
                     None => None,
                 }
@@ -52,7 +54,6 @@ impl<'a> Checker<'a> {
 
     /// A member's number, of which a known one is in range.
     fn member_number(&mut self, var: VarId, e: &'a ast::Expr) -> Checked<Expr> {
-        self.free_times(e, Type::scalar(Support::Int));
         let index = self.expr(e, None);
         let array = self.array(&index)?;
         if !array.shape.is_empty() || array.support.is_real() || array.support == Support::Bool {

@@ -2,7 +2,7 @@
 
 use super::super::checker::{Checked, Checker};
 use super::super::density::Asked;
-use super::super::model::{Expr, ExprKind, LocalId, MemberQuery, Place, VarId, Which};
+use super::super::model::{Expr, ExprKind, Family, LocalId, MemberQuery, Place, VarId, Which};
 use super::super::types::{Support, Type};
 use super::super::{coerce, message};
 use crate::base::{Code, Diagnostic, Span};
@@ -77,10 +77,8 @@ impl<'a> Checker<'a> {
             self.has_value(data, span)?;
             return Ok(Expr::new(ExprKind::Var(data), self.model.vars[data].ty.clone(), span));
         }
-        if self.scope.symbolic {
-            let ty = self.model.vars[var].member_type();
-            let local = self.local(&format!("{}({})", self.model.vars[var].name, written(time)), ty, span);
-            return Ok(self.read(local, span));
+        if let Some(symbol) = self.symbolic_instant(var, &format!("({})", written(time)), span) {
+            return Ok(symbol);
         }
         let declared = &self.model.vars[var];
         let problem = Diagnostic::new(Code::LatentWithoutValue, format!("`{}` has no value at this time", declared.name));
@@ -88,22 +86,34 @@ impl<'a> Checker<'a> {
         Err(problem.help(format!("draw it: `E[{0}(t) ~ q({0}(t) | {0}(0))](…)`", declared.name)).into())
     }
 
-    /// Where an expression is only read, names that are declared nowhere are times.
-    pub fn free_times(&mut self, e: &'a ast::Expr, ty: Type) {
-        match &e.kind {
-            ast::ExprKind::Name(name) if self.scope.symbolic && self.is_free(&name.name) => drop(self.bind(&name.name, ty, name.span)),
-            ast::ExprKind::Binary { left, right, .. } => [left, right].into_iter().for_each(|side| self.free_times(side, ty.clone())),
-            _ => {}
+    /// Where an expression is read and not computed, a member that stands for itself.
+    pub fn symbolic_instant(&mut self, var: VarId, at: &str, span: Span) -> Option<Expr> {
+        if !self.scope.bound.contains(&var) {
+            return None;
         }
+        let name = format!("{}{at}", self.model.vars[var].name);
+        let local = self.local(&name, self.model.vars[var].member_type(), span);
+        Some(self.read(local, span))
     }
 
-    fn is_free(&self, name: &str) -> bool {
-        self.declarations.get(name, false).is_none() && !self.scope.names.iter().any(|(known, _)| known == name)
+    /// Times of indexed families as names, for an expression that is read and not computed.
+    pub fn bind_times(&mut self) {
+        for var in self.model.vars.ids().collect::<Vec<VarId>>() {
+            let support = match self.model.vars[var].family {
+                Family::Chain { .. } => Support::Int,
+                Family::Process { .. } => Support::Real,
+                Family::Single | Family::Member { .. } | Family::Instant { .. } => continue,
+            };
+            for name in [self.time_name(var).as_str(), "s"] {
+                if self.declarations.get(name, false).is_none() && !self.scope.names.iter().any(|(known, _)| known == name) {
+                    self.bind(name, Type::scalar(support.clone()), self.model.vars[var].span);
+                }
+            }
+        }
     }
 
     /// The time of a process, of which a known one is in range.
     fn time(&mut self, var: VarId, e: &'a ast::Expr) -> Checked<Expr> {
-        self.free_times(e, Type::real([]));
         let time = coerce::to_real(self.expr(e, None));
         let array = self.array(&time)?;
         if !array.shape.is_empty() || array.support == Support::Bool {
