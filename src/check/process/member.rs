@@ -170,7 +170,6 @@ impl<'a> Checker<'a> {
                 let kind = ExprKind::ProcessMember { density: id, member: ProcessMember::Last, args: vec![] };
                 Ok(Expr::new(kind, self.time_type(family), span))
             }
-            "steps" => Ok(Expr::new(ExprKind::Int(self.steps_of(family)), Type::scalar(Support::Int), span)),
             "last" => Ok(number(last)),
             "backward" => Ok(truth(self.model.reverse(id).is_some(), span)),
             "continuous" => Ok(truth(!whole, span)),
