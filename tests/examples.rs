@@ -33,6 +33,7 @@ examples! {
     classifier: "accuracy (held out)" in 0.96 ..= 1.0;
     coin: "theta" in 0.5714 ..= 0.5715;
     coin_exact: "theta" in 0.5714285714 ..= 0.5714285715;
+    d3pm: "bits (held out)" in 0.37 ..= 0.395;
     ddpm_explicit;
     factor_analysis: "loglik" in -15.43360 ..= -15.43358;
     gan;

@@ -11,7 +11,7 @@ use crate::check::model::{DensityId, Expr, Noise, ProcessKind, ProcessMember};
 impl Lowering<'_> {
     pub(in crate::algebra) fn process_member(&mut self, density: DensityId, member: ProcessMember, args: &[Expr]) -> Result<Value> {
         let args = args.iter().map(|arg| self.eval_array(arg)).collect::<Result<Vec<_>>>()?;
-        if self.has_finite_states(density) && member != ProcessMember::Time {
+        if self.has_finite_states(density) && !matches!(member, ProcessMember::Time | ProcessMember::Last) {
             return self.finite_member(density, member, &args);
         }
         let value = match (member, &args[..]) {
