@@ -190,11 +190,16 @@ impl<'m> Names<'m> {
     }
 
     fn subscript(&mut self, base: &Expr, subscripts: &[Subscript]) -> Formula {
+        let first: Vec<i64> = match &base.kind {
+            ExprKind::Const(id) => self.model.consts[*id].indices.iter().map(|index| index.first).collect(),
+            _ => vec![],
+        };
         let base = self.expr(base);
         let indices: Vec<Formula> = subscripts
             .iter()
-            .map(|subscript| match subscript {
-                Subscript::At(expr) => self.expr(expr),
+            .enumerate()
+            .map(|(at, subscript)| match subscript {
+                Subscript::At(expr) => self.expr(as_written(expr, first.get(at).copied().unwrap_or(0))),
                 Subscript::Range { from, count } => Formula::words(format!("{from}:{}", from + count - 1)),
             })
             .collect();
@@ -434,5 +439,15 @@ pub(super) fn comparison(op: CompareOp) -> Relation {
         CompareOp::Le => Relation::LessEqual,
         CompareOp::Gt => Relation::Greater,
         CompareOp::Ge => Relation::GreaterEqual,
+    }
+}
+
+/// An index as the file has it, of a table whose first entry has that number.
+fn as_written(index: &Expr, first: i64) -> &Expr {
+    match &index.kind {
+        ExprKind::Binary(BinaryOp::Sub, written, subtracted) if first != 0 && matches!(subtracted.kind, ExprKind::Int(n) if n == first) => {
+            written
+        }
+        _ => index,
     }
 }

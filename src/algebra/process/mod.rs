@@ -4,6 +4,7 @@
 //! dx = (F x + u) dt + g dW. Everything else, marginals, bridges, reverse kernels and equations, follows from these.
 
 mod bound;
+mod bound_draws;
 mod calculus;
 mod chain;
 mod chain_law;
@@ -15,6 +16,7 @@ mod dynamics;
 mod finite;
 mod finite_law;
 mod guidance;
+mod guidance_record;
 mod interpolant;
 mod ito;
 mod kernel;
@@ -30,5 +32,6 @@ mod validity;
 pub(super) use chain_tables::ChainCache;
 pub(super) use finite::FiniteCache;
 pub(super) use ito::EquationCache;
+
 pub use schedule::Schedule;
 pub(super) use validity::LookedAt;
