@@ -4,6 +4,7 @@
 //! dx = (F x + u) dt + g dW. Everything else, marginals, bridges, reverse kernels and equations, follows from these.
 
 mod bound;
+mod bound_draws;
 mod calculus;
 mod chain;
 mod chain_law;
@@ -15,17 +16,22 @@ mod dynamics;
 mod finite;
 mod finite_law;
 mod guidance;
+mod guidance_record;
 mod interpolant;
 mod ito;
 mod kernel;
 mod member;
 mod path;
 mod prediction;
+mod record;
 mod reverse;
 mod schedule;
 mod transition;
+mod validity;
 
 pub(super) use chain_tables::ChainCache;
-pub(super) use schedule::LookedAt;
 pub(super) use finite::FiniteCache;
 pub(super) use ito::EquationCache;
+
+pub use schedule::Schedule;
+pub(super) use validity::LookedAt;

@@ -1,145 +1,187 @@
-//! What is wrong with a schedule that is known while compiling: looked for at times all over the range.
+//! What is known of a schedule while compiling: at which times nothing is left of the signal, or nothing has been added.
 
 use super::super::lowering::{Lowering, RowCounts};
 use super::super::value::Array;
 use super::coefficient::Coefficient;
-use super::interpolant::Interpolant;
 use crate::base::diagnostic::Result;
 use crate::base::op::DType;
-use crate::base::{Code, Diagnostic, Span};
-use crate::check::model::{Process, ProcessKind};
-use crate::graph::interpret::interpret;
-use std::collections::HashMap;
-use std::sync::LazyLock;
+use crate::base::{Code, Diagnostic};
+use crate::check::model::{DensityId, Prediction};
+use crate::graph::interpret;
+use std::rc::Rc;
 
-/// Into how many parts the range is divided.
-const PARTS: usize = 64;
+/// In continuous time, this many equal parts of the range are looked at.
+const PARTS: usize = 128;
 
-/// Of the largest number around: what rounding may leave of a zero.
-const ROUNDING: f64 = 1e-6;
+/// A signal or a noise is zero where it is smaller than the other by this factor.
+const VANISHES: f64 = 1e-6;
 
-static NO_ROWS: LazyLock<RowCounts> = LazyLock::new(HashMap::new);
+/// Where the signal is zero at the last time, sampling starts this part of the range before it.
+const BEFORE_LAST: f64 = 1e-3;
 
-/// The elements of an array at each time.
-type Values = Vec<Vec<f64>>;
+/// a and b of x(t) = a x(0) + b noise over the range of times, each for every element or for all.
+pub struct Schedule {
+    times: Vec<f64>,
+    signal: Vec<Vec<f64>>,
+    noise: Vec<Vec<f64>>,
+}
 
-impl<'m> Lowering<'m> {
-    /// x at the first time is the data: a = 1, b = 0 and no shift.
-    pub(super) fn refuse_wrong_start(&mut self, process: &'m Process) -> Result<()> {
-        let interpolant = Interpolant::of(process)?;
-        if !self.looked_at.insert((process.span, "start")) {
-            return Ok(());
-        }
-        let Some((first, last)) = self.model.times(process.var) else { return Ok(()) };
-        let found = self.look(&[first, last], |inner, t| {
-            let at = inner.interpolation_at(process, t)?;
-            let unit = match &at.a {
-                Coefficient::Scalar(_) | Coefficient::Diagonal(_) => inner.real(1.0),
-                Coefficient::Matrix(a) => inner.identity(inner.shape(a)[0]),
-            };
-            let (off, zero) = (inner.sub(at.a.array(), &unit)?, inner.real(0.0));
-            Ok(vec![off, at.b.array().clone(), at.shift.unwrap_or(zero)])
-        })?;
-        let name = &self.model.vars[process.var].name;
-        for (what, values) in
-            ["the factor of x(0) less 1", "the factor of the other end", "what is added"].iter().zip(found.iter().flatten())
-        {
-            if let Some(value) = values.iter().take(1).flatten().find(|value| !(value.abs() <= ROUNDING)) {
-                let message = format!("at t = {first} this interpolant is not {name}({first}): {what} is {value} there");
-                return Err(Diagnostic::new(Code::SupportMismatch, message)
-                    .at(interpolant.value.span)
-                    .help(format!("choose a({first}) = 1 and b({first}) = 0")));
-            }
-        }
-        Ok(())
+impl Schedule {
+    /// The times at which nothing is left of x(0).
+    fn without_signal(&self) -> Vec<f64> {
+        vanishing(&self.times, &self.signal, &self.noise)
     }
 
-    /// The noise of an interpolant never falls faster than its signal: g² = (b²)' − 2 a'/a b² is not negative.
-    pub(super) fn refuse_falling_noise(&mut self, process: &'m Process) -> Result<()> {
-        if !self.looked_at.insert((process.span, "noise")) {
-            return Ok(());
-        }
-        let interpolant = Interpolant::of(process)?;
-        let times = self.times_inside(process);
-        let found = self.look(&times, |inner, t| {
-            let (dynamics, squared) = inner.interpolant_equation(process, t)?;
-            let slope = dynamics.slope.unwrap_or(Coefficient::Scalar(inner.real(0.0)));
-            Ok(match squared {
-                Coefficient::Matrix(_) => vec![],
-                Coefficient::Scalar(_) | Coefficient::Diagonal(_) => vec![squared.array().clone(), slope.array().clone()],
-            })
-        })?;
-        let Some([squared, slope]) = found.as_deref() else { return Ok(()) };
-        for ((t, values), slope) in times.iter().zip(squared).zip(slope) {
-            let scale = slope.iter().fold(1.0f64, |most, value| most.max(value.abs()));
-            if let Some(value) = values.iter().find(|value| !(**value >= -ROUNDING * scale)) {
-                let message = "no diffusion has the marginals of this interpolant: g² = (b²)' − 2 b² a'/a is negative";
-                return Err(Diagnostic::new(Code::SupportMismatch, message)
-                    .label(interpolant.value.span, format!("at t = {t} it is {value}: the noise falls faster than the signal"))
-                    .help("follow `flow(p)`, which needs no g, or let b/a grow with t"));
-            }
-        }
-        Ok(())
+    /// The times at which x is known from x(0).
+    fn without_noise(&self) -> Vec<f64> {
+        vanishing(&self.times, &self.noise, &self.signal)
     }
 
-    /// The diffusion coefficient of an Itô equation is a number at every time.
-    pub(super) fn refuse_undefined_noise(&mut self, process: &'m Process) -> Result<()> {
-        let ProcessKind::Ito { time, diffusion, .. } = &process.kind else { return Ok(()) };
-        if !self.looked_at.insert((process.span, "diffusion")) {
-            return Ok(());
-        }
-        let times = self.times_inside(process);
-        let found = self.look(&times, |inner, t| {
-            inner.bind_local(*time, t.clone().into());
-            Ok(vec![inner.eval_array(diffusion)?])
-        })?;
-        let Some([values]) = found.as_deref() else { return Ok(()) };
-        for (t, values) in times.iter().zip(values) {
-            if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-                let value = if value.is_nan() { "not a real number".to_string() } else { value.to_string() };
-                let problem = Diagnostic::new(Code::SupportMismatch, format!("the diffusion coefficient is {value} at t = {t}"));
-                return Err(problem
-                    .label(diffusion.span, "such as the square root of a negative number")
-                    .help("choose a schedule that is not negative in the declared range of times"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Times between the ends of the range, at which coefficients may be singular.
-    fn times_inside(&self, process: &Process) -> Vec<f64> {
-        let (first, last) = self.model.times(process.var).unwrap_or((0.0, 1.0));
-        (1..PARTS).map(|i| first + (last - first) * i as f64 / PARTS as f64).collect()
-    }
-
-    /// What arrays are at these times, if they depend on nothing that is learned or drawn.
-    fn look(&mut self, times: &[f64], f: impl FnOnce(&mut Lowering<'m>, &Array) -> Result<Vec<Array>>) -> Result<Option<Vec<Values>>> {
-        let mut inner = Lowering::new(self.model, &NO_ROWS, None);
-        std::mem::swap(&mut inner.consts, &mut self.consts);
-        inner.looked_at.clone_from(&self.looked_at);
-        let plate = inner.plate(times.len());
-        inner.scope.push(plate);
-        let node = inner.b().literal(DType::Real, &[times.len()], times);
-        let t = inner.array(node, vec![plate]);
-        let arrays = f(&mut inner, &t);
-        std::mem::swap(&mut inner.consts, &mut self.consts);
-        let arrays = arrays?;
-        if !inner.inputs().is_empty() {
-            return Ok(None);
-        }
-        let nodes: Vec<_> = arrays
-            .iter()
-            .map(|array| {
-                let full = inner.expanded(array, &[plate]);
-                inner.node(&full)
-            })
-            .collect();
-        let closed = inner.frames.leave(&nodes)?;
-        let values = interpret(&closed.graph, &[]);
-        let rows = |elements: &[f64]| elements.chunks((elements.len() / times.len()).max(1)).map(<[f64]>::to_vec).collect();
-        Ok(Some(values.iter().map(|value| rows(&value.elements)).collect()))
+    /// The largest a²/b² of an element at the last time.
+    pub fn last_snr(&self) -> Option<f64> {
+        let (a, b) = (self.signal.last()?, self.noise.last()?);
+        let ratios = (0..a.len().max(b.len())).map(|i| (element(a, i) / element(b, i)).powi(2));
+        ratios.filter(|ratio| !ratio.is_nan()).reduce(f64::max)
     }
 }
 
-/// Processes, by their places, and what was looked for in them.
-pub(in crate::algebra) type LookedAt = std::collections::HashSet<(Span, &'static str)>;
+/// Of elements or of all.
+fn element(values: &[f64], at: usize) -> f64 {
+    values.get(at).or(values.first()).copied().unwrap_or(f64::NAN)
+}
+
+/// Where some element is zero, or changes its sign on the way to the next time.
+fn vanishing(times: &[f64], values: &[Vec<f64>], beside: &[Vec<f64>]) -> Vec<f64> {
+    let is_zero = |at: usize, i: usize| {
+        let (value, other) = (element(&values[at], i).abs(), element(&beside[at], i).abs());
+        value == 0.0 || value <= VANISHES * other
+    };
+    let elements = |at: usize| 0..values[at].len().max(beside[at].len());
+    let mut found = vec![];
+    for (at, &time) in times.iter().enumerate() {
+        if elements(at).any(|i| is_zero(at, i)) {
+            found.push(time);
+            continue;
+        }
+        let crosses = |i: usize| element(&values[at], i) * element(&values[at + 1], i) < 0.0 && !is_zero(at + 1, i);
+        if at + 1 < times.len() && elements(at).any(crosses) {
+            found.push((time + times[at + 1]) / 2.0);
+        }
+    }
+    found
+}
+
+impl Lowering<'_> {
+    /// The schedule of a process, if it is known: not learned, and no matrix.
+    pub(super) fn schedule(&mut self, density: DensityId) -> Option<Rc<Schedule>> {
+        let forward = self.model.forward(density);
+        if let Some(known) = self.schedules.get(&forward) {
+            return known.clone();
+        }
+        // What cannot be evaluated here says so where it is used.
+        let found = self.evaluated_schedule(forward).ok().flatten().map(Rc::new);
+        self.schedules.insert(forward, found.clone());
+        found
+    }
+
+    fn evaluated_schedule(&mut self, density: DensityId) -> Result<Option<Schedule>> {
+        let (first, last) = self.time_range(density)?;
+        let whole = self.in_steps(self.forward_process(density)?.var);
+        let times: Vec<f64> = match whole {
+            // At its first time, the state is the data.
+            true => (first as i64 + 1..=last as i64).map(|t| t as f64).collect(),
+            false => (0..=PARTS).map(|i| first + (last - first) * i as f64 / PARTS as f64).collect(),
+        };
+        let none = RowCounts::new();
+        let mut inner = Lowering::new(self.model, &none, None);
+        std::mem::swap(&mut inner.consts, &mut self.consts);
+        let values = inner.schedule_at(density, &times, if whole { DType::Int } else { DType::Real });
+        std::mem::swap(&mut inner.consts, &mut self.consts);
+        let Some(values) = values? else { return Ok(None) };
+        let [signal, noise] = values.map(|array| inner.node(&array));
+        if !inner.inputs.is_empty() {
+            return Ok(None);
+        }
+        let closed = inner.frames.leave(&[signal, noise])?;
+        let values = interpret(&closed.graph, &[]);
+        let rows = |at: usize| -> Vec<Vec<f64>> {
+            let elements = &values[at].elements;
+            elements.chunks(elements.len() / times.len()).map(<[f64]>::to_vec).collect()
+        };
+        Ok(Some(Schedule { signal: rows(0), noise: rows(1), times }))
+    }
+
+    /// a and b, with an axis of times.
+    fn schedule_at(&mut self, density: DensityId, times: &[f64], dtype: DType) -> Result<Option<[Array; 2]>> {
+        let plate = self.plate(times.len());
+        let node = self.b().literal(dtype, &[times.len()], times);
+        let t = self.array(node, vec![plate]);
+        self.scope.push(plate);
+        let marginal = self.marginal(density, &t);
+        self.scope.pop();
+        let marginal = marginal?;
+        let (Coefficient::Scalar(a) | Coefficient::Diagonal(a), Coefficient::Scalar(b) | Coefficient::Diagonal(b)) =
+            (&marginal.signal, &marginal.spread)
+        else {
+            return Ok(None);
+        };
+        Ok(Some([a, b].map(|array| self.lower_plates(array, &[plate]))))
+    }
+
+    /// The time from which sampling starts: the last, or just before it where the signal is zero there and what is asked divides by it.
+    pub(super) fn sampled_from(&mut self, density: DensityId) -> Result<f64> {
+        let (first, last) = self.time_range(density)?;
+        let Some(reverse) = self.model.reverse(density) else { return Ok(last) };
+        // The reverse equation contains a'/a.
+        let divides = !self.model.is_flow(density) || matches!(reverse.prediction, Prediction::Noise | Prediction::Score);
+        if !divides || self.in_steps(self.forward_process(density)?.var) {
+            return Ok(last);
+        }
+        let gone = self.schedule(density).is_some_and(|schedule| schedule.without_signal().last() == Some(&last));
+        Ok(if gone { last - BEFORE_LAST * (last - first) } else { last })
+    }
+
+    /// Refuses a conversion that divides by the signal where there is none; at an isolated last time, which samplers avoid, it is allowed.
+    pub(super) fn need_signal(&mut self, density: DensityId, t: &Array, from: Prediction) -> Result<()> {
+        let Some(schedule) = self.schedule(density) else { return Ok(()) };
+        let Some(time) = self.time_in_the_way(density, t, &schedule.without_signal())? else { return Ok(()) };
+        let message = format!("from {}, x({time}) says nothing of x(0): the signal is zero at t = {time}", of_network(from));
+        Err(self.singular(density, message).help("predict x0 or v, or let the schedule keep some signal"))
+    }
+
+    /// Refuses a conversion that divides by the noise where there is none; at the ends, which samplers avoid, it is allowed.
+    pub(super) fn need_noise(&mut self, density: DensityId, t: &Array, from: Prediction) -> Result<()> {
+        let Some(schedule) = self.schedule(density) else { return Ok(()) };
+        let Some(time) = self.time_in_the_way(density, t, &schedule.without_noise())? else { return Ok(()) };
+        let message = format!("from {}, x({time}) says nothing of its noise: there is none at t = {time}", of_network(from));
+        Err(self.singular(density, message).help("predict noise or v, or ask at another time"))
+    }
+
+    /// The time that matters of those at which a coefficient is zero.
+    fn time_in_the_way(&mut self, density: DensityId, t: &Array, gone: &[f64]) -> Result<Option<f64>> {
+        if let Some(t) = self.known_number(t) {
+            return Ok(gone.contains(&t).then_some(t));
+        }
+        let (first, last) = self.time_range(density)?;
+        if self.in_steps(self.forward_process(density)?.var) {
+            return Ok(gone.first().copied());
+        }
+        Ok(gone.iter().copied().find(|&time| time != first && time != last))
+    }
+
+    fn singular(&self, density: DensityId, message: String) -> Diagnostic {
+        let made = &self.model.densities[density];
+        let problem = Diagnostic::new(Code::NoRule, message);
+        problem.label(made.span, format!("`{}` is declared here", made.name))
+    }
+}
+
+fn of_network(prediction: Prediction) -> &'static str {
+    match prediction {
+        Prediction::Noise => "a prediction of noise",
+        Prediction::X0 => "a prediction of x(0)",
+        Prediction::Score => "a score",
+        Prediction::V => "a prediction of v",
+        Prediction::Velocity => "a velocity",
+    }
+}

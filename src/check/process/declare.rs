@@ -171,7 +171,7 @@ impl<'a> Checker<'a> {
         self.scope.names.retain(|(name, binding)| !(*name == variable.name && matches!(binding, Binding::Local(id, _) if *id == state)));
         self.scope.instants = super::Instants::default();
         let diffusion = match diffusion {
-            Some(diffusion) => self.expr(diffusion, None),
+            Some(diffusion) => super::super::coerce::to_real(self.expr(diffusion, None)),
             None => zero(Type::real([])),
         };
         self.fits_state(&diffusion, &shape)?;
