@@ -39,6 +39,7 @@ impl Lowering<'_> {
                 self.coefficient_times(&g, w)?
             }
             (ProcessMember::Rate, [x0, e, t]) => self.rate_of_path(density, x0, e, t)?,
+            (ProcessMember::Coupled, [x0, x1]) => self.coupled(x0, x1)?,
             (ProcessMember::Other, []) => self.other_end(density)?,
             (ProcessMember::Time, [u]) => self.time_at(density, u)?,
             (ProcessMember::Initial, []) => self.initial(density)?,
