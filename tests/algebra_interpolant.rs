@@ -109,7 +109,9 @@ fn two_ends_that_are_data() {
         let drawn = value(p, &format!("sum(q.data) * 0 + {draw}"));
         assert!(drawn.chunks(2).all(|row| row == [5.0, 6.0] || row == [7.0, 8.0]), "{draw}: {drawn:?}");
     }
-    for asked in ["p.score([1, 2], 0.5)", "q.drift([1, 2], 0.5)", "log q(x(0.5) = [1, 2] | x(0.2) = [1, 2])", "p.kernel([1, 2], 0.5, 0.2).mean"] {
+    for asked in
+        ["p.score([1, 2], 0.5)", "q.drift([1, 2], 0.5)", "log q(x(0.5) = [1, 2] | x(0.2) = [1, 2])", "p.kernel([1, 2], 0.5, 0.2).mean"]
+    {
         let problem = refusal(p, asked);
         assert!(problem.contains("no known density"), "{asked}\n{problem}");
     }

@@ -46,7 +46,9 @@ fn expect(program: &str, expression: &str, draws: usize, expected: f64) {
 /// Every prediction's error is that of the noise: with the same weight and the same draws, the same number.
 #[test]
 fn weights_mean_the_same_for_every_prediction() {
-    for weight in ["simple", "likelihood", "truncated_snr", "min_snr", "min_snr(gamma: 2)", "edm(deviation: 1)", "x0_error", "v_error", "score_error"] {
+    for weight in
+        ["simple", "likelihood", "truncated_snr", "min_snr", "min_snr(gamma: 2)", "edm(deviation: 1)", "x0_error", "v_error", "score_error"]
+    {
         let [noise, others @ ..] = ["noise", "x0", "v", "score"]
             .map(|prediction| value(POINTS, &format!("{{ let c = 0.3; {prediction}_matching(p, q, weight: {weight}) }}")));
         for (other, noise) in others.iter().flat_map(|other| other.iter().zip(&noise)) {
@@ -63,7 +65,11 @@ fn weights_mean_the_same_for_every_prediction() {
 fn denoising_is_implicit_and_a_constant() {
     let off = POINTS.replace("c : Real = 0", "c : Real = 0.4");
     expect(&off, "score_matching(p, q) - implicit_score_matching(p, q)", 500, 1.0);
-    for other in ["sliced_score_matching(p, q)", "sliced_score_matching(p, q, probe: gaussian, samples: 2)", "finite_difference_score_matching(p, q, step: 0.01)"] {
+    for other in [
+        "sliced_score_matching(p, q)",
+        "sliced_score_matching(p, q, probe: gaussian, samples: 2)",
+        "finite_difference_score_matching(p, q, step: 0.01)",
+    ] {
         expect(&off, &format!("{other} - implicit_score_matching(p, q)"), 500, 0.0);
     }
     let p = "fn s(x : Real[2]) -> Real[2] = [x[0]^2 - x[1], 3 * x[1] * x[0]]\nlet x = [0.4, -0.7]\n";
@@ -78,7 +84,8 @@ fn denoising_is_implicit_and_a_constant() {
 
 #[test]
 fn the_exact_score_is_the_minimum() {
-    let objectives = ["noise_matching(p, q)", "x0_matching(p, q, weight: min_snr)", "v_matching(p, q, weight: simple)", "score_matching(p, q)"];
+    let objectives =
+        ["noise_matching(p, q)", "x0_matching(p, q, weight: min_snr)", "v_matching(p, q, weight: simple)", "score_matching(p, q)"];
     for objective in objectives.iter().chain(&["implicit_score_matching(p, q)", "sliced_score_matching(p, q)"]) {
         expect(POINTS, &format!("grad[c]({objective})"), 300, 0.0);
         let off = POINTS.replace("c : Real = 0", "c : Real = 0.5");

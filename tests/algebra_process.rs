@@ -175,9 +175,8 @@ fn variances_of_the_kernels_back() {
            p_logit = reverse(q, noise: two)\np_unit = reverse(q, noise: bounded)\n";
     for (name, var) in [("p_noise", posterior), ("p_forward", forward), ("p_logit", learned), ("p_unit", learned)] {
         // A draw of the data is the mean; a density of the data has the variance of the last step.
-        let [inside, draw, density] = ["(x(0.2) | x(0.5) = X)", ".kernel(X, 0.5, 0)", "(x(0) | x(0.5) = X)"].map(|query| {
-            format!("{name}{}.std[0]", query.replace('X', &format!("[{X}, {X}]")))
-        });
+        let [inside, draw, density] = ["(x(0.2) | x(0.5) = X)", ".kernel(X, 0.5, 0)", "(x(0) | x(0.5) = X)"]
+            .map(|query| format!("{name}{}.std[0]", query.replace('X', &format!("[{X}, {X}]"))));
         close(&p, &format!("[{inside}, {draw}, {density}]"), &[var.sqrt(), 0.0, t.b]);
     }
 }

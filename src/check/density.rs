@@ -156,7 +156,8 @@ impl<'a> Checker<'a> {
         if let Some(id) = self.densities.get(&name.name) {
             return *id;
         }
-        let density = Density { name: name.name.clone(), factors: vec![], chain: vec![], process: None, initial: None, frozen: false, span };
+        let density =
+            Density { name: name.name.clone(), factors: vec![], chain: vec![], process: None, initial: None, frozen: false, span };
         let id = self.model.densities.push(density);
         self.densities.insert(name.name.clone(), id);
         self.heads.push(Head { name: name.name.clone(), span, factors: vec![], chain: vec![], process: None, initial: None });

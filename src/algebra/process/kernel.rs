@@ -54,7 +54,8 @@ impl Lowering<'_> {
                 _ => Err(no_rule(query)),
             };
         }
-        if let Some(initial) = self.model.densities[self.model.forward(query.density)].initial.as_ref().filter(|_| !query.given.is_empty()) {
+        if let Some(initial) = self.model.densities[self.model.forward(query.density)].initial.as_ref().filter(|_| !query.given.is_empty())
+        {
             if is_reverse || !query.given.iter().all(|(var, _)| initial.given.contains(var)) || query.given.len() != initial.given.len() {
                 return Err(no_rule(query));
             }

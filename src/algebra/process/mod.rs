@@ -27,8 +27,8 @@ mod transition;
 mod validity;
 
 pub(super) use chain_tables::ChainCache;
-pub(super) use ito::{EquationCache};
-pub(super) use finite::{FiniteCache};
+pub(super) use finite::FiniteCache;
+pub(super) use ito::EquationCache;
 
 pub use schedule::Schedule;
 pub(super) use validity::LookedAt;

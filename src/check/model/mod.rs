@@ -11,9 +11,7 @@ pub use conjugate::{Argument as ConjugateArgument, Conjugate, ConjugateKind, Mar
 pub use expr::{
     Bound, Draw, Estimator, Expr, ExprKind, Fold, Noise, Pattern, Place, Primitive, Query, Require, Stmt, StmtKind, Subscript, Times,
 };
-pub use process::{
-    Guidance, Guided, Initial, Prediction, Process, ProcessKind, ProcessMember, Reverse, Variance, constant_time,
-};
+pub use process::{Guidance, Guided, Initial, Prediction, Process, ProcessKind, ProcessMember, Reverse, Variance, constant_time};
 
 use super::types::Type;
 use crate::base::{Arena, Id, Span};

@@ -198,9 +198,7 @@ impl<'a> Checker<'a> {
                 let earliest = number(first + EARLIEST * (last - first));
                 self.uniform_times("Uniform", ["low", "high"], [earliest, number(last)], span)
             }
-            _ => {
-                Err(self.no_member(name).into())
-            }
+            _ => Err(self.no_member(name).into()),
         }
     }
 

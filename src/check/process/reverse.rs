@@ -44,7 +44,10 @@ impl<'a> Checker<'a> {
                 let (y, v) = (part(0, &parts[0]), part(1, &parts[1]));
                 (self.coerce(y, &ty, why.clone())?, Variance::Learned { part: self.part_of_variance(v, &ty, why)? })
             }
-            _ => (self.coerce(network, &predicted_type(&ty, prediction, name)?, why)?, told.variance.map_or(Variance::Posterior, |(variance, _)| variance)),
+            _ => (
+                self.coerce(network, &predicted_type(&ty, prediction, name)?, why)?,
+                told.variance.map_or(Variance::Posterior, |(variance, _)| variance),
+            ),
         };
         Ok(Reverse { of: made.of, prediction, state, time, network, variance })
     }
