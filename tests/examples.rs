@@ -34,6 +34,7 @@ examples! {
     coin: "theta" in 0.5714 ..= 0.5715;
     coin_exact: "theta" in 0.5714285714 ..= 0.5714285715;
     d3pm: "bits (held out)" in 0.37 ..= 0.395;
+    consistency;
     ddpm_explicit;
     edm;
     factor_analysis: "loglik" in -15.43360 ..= -15.43358;
@@ -54,7 +55,9 @@ examples! {
     mixture: "loglik" in -1.2450 ..= -1.2437;
     mvn_mle: "loglik" in -2.5327643 ..= -2.5327642;
     naive_bayes: "accuracy" in 0.96 ..= 0.96, "loglik" in -2.1736673 ..= -2.1736672;
+    ncsn;
     nice: "log_density (held out)" in -0.75 ..= -0.55;
+    pf_ode_likelihood;
     ppca: "loglik" in 17.4519 ..= 17.4520, "elbo" in 17.445 ..= 17.453;
     realnvp: "log_density (held out)" in -0.50 ..= -0.38;
     realnvp_derived: "log_density (held out)" in -0.52 ..= -0.36;
@@ -63,12 +66,14 @@ examples! {
     score_sde;
     score_sde_subvp;
     score_sde_ve;
+    sliced_score_matching;
     spline_flow: "log_density (held out)" in -0.40 ..= -0.30;
     vae: "objective (held out)" in -108.0 ..= -106.8, "iwae (held out)" in -102.1 ..= -101.1;
     vae_categorical: "class_elbo (held out)" in -19.7 ..= -19.2, "bits_elbo (held out)" in -19.4 ..= -18.9,
         "bits_iwae (held out)" in -18.8 ..= -18.3;
     vae_digits: "elbo (held out)" in -19.3 ..= -18.9, "iwae (held out)" in -18.8 ..= -18.5;
     vae_flow_prior: "elbo (held out)" in -18.8 ..= -18.2, "iwae (held out)" in -18.0 ..= -17.5;
+    vdm;
 }
 
 fn source(name: &str) -> PathBuf {
