@@ -7,6 +7,7 @@ use super::message;
 use super::model::{Density, DensityId, Expr, Factor, MemberQuery, Query, Var, VarId};
 use super::names::Named;
 use super::process::InitialHead;
+use super::process::StateHead;
 use super::types::Type;
 use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{self, ArgKind};
@@ -21,6 +22,8 @@ pub struct Head<'a> {
     pub chain: Vec<ChainHead<'a>>,
     /// The indexed family of which it is a process
     pub process: Option<VarId>,
+    /// Factors given the state of a process
+    pub states: Vec<StateHead<'a>>,
     /// `q(x(0) | y) = …`
     pub initial: Option<InitialHead<'a>>,
 }
@@ -58,6 +61,13 @@ impl<'a> Checker<'a> {
         }
         if let [ast::VarDecl { family: ast::VarFamily::AtTime(at), .. }] = &factor.targets[..] {
             let made = self.initial_head(id, factor, at, span);
+            if self.settle(made).is_none() {
+                self.made.poisoned.insert(id);
+            }
+            return;
+        }
+        if let Some((state, time)) = self.given_state(factor) {
+            let made = self.state_factor_head(id, factor, (state, time), span);
             if self.settle(made).is_none() {
                 self.made.poisoned.insert(id);
             }
@@ -156,11 +166,20 @@ impl<'a> Checker<'a> {
         if let Some(id) = self.densities.get(&name.name) {
             return *id;
         }
-        let density =
-            Density { name: name.name.clone(), factors: vec![], chain: vec![], process: None, initial: None, frozen: false, span };
+        let name = name.name.clone();
+        let density = Density {
+            name: name.clone(),
+            factors: vec![],
+            chain: vec![],
+            process: None,
+            states: vec![],
+            initial: None,
+            frozen: false,
+            span,
+        };
         let id = self.model.densities.push(density);
-        self.densities.insert(name.name.clone(), id);
-        self.heads.push(Head { name: name.name.clone(), span, factors: vec![], chain: vec![], process: None, initial: None });
+        self.densities.insert(name.clone(), id);
+        self.heads.push(Head { name, span, factors: vec![], chain: vec![], process: None, states: vec![], initial: None });
         id
     }
 
@@ -243,6 +262,9 @@ impl<'a> Checker<'a> {
         }
         self.finish_made_processes();
         for id in self.model.densities.ids() {
+            self.finish_state_factors(id);
+        }
+        for id in self.model.densities.ids() {
             let (source, frozen) = match self.made.frozen.get(&id) {
                 Some(of) => (*of, true),
                 None => (id, false),
@@ -253,9 +275,9 @@ impl<'a> Checker<'a> {
             });
             let factors = factors.collect();
             let chain = self.model.densities[source].chain.clone();
-            let (process, initial) = (self.model.densities[source].process.clone(), self.model.densities[source].initial.clone());
+            let Density { process, states, initial, .. } = self.model.densities[source].clone();
             let density = &mut self.model.densities[id];
-            (density.process, density.initial) = (process, initial);
+            (density.process, density.states, density.initial) = (process, states, initial);
             (density.factors, density.chain, density.frozen) = (factors, chain, frozen);
         }
     }
@@ -413,8 +435,10 @@ impl<'a> Checker<'a> {
         let mentions = |factor: &FactorHead<'a>| factor.targets.contains(&var) || factor.given.contains(&var);
         let in_chain =
             |factor: &ChainHead<'a>| factor.target == var || factor.given.contains(&var) || factor.members.iter().any(|m| m.0 == var);
+        let given_state = self.state_head(density, var).is_some();
         let initial = head.initial.as_ref().is_some_and(|initial| initial.given.contains(&var));
-        if head.process == Some(var) || initial || head.factors.iter().any(mentions) || head.chain.iter().any(in_chain) {
+        let among_factors = head.factors.iter().any(mentions) || head.chain.iter().any(in_chain);
+        if given_state || head.process == Some(var) || initial || among_factors {
             return Ok(());
         }
         let targets = head.factors.iter().flat_map(|f| &f.targets).chain(head.chain.iter().map(|f| &f.target));

@@ -33,6 +33,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "processes/equations.tilde"
     "processes/flow_matching.tilde"
     "processes/grids.tilde"
+    "processes/guidance.tilde"
     "processes/langevin.tilde"
     "processes/likelihood.tilde"
     "processes/objectives.tilde"

@@ -126,6 +126,7 @@ impl Model {
         open.extend(self.marginals.iter().map(|rule| &rule.result));
         open.extend(self.densities.values().flat_map(|density| &density.factors).map(|factor: &Factor| &factor.dist));
         open.extend(self.densities.values().filter_map(|density| density.process.as_ref()).flat_map(Process::exprs));
+        open.extend(self.densities.values().flat_map(|density| &density.states).map(|factor| &factor.dist));
         open.extend(self.densities.values().filter_map(|density| density.initial.as_ref()).map(|initial| &initial.dist));
         open.extend(self.pushforwards.values().flat_map(|pushed| [&pushed.base, &pushed.image]));
         open.extend(self.densities.values().flat_map(|density| &density.chain).map(|factor| &factor.dist));
@@ -164,7 +165,7 @@ impl Process {
                 Variance::Posterior | Variance::Forward => vec![&reverse.network],
             },
             ProcessKind::Guided(guided) => {
-                let (Guidance::Weight(strength) | Guidance::Drop(strength)) = &guided.guidance;
+                let (Guidance::ClassifierFree(strength) | Guidance::Classifier(strength) | Guidance::Drop(strength)) = &guided.guidance;
                 guided.value.iter().chain([strength]).collect()
             }
         }

@@ -25,6 +25,9 @@ impl Lowering<'_> {
     }
 
     pub(in crate::algebra) fn log_process_density(&mut self, query: &Query) -> Result<Array> {
+        if let Some(factor) = self.asks_for_state_factor(query) {
+            return self.log_given_state(query, factor);
+        }
         let distribution = self.process_conditional(query)?;
         let value = match &query.member_targets[..] {
             [MemberQuery { value: Some(value), .. }] => self.eval_array(value)?,
@@ -42,6 +45,10 @@ impl Lowering<'_> {
 
     /// The distribution of the only target.
     pub(in crate::algebra) fn process_conditional(&mut self, query: &Query) -> Result<Distribution> {
+        if let Some(factor) = self.asks_for_state_factor(query) {
+            let (t, x, _) = self.given_state(&query.member_given[0])?;
+            return self.state_factor_distribution(factor, &x, &t);
+        }
         let ([target], true) = (&query.member_targets[..], query.targets.is_empty()) else { return Err(no_rule(query)) };
         let var = target.var;
         let to = self.moment(target)?;
@@ -68,7 +75,10 @@ impl Lowering<'_> {
                 Moments { mean: self.transported(&transition, x)?, var: transition.var }
             }
             ([(t, x, false), (_, x0, true)] | [(_, x0, true), (t, x, false)], false) => self.bridge(query.density, x0, x, t, &to)?,
-            ([(t, x, false)], true) => self.reverse_kernel(query.density, x, t, &to)?,
+            ([(t, x, false)], true) => {
+                self.record_kernel(query.density);
+                self.reverse_kernel(query.density, x, t, &to)?
+            }
             ([], true) => self.prior(query.density)?,
             _ => return Err(no_rule(query)),
         };
@@ -99,7 +109,7 @@ impl Lowering<'_> {
     }
 
     /// Time and state of what is given, and whether the time is the first.
-    fn given_state(&mut self, member: &MemberQuery) -> Result<(Array, Array, bool)> {
+    pub(super) fn given_state(&mut self, member: &MemberQuery) -> Result<(Array, Array, bool)> {
         let time = self.moment(member)?;
         let constant = match &member.which {
             Which::One(at) => crate::check::model::constant_time(at),

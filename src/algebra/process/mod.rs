@@ -4,6 +4,7 @@
 //! dx = (F x + u) dt + g dW. Everything else, marginals, bridges, reverse kernels and equations, follows from these.
 
 mod bound;
+mod bound_draws;
 mod calculus;
 mod chain;
 mod chain_law;
@@ -15,12 +16,14 @@ mod dynamics;
 mod finite;
 mod finite_law;
 mod guidance;
+mod guidance_record;
 mod interpolant;
 mod ito;
 mod kernel;
 mod member;
 mod path;
 mod prediction;
+mod record;
 mod reverse;
 mod schedule;
 mod transition;

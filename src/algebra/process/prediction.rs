@@ -34,13 +34,8 @@ impl<'m> Lowering<'m> {
 
     /// Asks the network of a process.
     pub(super) fn seen<'a>(&mut self, density: DensityId, x: &'a Array, t: &'a Array) -> Result<Seen<'a>> {
-        let model = self.model;
-        let Some(reverse) = model.reverse(density) else { return Err(no_network(&model.densities[density].name)) };
-        let frozen = self.frozen || model.densities[density].frozen;
-        let outer = std::mem::replace(&mut self.frozen, frozen);
-        let y = self.network_output(density, x, t);
-        self.frozen = outer;
-        Ok(Seen { density, x, t, prediction: reverse.prediction, y: y? })
+        let (prediction, y) = self.network_says(density, x, t)?;
+        Ok(Seen { density, x, t, prediction, y })
     }
 
     pub(super) fn of_seen(&mut self, seen: &Seen<'_>, wanted: Prediction) -> Result<Array> {
@@ -248,7 +243,7 @@ fn elementwise(marginal: &Marginal) -> Result<(&Array, &Array)> {
     }
 }
 
-fn no_network(name: &str) -> Diagnostic {
+pub(super) fn no_network(name: &str) -> Diagnostic {
     Diagnostic::new(Code::NoRule, format!("`{name}` predicts nothing: no network belongs to it"))
         .help(format!("ask it of a reverse process: `p = reverse({name}, noise: f)`"))
 }

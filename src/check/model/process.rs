@@ -53,10 +53,23 @@ pub struct Guided {
     pub guidance: Guidance,
 }
 
+/// `p(y | x(t)) = dist`, beside the factors of a process: of a variable given the state at any time.
+#[derive(Clone, Debug)]
+pub struct StateFactor {
+    pub target: VarId,
+    pub state: LocalId,
+    pub time: LocalId,
+    /// Of type `Distribution(type of the target)`
+    pub dist: Expr,
+    pub span: Span,
+}
+
 #[derive(Clone, Debug)]
 pub enum Guidance {
-    /// `guide(p, y, weight: w)`
-    Weight(Expr),
+    /// `guide(p, y, weight: w)`, where the network takes y: (1 + w) f(x, t, y) − w f(x, t, none)
+    ClassifierFree(Expr),
+    /// `guide(p, y, weight: w)`, where p has a factor p(y | x(t)): score + w ∇ log p(y | x(t))
+    Classifier(Expr),
     /// `drop(p, y, rate: r)`: no label with probability r
     Drop(Expr),
 }
@@ -222,6 +235,15 @@ impl Model {
             Some(ProcessKind::Guided(guided)) => self.is_flow(guided.of),
             Some(ProcessKind::Reverse(_) | ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => false,
         }
+    }
+
+    /// The factor of a variable given the state, of a process or of the one from which it was made.
+    pub fn state_factor(&self, density: DensityId, target: VarId) -> Option<&StateFactor> {
+        let found = self.densities[density].states.iter().find(|factor| factor.target == target);
+        found.or_else(|| match self.densities[density].process.as_ref().map(|process| &process.kind) {
+            Some(ProcessKind::Flow { of } | ProcessKind::Guided(Guided { of, .. })) => self.state_factor(*of, target),
+            Some(ProcessKind::Reverse(_) | ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => None,
+        })
     }
 
     /// The data that x is at a time of a process: `data x(0) = …`.

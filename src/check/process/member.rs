@@ -154,7 +154,6 @@ impl<'a> Checker<'a> {
         unknown_argument(&name.name, "member of a process", known, name.span)
     }
 
-    /// `q.data`, `q.first`, `q.last`, `q.times`, and `q.backward`: whether it runs from the last time to the first
     /// `q.data`, `q.first`, `q.last`, `q.times`; whether it runs from the last time to the first (`q.backward`), in continuous time, with
     /// noise.
     pub fn process_value(&mut self, id: DensityId, base: &'a ast::Expr, name: &'a ast::Ident, span: Span) -> Checked<Expr> {
@@ -167,7 +166,6 @@ impl<'a> Checker<'a> {
         };
         match name.name.as_str() {
             "first" => Ok(number(first)),
-            "steps" => Ok(Expr::new(ExprKind::Int(self.steps_of(family)), Type::scalar(Support::Int), span)),
             "last" if self.is_made(id) => {
                 let kind = ExprKind::ProcessMember { density: id, member: ProcessMember::Last, args: vec![] };
                 Ok(Expr::new(kind, self.time_type(family), span))
