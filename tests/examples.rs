@@ -30,9 +30,12 @@ examples! {
     beta_bernoulli_test: "log_bayes_factor" in 0.99279 ..= 0.99280, "greater" in 0.966 ..= 0.971;
     beta_vae: "distortion (held out)" in 18.2 ..= 19.2, "rate (held out)" in 1.85 ..= 2.05;
     bits_per_dim: "logistic_bits" in 2.059 ..= 2.062, "normal_bits" in 2.046 ..= 2.050, "dequantised_bits" in 6.029 ..= 6.04;
+    cld;
     classifier: "accuracy (held out)" in 0.96 ..= 1.0;
     coin: "theta" in 0.5714 ..= 0.5715;
     coin_exact: "theta" in 0.5714285714 ..= 0.5714285715;
+    ddim;
+    ddpm;
     ddpm_explicit;
     factor_analysis: "loglik" in -15.43360 ..= -15.43358;
     gan;
@@ -56,6 +59,7 @@ examples! {
     realnvp_derived: "log_density (held out)" in -0.52 ..= -0.36;
     score_matching: "explicit_error (held out)" in 0.1 ..= 0.3, "sliced_error (held out)" in 0.15 ..= 0.4;
     spline_flow: "log_density (held out)" in -0.40 ..= -0.30;
+    subspace;
     vae: "objective (held out)" in -108.0 ..= -106.8, "iwae (held out)" in -102.1 ..= -101.1;
     vae_categorical: "class_elbo (held out)" in -19.7 ..= -19.2, "bits_elbo (held out)" in -19.4 ..= -18.9,
         "bits_iwae (held out)" in -18.8 ..= -18.3;
