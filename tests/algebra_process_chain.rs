@@ -3,6 +3,7 @@
 mod evaluation;
 
 use evaluation::{close, evaluated, value};
+use std::process::Command;
 use tilde_lang::backend::Precision;
 use tilde_lang::runtime::engine::{Device, Engine};
 
@@ -326,4 +327,23 @@ fn what_is_wrong_is_named_with_its_time() {
     assert!(problem.contains("not linear-Gaussian in x") && problem.contains("tanh"), "{problem}");
     assert!(told(CHAIN, "q(x[7] | x[0]).std").contains("E0206"));
     assert!(value(CHAIN, "[q(x[t + 4] | x[0]).std[0] for t in 1..T]")[2..].iter().all(|std| std.is_nan()));
+}
+
+#[test]
+fn derivations_name_their_rules() {
+    let derived = |program: &str, query: &str| {
+        let file = tempfile::Builder::new().suffix(".tilde").tempfile().unwrap();
+        std::fs::write(file.path(), program).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_tilde")).arg("derive").arg(file.path()).arg(query).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = derived(&CHAIN.replace(" + 0.1 * t,", ","), "q(x[t-1] | x[t], x[0])");
+    for line in
+        ["q(xₜ | xₜ₋₁) = N(xₜ; √(1 − βₜ) xₜ₋₁, βₜ)", "Gaussian transition", "αᵢ‚₀ = aᵢ αᵢ₋₁‚₀", "bridge by Bayes' rule", "σₜ₋₁‚₀² vₜ / V"]
+    {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    assert!(derived(CHAIN, "q(x[t] | x[s])").contains("αₜ‚ₛ xₛ + γₜ‚ₛ"), "{}", derived(CHAIN, "q(x[t] | x[s])"));
+    assert!(derived(FINITE, "q(x[t] | x[0])").contains("Kolmogorov: product of transition matrices"));
+    assert!(derived(&exact_reverse(), "ELBO(p, q)").contains("KL(q(xₜ₋₁ | xₜ, x₀) ‖ p(xₜ₋₁ | xₜ))"));
 }

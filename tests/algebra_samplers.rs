@@ -312,7 +312,7 @@ fn score(x : Real[n]) = -4 * (x - 1)
 ";
     // Mean 0.3 · -1 + 0.7 · 1.5 along each axis where the modes are crossed; here the states are spread over both.
     let start = "{ k ~ Bernoulli(0.7); let x = noise[2] / 2 + 2.5 * k - 1; ";
-    for sampler in ["metropolis_langevin(log_density, x, steps: 50, step: 0.05)", "hamiltonian(log_density, x, steps: 10, step: 0.2)"] {
+    for sampler in ["mala(log_density, x, steps: 50, step: 0.05)", "hmc(log_density, x, steps: 10, step: 0.2)"] {
         let drawn = draws(density, &format!("{start}let (y, accepted) = {sampler}; y ++ accepted }}"), 2000);
         let mean = |element: usize| drawn.iter().map(|x| x[element]).sum::<f64>() / 2000.0;
         let square = drawn.iter().map(|x| x[0] * x[0]).sum::<f64>() / 2000.0;

@@ -34,10 +34,14 @@ examples! {
     classifier: "accuracy (held out)" in 0.96 ..= 1.0;
     coin: "theta" in 0.5714 ..= 0.5715;
     coin_exact: "theta" in 0.5714285714 ..= 0.5714285715;
+    consistency;
+    d3pm: "bits (held out)" in 0.37 ..= 0.395;
     ddim;
     ddpm;
     ddpm_explicit;
+    edm;
     factor_analysis: "loglik" in -15.43360 ..= -15.43358;
+    flow_matching;
     gan;
     gaussian: "mu" in 2.79999 ..= 2.80001, "sigma" in 0.62449 ..= 0.62451;
     gaussian_mle: "mu" in 2.7999999999 ..= 2.8000000001, "sigma" in 0.6244997998 ..= 0.6244997999;
@@ -50,14 +54,22 @@ examples! {
     kalman: "level_variance" in 1455.0 ..= 1485.0, "noise_variance" in 15050.0 ..= 15150.0;
     linear_gaussian_posterior: "log_evidence" in -3.347128 ..= -3.347126;
     maf: "log_density (held out)" in -2.8 ..= -1.8;
+    minibatch_ot;
     mixture: "loglik" in -1.2450 ..= -1.2437;
     mvn_mle: "loglik" in -2.5327643 ..= -2.5327642;
     naive_bayes: "accuracy" in 0.96 ..= 0.96, "loglik" in -2.1736673 ..= -2.1736672;
+    ncsn;
     nice: "log_density (held out)" in -0.75 ..= -0.55;
+    pf_ode_likelihood;
     ppca: "loglik" in 17.4519 ..= 17.4520, "elbo" in 17.445 ..= 17.453;
     realnvp: "log_density (held out)" in -0.50 ..= -0.38;
     realnvp_derived: "log_density (held out)" in -0.52 ..= -0.36;
+    rectified_flow;
     score_matching: "explicit_error (held out)" in 0.1 ..= 0.3, "sliced_error (held out)" in 0.15 ..= 0.4;
+    score_sde;
+    score_sde_subvp;
+    score_sde_ve;
+    sliced_score_matching;
     spline_flow: "log_density (held out)" in -0.40 ..= -0.30;
     subspace;
     vae: "objective (held out)" in -108.0 ..= -106.8, "iwae (held out)" in -102.1 ..= -101.1;
@@ -65,6 +77,7 @@ examples! {
         "bits_iwae (held out)" in -18.8 ..= -18.3;
     vae_digits: "elbo (held out)" in -19.3 ..= -18.9, "iwae (held out)" in -18.8 ..= -18.5;
     vae_flow_prior: "elbo (held out)" in -18.8 ..= -18.2, "iwae (held out)" in -18.0 ..= -17.5;
+    vdm;
 }
 
 fn source(name: &str) -> PathBuf {

@@ -11,7 +11,7 @@ use crate::check::model::{DensityId, Expr, Noise, ProcessKind, ProcessMember};
 impl Lowering<'_> {
     pub(in crate::algebra) fn process_member(&mut self, density: DensityId, member: ProcessMember, args: &[Expr]) -> Result<Value> {
         let args = args.iter().map(|arg| self.eval_array(arg)).collect::<Result<Vec<_>>>()?;
-        if self.has_finite_states(density) && member != ProcessMember::Time {
+        if self.has_finite_states(density) && !matches!(member, ProcessMember::Time | ProcessMember::Last) {
             return self.finite_member(density, member, &args);
         }
         let value = match (member, &args[..]) {
@@ -39,6 +39,7 @@ impl Lowering<'_> {
                 self.coefficient_times(&g, w)?
             }
             (ProcessMember::Rate, [x0, e, t]) => self.rate_of_path(density, x0, e, t)?,
+            (ProcessMember::Coupled, [x0, x1]) => self.coupled(x0, x1)?,
             (ProcessMember::Other, []) => self.other_end(density)?,
             (ProcessMember::Time, [u]) => self.time_at(density, u)?,
             (ProcessMember::Initial, []) => self.initial(density)?,

@@ -34,6 +34,7 @@ const MEMBERS: &[(&str, &[Sort], ProcessMember, Sort)] = &[
     ("diffuse", &[Sort::Time, Sort::State], ProcessMember::Diffuse, Sort::State),
     ("velocity", &[Sort::State, Sort::State, Sort::Time], ProcessMember::Rate, Sort::State),
     ("noise", &[], ProcessMember::Other, Sort::State),
+    ("coupled", &[Sort::State, Sort::State], ProcessMember::Coupled, Sort::State),
     ("time", &[Sort::Number], ProcessMember::Time, Sort::Time),
     ("initial", &[], ProcessMember::Initial, Sort::State),
     ("kernel", &[Sort::State, Sort::Time, Sort::Time], ProcessMember::Kernel, Sort::Distribution),
