@@ -30,11 +30,14 @@ examples! {
     beta_bernoulli_test: "log_bayes_factor" in 0.99279 ..= 0.99280, "greater" in 0.966 ..= 0.971;
     beta_vae: "distortion (held out)" in 18.2 ..= 19.2, "rate (held out)" in 1.85 ..= 2.05;
     bits_per_dim: "logistic_bits" in 2.059 ..= 2.062, "normal_bits" in 2.046 ..= 2.050, "dequantised_bits" in 6.029 ..= 6.04;
+    cld;
     classifier: "accuracy (held out)" in 0.96 ..= 1.0;
     coin: "theta" in 0.5714 ..= 0.5715;
     coin_exact: "theta" in 0.5714285714 ..= 0.5714285715;
-    d3pm: "bits (held out)" in 0.37 ..= 0.395;
     consistency;
+    d3pm: "bits (held out)" in 0.37 ..= 0.395;
+    ddim;
+    ddpm;
     ddpm_explicit;
     edm;
     factor_analysis: "loglik" in -15.43360 ..= -15.43358;
@@ -68,6 +71,7 @@ examples! {
     score_sde_ve;
     sliced_score_matching;
     spline_flow: "log_density (held out)" in -0.40 ..= -0.30;
+    subspace;
     vae: "objective (held out)" in -108.0 ..= -106.8, "iwae (held out)" in -102.1 ..= -101.1;
     vae_categorical: "class_elbo (held out)" in -19.7 ..= -19.2, "bits_elbo (held out)" in -19.4 ..= -18.9,
         "bits_iwae (held out)" in -18.8 ..= -18.3;

@@ -90,11 +90,11 @@ impl Lowering<'_> {
         let Some(initial) = self.initial_moments(query.density)? else { return Err(no_rule(query)) };
         match states {
             [] => {
-                let transition = self.from_data(query.density, to)?;
+                let transition = self.given_the_data(query.density, to)?;
                 Ok(Moments { mean: self.transported(&transition, &initial.mean)?, var: transition.var })
             }
             [(t, x, _)] => {
-                let (before, step) = (self.from_data(query.density, to)?, self.transition(query.density, to, t)?);
+                let (before, step) = (self.given_the_data(query.density, to)?, self.transition(query.density, to, t)?);
                 self.between(&before, &step, &initial.mean, x)
             }
             _ => Err(no_rule(query)),
@@ -135,7 +135,7 @@ impl Lowering<'_> {
         }
         let last = self.sampled_from(density)?;
         let last = self.time_number(density, last);
-        let end = self.from_data(density, &last)?;
+        let end = self.given_the_data(density, &last)?;
         self.remark_signal(density);
         let mean = match end.shift {
             Some(shift) => shift,

@@ -56,7 +56,7 @@ impl Lowering<'_> {
         let model = self.model;
         let Some(reverse) = model.reverse(density) else { return Err(Diagnostic::internal("no reverse process")) };
         let x0 = self.predicted(density, Prediction::X0, x, t)?;
-        let (before, step) = (self.from_data(density, s)?, self.transition(density, s, t)?);
+        let (before, step) = (self.given_the_data(density, s)?, self.transition(density, s, t)?);
         let Moments { mean, var } = self.between(&before, &step, &x0, x)?;
         let at_data = match model.densities[reverse.of].initial {
             Some(_) => None,

@@ -114,13 +114,13 @@ impl Lowering<'_> {
             let var = self.coefficient_square(&b)?;
             return Ok(Marginal { signal: a, shift, spread: b, var });
         }
-        let Transition { signal, shift, var } = self.from_data(density, t)?;
+        let Transition { signal, shift, var } = self.given_the_data(density, t)?;
         let spread = self.spread(&var);
         Ok(Marginal { signal, shift, spread, var })
     }
 
     /// x at a time given the data: x at the first time, or, where `q(x(0) | y)` is declared, its mean.
-    pub(super) fn from_data(&mut self, density: DensityId, t: &Array) -> Result<Transition> {
+    pub(super) fn given_the_data(&mut self, density: DensityId, t: &Array) -> Result<Transition> {
         let mut transition = self.marginal_transition(density, t)?;
         if let Some(initial) = self.initial_moments(density)? {
             let passed = self.coefficient_congruence(&transition.signal, &initial.var)?;
