@@ -365,7 +365,7 @@ fn structural_operations() {
 fn number_of(op: &Op) -> Option<usize> {
     Some(match op {
         Op::Unary(_) | Op::Binary(_) => return None,
-        Op::While { .. } | Op::SymmetricEigen => return None,
+        Op::While { .. } | Op::SymmetricEigen | Op::Assignment => return None,
         Op::Input(_) => 0,
         Op::Fill { .. } => 1,
         Op::Literal(_) => 2,
