@@ -52,6 +52,7 @@ examples! {
     hmm: "loglik" in -328.528 ..= -328.526;
     iwae: "elbo (held out)" in -19.45 ..= -19.2, "iwae (held out)" in -18.35 ..= -18.05;
     kalman: "level_variance" in 1455.0 ..= 1485.0, "noise_variance" in 15050.0 ..= 15150.0;
+    langevin: "adjusted_mean" in -0.36 ..= -0.24, "accepted" in 0.88 ..= 0.91;
     linear_gaussian_posterior: "log_evidence" in -3.347128 ..= -3.347126;
     maf: "log_density (held out)" in -2.8 ..= -1.8;
     minibatch_ot;
@@ -61,10 +62,12 @@ examples! {
     ncsn;
     nice: "log_density (held out)" in -0.75 ..= -0.55;
     pf_ode_likelihood;
+    pc_sampler;
     ppca: "loglik" in 17.4519 ..= 17.4520, "elbo" in 17.445 ..= 17.453;
     realnvp: "log_density (held out)" in -0.50 ..= -0.38;
     realnvp_derived: "log_density (held out)" in -0.52 ..= -0.36;
     rectified_flow;
+    samplers;
     score_matching: "explicit_error (held out)" in 0.1 ..= 0.3, "sliced_error (held out)" in 0.15 ..= 0.4;
     score_sde;
     score_sde_subvp;
