@@ -1,4 +1,4 @@
-//! Likelihoods by the probability flow, on a Gaussian mixture whose score is known: against its log-density.
+//! Likelihoods by the probability flow, on a Gaussian mixture whose posterior mean is known: against its log-density.
 
 mod evaluation;
 
@@ -6,7 +6,7 @@ use evaluation::{close, evaluated};
 use tilde_lang::backend::Precision;
 use tilde_lang::runtime::engine::{Device, Engine};
 
-/// A mixture under a variance-preserving process that leaves e⁻²⁰ of the data, with its exact score as the network.
+/// A mixture under a variance-preserving process that leaves e⁻²⁰ of the data, with the exact mean of x(0) as the network.
 const MIXTURE: &str = "
 dim D = 2, K = 3
 let w = [0.5, 0.3, 0.2], mu = [[-1.0, 0.5], [1.0, 1.0], [0.3, -1.2]], s = [0.4, 0.3, 0.5]
@@ -19,8 +19,13 @@ fn log_mixture(x : Real[D], t : Real) -> Real {
   let v = [a^2 * s[k]^2 + b^2 for k in K]
   logsumexp([log(w[k]) - norm2(x - a * mu[k]) / (2 * v[k]) - D / 2 * log(2 * pi * v[k]) for k in K])
 }
-fn exact(x : Real[D], t : Real) -> Real[D] = grad[x](log_mixture(x, t))
-p = reverse(q, score: exact)
+fn exact(x : Real[D], t : Real) -> Real[D] {
+  let a = exp(log_signal(t)), b = sqrt(-expm1(2 * log_signal(t)))
+  let v = [a^2 * s[k]^2 + b^2 for k in K]
+  let r = softmax([log(w[k]) - norm2(x - a * mu[k]) / (2 * v[k]) - D / 2 * log(v[k]) for k in K])
+  [sum(r[k] * (mu[k, i] + a * s[k]^2 / v[k] * (x[i] - a * mu[k, i])) for k in K) for i in D]
+}
+p = reverse(q, x0: exact)
 ";
 
 fn attempted(program: &str, expression: &str) -> Result<Vec<f64>, String> {

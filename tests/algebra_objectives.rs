@@ -115,7 +115,7 @@ fn the_variational_bound_is_the_entropy() {
              q : x(t) = sqrt(sigmoid(-gamma(t))) * x(0) + sqrt(sigmoid(gamma(t))) * noise\n\
              fn exact(x : Real[1], t : Real) -> Real[1] = sigmoid((x * q.signal(t) - q.signal(t)^2 / 2) / q.var(t))\np = reverse(q, x0: exact)\n"
         );
-        expect(&p, "variational_loss(p, q, levels: 2)", 4000, 2f64.ln());
+        expect(&p, "variational_loss(p, q, levels: 2)", 40_000, 2f64.ln());
     }
     let problem = attempted(POINTS, "variational_loss(p, q, levels: 7)").unwrap_err();
     assert!(problem.contains("7 evenly spaced levels"), "{problem}");
