@@ -31,9 +31,13 @@ examples! {
     beta_vae: "distortion (held out)" in 18.2 ..= 19.2, "rate (held out)" in 1.85 ..= 2.05;
     bits_per_dim: "logistic_bits" in 2.059 ..= 2.062, "normal_bits" in 2.046 ..= 2.050, "dequantised_bits" in 6.029 ..= 6.04;
     classifier: "accuracy (held out)" in 0.96 ..= 1.0;
+    classifier_free;
+    classifier_guidance;
     coin: "theta" in 0.5714 ..= 0.5715;
     coin_exact: "theta" in 0.5714285714 ..= 0.5714285715;
+    colorization: "right (held out)" in 0.68 ..= 0.77;
     ddpm_explicit;
+    ddpm_mnist;
     factor_analysis: "loglik" in -15.43360 ..= -15.43358;
     gan;
     gaussian: "mu" in 2.79999 ..= 2.80001, "sigma" in 0.62449 ..= 0.62451;
@@ -43,8 +47,10 @@ examples! {
     gmm_vb: "bound" in -2.681775 ..= -2.681765, "components" in 4.0 ..= 4.0;
     hierarchical_vae: "elbo (held out)" in -19.05 ..= -18.7, "iwae (held out)" in -18.1 ..= -17.8;
     hmm: "loglik" in -328.528 ..= -328.526;
+    inpainting;
     iwae: "elbo (held out)" in -19.45 ..= -19.2, "iwae (held out)" in -18.35 ..= -18.05;
     kalman: "level_variance" in 1455.0 ..= 1485.0, "noise_variance" in 15050.0 ..= 15150.0;
+    latent_diffusion;
     linear_gaussian_posterior: "log_evidence" in -3.347128 ..= -3.347126;
     maf: "log_density (held out)" in -2.8 ..= -1.8;
     mixture: "loglik" in -1.2450 ..= -1.2437;
