@@ -73,6 +73,8 @@ fn the_pages_of_the_codes_are_true() {
         NoDerivative,
         NotInvertible,
         WrongBijector,
+        NoKernel,
+        NoProcess,
         DataMissing,
         DataFormat,
         DataShape,

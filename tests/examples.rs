@@ -38,7 +38,11 @@ examples! {
     colorization: "right (held out)" in 0.68 ..= 0.77;
     ddpm_explicit;
     ddpm_mnist;
+    d3pm: "bits (held out)" in 0.37 ..= 0.395;
+    consistency;
+    edm;
     factor_analysis: "loglik" in -15.43360 ..= -15.43358;
+    flow_matching;
     gan;
     gaussian: "mu" in 2.79999 ..= 2.80001, "sigma" in 0.62449 ..= 0.62451;
     gaussian_mle: "mu" in 2.7999999999 ..= 2.8000000001, "sigma" in 0.6244997998 ..= 0.6244997999;
@@ -53,20 +57,29 @@ examples! {
     latent_diffusion;
     linear_gaussian_posterior: "log_evidence" in -3.347128 ..= -3.347126;
     maf: "log_density (held out)" in -2.8 ..= -1.8;
+    minibatch_ot;
     mixture: "loglik" in -1.2450 ..= -1.2437;
     mvn_mle: "loglik" in -2.5327643 ..= -2.5327642;
     naive_bayes: "accuracy" in 0.96 ..= 0.96, "loglik" in -2.1736673 ..= -2.1736672;
+    ncsn;
     nice: "log_density (held out)" in -0.75 ..= -0.55;
+    pf_ode_likelihood;
     ppca: "loglik" in 17.4519 ..= 17.4520, "elbo" in 17.445 ..= 17.453;
     realnvp: "log_density (held out)" in -0.50 ..= -0.38;
     realnvp_derived: "log_density (held out)" in -0.52 ..= -0.36;
+    rectified_flow;
     score_matching: "explicit_error (held out)" in 0.1 ..= 0.3, "sliced_error (held out)" in 0.15 ..= 0.4;
+    score_sde;
+    score_sde_subvp;
+    score_sde_ve;
+    sliced_score_matching;
     spline_flow: "log_density (held out)" in -0.40 ..= -0.30;
     vae: "objective (held out)" in -108.0 ..= -106.8, "iwae (held out)" in -102.1 ..= -101.1;
     vae_categorical: "class_elbo (held out)" in -19.7 ..= -19.2, "bits_elbo (held out)" in -19.4 ..= -18.9,
         "bits_iwae (held out)" in -18.8 ..= -18.3;
     vae_digits: "elbo (held out)" in -19.3 ..= -18.9, "iwae (held out)" in -18.8 ..= -18.5;
     vae_flow_prior: "elbo (held out)" in -18.8 ..= -18.2, "iwae (held out)" in -18.0 ..= -17.5;
+    vdm;
 }
 
 fn source(name: &str) -> PathBuf {

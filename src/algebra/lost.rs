@@ -86,7 +86,8 @@ fn slopes(node: &Node) -> &[NodeId] {
     use UnaryOp::{Ceil, Floor, IsFinite, Round, Sign};
     match &node.op {
         Op::Select => &node.args[1..],
-        Op::Compare(_) | Op::ArgMax { .. } | Op::ArgSort { .. } | Op::Stop | Op::Unary(Floor | Ceil | Round | Sign | IsFinite) => &[],
+        Op::Compare(_) | Op::ArgMax { .. } | Op::ArgSort { .. } | Op::Assignment => &[],
+        Op::Stop | Op::Unary(Floor | Ceil | Round | Sign | IsFinite) => &[],
         Op::Cast(DType::Int | DType::Bool) => &[],
         _ => &node.args,
     }

@@ -2,7 +2,7 @@
 //! vectorisation.
 
 use super::bijection::{Application, Drawn};
-use super::derivation::Step;
+use super::derivation::{Formula, Step};
 use super::estimation::Record;
 use super::expectation::Estimate;
 use super::frame::Frames;
@@ -93,6 +93,8 @@ pub struct Lowering<'m> {
     pub(super) consts: HashMap<ConstId, Literal>,
     /// Tables of Gaussian chains
     pub(super) chains: ChainCache,
+    /// Numbers and parameters that were read by name, while an equation is read to be printed
+    pub(super) symbols: Option<Vec<(NodeId, Formula)>>,
     /// Solutions of the equations of Itô processes
     pub(super) equations: EquationCache,
     /// Tables of finite chains
@@ -158,6 +160,7 @@ impl<'m> Lowering<'m> {
             params: HashMap::new(),
             consts: HashMap::new(),
             chains: ChainCache::default(),
+            symbols: None,
             equations: EquationCache::default(),
             finite_chains: FiniteCache::default(),
             looked_at: LookedAt::default(),

@@ -2,6 +2,7 @@
 //! supports of types, the closed list of primitive operations, and special functions.
 
 pub mod arena;
+pub mod assignment;
 pub mod code;
 pub mod diagnostic;
 pub mod eigen;

@@ -166,7 +166,7 @@ impl<'a> Checker<'a> {
         if let Some(id) = self.densities.get(&name.name) {
             return *id;
         }
-        let (name, span) = (name.name.clone(), span);
+        let name = name.name.clone();
         let density = Density {
             name: name.clone(),
             factors: vec![],

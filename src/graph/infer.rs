@@ -73,6 +73,10 @@ pub fn infer(op: &Op, args: &[&TensorType]) -> Rule<Vec<TensorType>> {
             square(x)?;
             Ok(x.clone())
         })),
+        Op::Assignment => one(operands(args).and_then(|[x]| {
+            square(x)?;
+            Ok(TensorType::int(without(&x.shape, &[x.rank() - 1])))
+        })),
         Op::SymmetricEigen => one(operands(args).and_then(|[x]| {
             square(x)?;
             let mut shape = x.shape.clone();

@@ -147,6 +147,9 @@ pub enum Op {
     /// eigenvectors as columns, of length 1 and with the element of largest magnitude positive. Reads the lower triangle; all NaN where
     /// an element of it is not finite
     SymmetricEigen,
+    /// `Int`, of square matrices of costs `[.., n, n] -> [.., n]`: the column of each row, all different, for the least total cost. Where a cost
+    /// is not finite, each row's own
+    Assignment,
 
     /// (carries…, sequences…, constants…) -> (carries…, stacked…): `body` takes (turn: Int[], carries…, one element of each sequence…,
     /// constants…) and returns (carries…, elements to stack…). `turn` counts 0, 1, … in the order of evaluation; with `reverse`,
@@ -188,7 +191,7 @@ impl Op {
             Op::Broadcast { .. } | Op::Reshape(_) | Op::Transpose(_) | Op::Slice { .. } | Op::Pad { .. } => vec![],
             Op::Join { .. } | Op::Reverse { .. } | Op::Reduce { .. } | Op::CumSum { .. } | Op::Sort { .. } => vec![],
             Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Contract { .. } | Op::Gather { .. } | Op::ScatterAdd { .. } => vec![],
-            Op::Random { .. } | Op::Cholesky | Op::TriangularSolve { .. } | Op::SymmetricEigen => vec![],
+            Op::Random { .. } | Op::Cholesky | Op::TriangularSolve { .. } | Op::SymmetricEigen | Op::Assignment => vec![],
         }
     }
 

@@ -291,6 +291,7 @@ impl<'a> Cursor<'a> {
                 Op::Random { kind, site: self.attribute("site", Self::number)?, shape }
             }
             "cholesky" => Op::Cholesky,
+            "assignment" => Op::Assignment,
             "symmetric_eigen" => Op::SymmetricEigen,
             "triangular_solve" => Op::TriangularSolve { transpose: self.attribute("transpose", Self::number)? },
             "project" => Op::Project(self.number()?),

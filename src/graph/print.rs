@@ -136,7 +136,7 @@ impl Printer {
             }
             Op::While { carries, .. } => format!(" carries={carries}"),
             Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select | Op::Cast(_) | Op::Iota(_) | Op::Reshape(_) => String::new(),
-            Op::Cholesky | Op::SymmetricEigen | Op::Cond { .. } | Op::Stop => String::new(),
+            Op::Cholesky | Op::SymmetricEigen | Op::Assignment | Op::Cond { .. } | Op::Stop => String::new(),
         }
     }
 

@@ -31,6 +31,10 @@ impl Lowering<'_> {
                 let size = node.ty.shape[node.ty.rank() - 1];
                 Library::Cholesky { x: self.region(node.args[0])?, out, count: node.ty.len() / (size * size).max(1), size }
             }
+            Op::Assignment => {
+                let size = node.ty.shape[node.ty.rank() - 1];
+                Library::Assignment { x: self.region(node.args[0])?, out, count: node.ty.len() / size.max(1), size }
+            }
             Op::SymmetricEigen => {
                 let size = node.ty.shape[node.ty.rank() - 1];
                 Library::SymmetricEigen { x: self.region(node.args[0])?, out, count: node.ty.len() / (size * (size + 1)).max(1), size }

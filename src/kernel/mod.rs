@@ -208,6 +208,12 @@ pub enum Library {
         count: usize,
         size: usize,
     },
+    Assignment {
+        x: Region,
+        out: BufferId,
+        count: usize,
+        size: usize,
+    },
     SymmetricEigen {
         x: Region,
         out: BufferId,

@@ -179,6 +179,7 @@ impl Library {
             Library::ScatterAdd { index, y, out, .. } => (&[index, y], *out),
             Library::Random { keys: [a, b, c, d], out, .. } => (&[a, b, c, d], *out),
             Library::Along { x, out, .. } | Library::Cholesky { x, out, .. } | Library::SymmetricEigen { x, out, .. } => (&[x], *out),
+            Library::Assignment { x, out, .. } => (&[x], *out),
             Library::TriangularSolve { l, b, out, .. } => (&[l, b], *out),
         };
         reads.iter().for_each(|region| visit(region.buffer, Access::Read));

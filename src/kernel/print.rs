@@ -123,6 +123,7 @@ impl fmt::Display for Library {
             Library::Along { op, x, out, outer, size, inner, .. } => {
                 write!(f, "{} = {op:?} {x}: {outer} × {size} × {inner}", Name(*out))
             }
+            Library::Assignment { x, out, count, size } => write!(f, "{} = assignment {x}: {count} of {size}", Name(*out)),
             Library::SymmetricEigen { x, out, count, size } => write!(f, "{} = eigen {x}: {count} of {size}", Name(*out)),
             Library::Cholesky { x, out, count, size } => write!(f, "{} = cholesky {x}: {count} of {size}", Name(*out)),
             Library::TriangularSolve { l, b, out, count, size, columns, transpose } => {

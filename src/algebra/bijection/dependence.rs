@@ -171,7 +171,7 @@ impl<'w, 'm> Dependence<'w, 'm> {
             Op::SymmetricEigen | Op::Sort { .. } | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Gather { .. } | Op::ScatterAdd { .. } => {
                 self.everything(side, &node.args)
             }
-            Op::TriangularSolve { .. } => self.everything(side, &node.args),
+            Op::TriangularSolve { .. } | Op::Assignment => self.everything(side, &node.args),
             Op::Random { .. } | Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } => Cell::free(self.words),
             Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) => Cell::free(self.words),
         }

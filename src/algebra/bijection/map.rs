@@ -140,6 +140,7 @@ fn carried(graph: &Graph, node: &Node, at: usize, axes: &[usize]) -> Option<Vec<
         Op::Reshape(shape) => reshaped(operand, shape, axes),
         Op::Reduce { axes: gone, .. } => each(&|axis| remaining(axis, gone)),
         Op::ArgMax { axis: gone } => each(&|axis| remaining(axis, &[*gone])),
+        Op::Assignment => each(&|axis| remaining(axis, &[operand.len() - 1])),
         Op::Contract { a, b, out } => {
             let labels = if at == 0 { a } else { b };
             each(&|axis| out.iter().position(|label| *label == labels[axis]))

@@ -277,9 +277,8 @@ impl<'s, 'm> Solver<'s, 'm> {
                 Ok(false)
             }
             Op::Pad { .. } | Op::Reduce { .. } | Op::Sort { .. } | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Gather { .. } => Ok(false),
-            Op::ScatterAdd { .. } | Op::Random { .. } | Op::Cholesky | Op::SymmetricEigen | Op::TriangularSolve { .. } | Op::Stop => {
-                Ok(false)
-            }
+            Op::ScatterAdd { .. } | Op::Random { .. } | Op::Cholesky | Op::SymmetricEigen | Op::TriangularSolve { .. } => Ok(false),
+            Op::Assignment | Op::Stop => Ok(false),
             Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } | Op::Project(_) => Ok(false),
         }
     }

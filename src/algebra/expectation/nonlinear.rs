@@ -87,7 +87,7 @@ fn keeps_linear(op: &Op, moves: &[bool]) -> bool {
         Op::Broadcast { .. } | Op::Reshape(_) | Op::Transpose(_) | Op::Slice { .. } | Op::Pad { .. } | Op::Join { .. } => true,
         Op::Reverse { .. } | Op::CumSum { .. } | Op::Stop | Op::Project(_) => true,
         Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) | Op::Compare(_) | Op::Random { .. } => false,
-        Op::Sort { .. } | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::ScatterAdd { .. } => false,
+        Op::Sort { .. } | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::ScatterAdd { .. } | Op::Assignment => false,
         Op::Cholesky | Op::SymmetricEigen | Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } => false,
     }
 }

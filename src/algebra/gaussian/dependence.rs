@@ -106,6 +106,7 @@ fn is_linear(graph: &Graph, id: NodeId, moving: &[bool]) -> bool {
         | Op::Sort { .. }
         | Op::ArgSort { .. }
         | Op::ArgMax { .. }
+        | Op::Assignment
         | Op::Cholesky
         | Op::SymmetricEigen
         | Op::Stop => false,

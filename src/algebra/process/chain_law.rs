@@ -158,6 +158,10 @@ fn offset(graph: &Graph, id: NodeId) -> (Option<NodeId>, i64) {
     let node = graph.node(id);
     match &node.op {
         Op::Fill { bits, .. } => (None, f64::from_bits(*bits) as i64),
+        Op::Broadcast { .. } => match offset(graph, node.args[0]) {
+            (None, number) => (None, number),
+            (Some(_), _) => (Some(id), 0),
+        },
         Op::Binary(op @ (BinaryOp::Add | BinaryOp::Sub)) => match (offset(graph, node.args[0]), offset(graph, node.args[1])) {
             ((base, a), (None, b)) => (base, if *op == BinaryOp::Add { a + b } else { a - b }),
             ((None, a), (base, b)) if *op == BinaryOp::Add => (base, a + b),

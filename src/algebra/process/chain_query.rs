@@ -51,6 +51,7 @@ impl<'m> Lowering<'m> {
         let t = self.eval_array(at)?;
         let (x, s) = (self.given_member(near.early.0, near.early.1)?, self.eval_array(near.early.1)?);
         let early = self.transition_of(chain, &s, &t)?;
+        let shifted = early.shift.is_some();
         let moments = match near.late {
             None => Moments { mean: self.transported(&early, &x)?, var: early.var },
             Some((late, at_late)) => {
@@ -59,7 +60,7 @@ impl<'m> Lowering<'m> {
                 self.between(&early, &late, &x, &z)?
             }
         };
-        self.record_chain_law(chain, query, near, at);
+        self.record_chain_law(chain, query, near, at, shifted);
         self.normal(chain.var, moments)
     }
 

@@ -119,7 +119,7 @@ impl<'m> Lowering<'m> {
             literal.values[t * width..(t + 1) * width].to_vec()
         };
         let side = if tables.step.var.is_matrix() { (var.values.len() / steps.max(1)).isqrt() } else { 0 };
-        let on_diagonal = |i: usize| side == 0 || i % (side + 1) == 0;
+        let on_diagonal = |i: usize| side == 0 || i.is_multiple_of(side + 1);
         for t in 0..steps {
             let bad_signal = of(signal, t).into_iter().find(|a| !a.is_finite()).map(|a| ("coefficient", a));
             let variances = of(var, t).into_iter().enumerate().filter(|(i, _)| on_diagonal(*i));

@@ -68,9 +68,12 @@ impl Lowering<'_> {
         }
     }
 
-    /// g(t) of a forward process.
+    /// g(t) of a process: of a reverse one that of the forward one, of a flow none.
     pub(super) fn diffusion(&mut self, density: DensityId, t: &Array) -> Result<Coefficient> {
         let model = self.model;
+        if model.is_flow(density) {
+            return Ok(Coefficient::Scalar(self.real(0.0)));
+        }
         let density = model.forward(density);
         if let Some(process @ Process { kind: ProcessKind::Ito { time, diffusion, .. }, var, .. }) = &model.densities[density].process {
             self.refuse_undefined_noise(process)?;

@@ -122,6 +122,11 @@ impl<'m> Lowering<'m> {
         let forward = self.model.forward(density);
         let law = match (member, args) {
             (ProcessMember::Prior, []) => self.finite_prior(density)?,
+            (ProcessMember::Initial, []) if self.model.reverse(density).is_some() => {
+                let prior = self.finite_prior(density)?;
+                return self.draw(&prior).map(Value::Array);
+            }
+            (ProcessMember::Initial, []) => return self.first_data(forward).map(Value::Array),
             (ProcessMember::Kernel, [x, from, to]) if self.model.reverse(density).is_some() => {
                 self.finite_reverse(density, x, from, to, Impossible::Undefined)?
             }
@@ -139,6 +144,17 @@ impl<'m> Lowering<'m> {
             }
         };
         Ok(Value::Distribution(law))
+    }
+
+    /// The data at the first time.
+    fn first_data(&mut self, forward: DensityId) -> Result<Array> {
+        let model = self.model;
+        let (first, _) = self.time_range(forward)?;
+        let data = model.densities[forward].process.as_ref().and_then(|process| model.data_at(process.var, first));
+        match data {
+            Some(data) => self.variable(data),
+            None => Err(Diagnostic::unsupported("a start of a chain without data at its first time").at(model.densities[forward].span)),
+        }
     }
 
     /// The matrix of all steps between two times.

@@ -177,13 +177,4 @@ impl<'m> Lowering<'m> {
         }
         Ok(())
     }
-
-    /// Whether a process is run by its probability-flow equation.
-    pub(super) fn is_flow(&self, density: DensityId) -> bool {
-        match self.model.densities[density].process.as_ref().map(|process| &process.kind) {
-            Some(ProcessKind::Flow { .. }) => true,
-            Some(ProcessKind::Guided(guided)) => self.is_flow(guided.of),
-            Some(ProcessKind::Reverse(_) | ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => false,
-        }
-    }
 }

@@ -121,10 +121,12 @@ impl<'m> Lowering<'m> {
     /// a, b and the shift at a time.
     pub(super) fn interpolation(&mut self, process: &'m Process, t: &Array) -> Result<Interpolation> {
         self.refuse_wrong_start(process)?;
-        self.interpolation_at(process, t)
+        let Interpolation { a, b, shift } = self.interpolation_at(process, t)?;
+        let b = if Interpolant::of(process)?.end.is_none() && b.is_matrix() { self.triangular(&b)? } else { b };
+        Ok(Interpolation { a, b, shift })
     }
 
-    /// The same, where nothing is known to be wrong with it.
+    /// The same as it is written, whatever is wrong with it.
     pub(super) fn interpolation_at(&mut self, process: &'m Process, t: &Array) -> Result<Interpolation> {
         let interpolant = Interpolant::of(process)?;
         self.bind_local(interpolant.time, Value::Array(t.clone()));
@@ -147,7 +149,6 @@ impl<'m> Lowering<'m> {
             }
         };
         let (Some(a), Some(b)) = (a, b) else { return Err(Diagnostic::internal("an interpolant has two ends")) };
-        let b = if interpolant.end.is_none() && b.is_matrix() { self.triangular(&b)? } else { b };
         let shift = self.shift_at(interpolant, &shape)?;
         Ok(Interpolation { a, b, shift })
     }

@@ -75,7 +75,10 @@ impl Lowering<'_> {
                 Moments { mean: self.transported(&transition, x)?, var: transition.var }
             }
             ([(t, x, false), (_, x0, true)] | [(_, x0, true), (t, x, false)], false) => self.bridge(query.density, x0, x, t, &to)?,
-            ([(t, x, false)], true) => self.reverse_kernel(query.density, x, t, &to)?,
+            ([(t, x, false)], true) => {
+                self.record_kernel(query.density);
+                self.reverse_kernel(query.density, x, t, &to)?
+            }
             ([], true) => self.prior(query.density)?,
             _ => return Err(no_rule(query)),
         };

@@ -11,7 +11,7 @@ use crate::check::model::{DensityId, Expr, Noise, ProcessKind, ProcessMember};
 impl Lowering<'_> {
     pub(in crate::algebra) fn process_member(&mut self, density: DensityId, member: ProcessMember, args: &[Expr]) -> Result<Value> {
         let args = args.iter().map(|arg| self.eval_array(arg)).collect::<Result<Vec<_>>>()?;
-        if self.has_finite_states(density) && member != ProcessMember::Time {
+        if self.has_finite_states(density) && !matches!(member, ProcessMember::Time | ProcessMember::Last) {
             return self.finite_member(density, member, &args);
         }
         let value = match (member, &args[..]) {
@@ -20,6 +20,7 @@ impl Lowering<'_> {
             (ProcessMember::Noise, [t]) => self.marginal(density, t)?.spread.number("the noise")?.clone(),
             (ProcessMember::LogSnr, [t]) => self.log_snr(density, t)?,
             (ProcessMember::Diffused, [x0, e, t]) => {
+                self.record_diffused(density);
                 let Marginal { signal, shift, spread, .. } = self.marginal(density, t)?;
                 let (mean, noise) = (self.coefficient_times(&signal, x0)?, self.coefficient_times(&spread, e)?);
                 let value = self.add(&mean, &noise)?;
@@ -28,17 +29,24 @@ impl Lowering<'_> {
                     None => value,
                 }
             }
-            (ProcessMember::Drift, [x, t]) => self.drift(density, x, t)?,
+            (ProcessMember::Drift, [x, t]) => {
+                self.record_equation(density);
+                self.drift(density, x, t)?
+            }
             (ProcessMember::Diffusion, [t]) => self.diffusion(density, t)?.number("the diffusion coefficient")?.clone(),
             (ProcessMember::Diffuse, [t, w]) => {
                 let g = self.diffusion(density, t)?;
                 self.coefficient_times(&g, w)?
             }
             (ProcessMember::Rate, [x0, e, t]) => self.rate_of_path(density, x0, e, t)?,
+            (ProcessMember::Coupled, [x0, x1]) => self.coupled(x0, x1)?,
             (ProcessMember::Other, []) => self.other_end(density)?,
             (ProcessMember::Time, [u]) => self.time_at(density, u)?,
             (ProcessMember::Initial, []) => self.initial(density)?,
-            (ProcessMember::Predicted(wanted), [x, t]) => self.predicted(density, wanted, x, t)?,
+            (ProcessMember::Predicted(wanted), [x, t]) => {
+                self.record_prediction(density, wanted);
+                self.predicted(density, wanted, x, t)?
+            }
             (ProcessMember::Kernel, [x, from, to]) => {
                 let moments = self.kernel(density, x, from, to)?;
                 return self.state_normal(density, moments);
@@ -69,6 +77,7 @@ impl Lowering<'_> {
     /// The state at time `to` given x at time `from`.
     fn kernel(&mut self, density: DensityId, x: &Array, from: &Array, to: &Array) -> Result<Moments> {
         if self.model.reverse(density).is_some() {
+            self.record_kernel(density);
             return self.sampling_kernel(density, x, from, to);
         }
         let transition = self.transition(density, from, to)?;

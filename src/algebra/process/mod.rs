@@ -4,6 +4,7 @@
 //! dx = (F x + u) dt + g dW. Everything else, marginals, bridges, reverse kernels and equations, follows from these.
 
 mod bound;
+mod bound_draws;
 mod calculus;
 mod chain;
 mod chain_law;
@@ -22,6 +23,7 @@ mod kernel;
 mod member;
 mod path;
 mod prediction;
+mod record;
 mod reverse;
 mod schedule;
 mod transition;

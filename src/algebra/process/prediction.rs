@@ -213,6 +213,8 @@ impl<'m> Lowering<'m> {
     fn interpolated(&mut self, seen: &Seen<'_>) -> Result<Option<(Interpolation, Interpolation)>> {
         let process = self.forward_process(seen.density)?;
         match process.kind {
+            // Where the first state is no data, noise is that of the first state as well.
+            ProcessKind::Interpolant { .. } if self.model.densities[self.model.forward(seen.density)].initial.is_some() => Ok(None),
             ProcessKind::Interpolant { .. } => self.interpolation_and_rate(process, seen.t).map(Some),
             ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Reverse(_) | ProcessKind::Flow { .. } | ProcessKind::Guided(_) => {
                 Ok(None)

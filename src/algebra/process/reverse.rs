@@ -24,7 +24,7 @@ impl Lowering<'_> {
     pub(super) fn drift(&mut self, density: DensityId, x: &Array, t: &Array) -> Result<Array> {
         let model = self.model;
         match model.densities[density].process.as_ref().map(|process| &process.kind) {
-            Some(ProcessKind::Guided(_)) if self.is_flow(density) => self.predicted(density, Prediction::Velocity, x, t),
+            Some(ProcessKind::Guided(_)) if model.is_flow(density) => self.predicted(density, Prediction::Velocity, x, t),
             Some(ProcessKind::Reverse(_) | ProcessKind::Guided(_)) => {
                 let seen = self.seen(density, x, t)?;
                 self.equation_drift(&seen, 1.0)

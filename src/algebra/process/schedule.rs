@@ -133,7 +133,7 @@ impl Lowering<'_> {
         let (first, last) = self.time_range(density)?;
         let Some(reverse) = self.model.reverse(density) else { return Ok(last) };
         // The reverse equation contains a'/a.
-        let divides = !self.is_flow(density) || matches!(reverse.prediction, Prediction::Noise | Prediction::Score);
+        let divides = !self.model.is_flow(density) || matches!(reverse.prediction, Prediction::Noise | Prediction::Score);
         if !divides || self.in_steps(self.forward_process(density)?.var) {
             return Ok(last);
         }

@@ -107,6 +107,7 @@ impl Lowering<'_> {
         let forward = model.forward(density);
         if let Some(process) = &model.densities[forward].process
             && let ProcessKind::Interpolant { .. } = process.kind
+            && model.densities[forward].initial.is_none()
         {
             // As it is written: what multiplies a second variable may be negative.
             let Interpolation { a, b, shift } = self.interpolation(process, t)?;

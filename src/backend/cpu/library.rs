@@ -5,6 +5,7 @@ use super::pool::Pool;
 use super::random::Random;
 use super::{eigen, linear};
 use crate::backend::Precision;
+use crate::base::assignment::assignment;
 use crate::base::op::DType;
 use crate::kernel::{AlongOp, BufferId, Indexing, Library, Region};
 use std::cmp::Ordering;
@@ -48,6 +49,21 @@ pub fn call(call: &Library, table: Table<'_>, precision: Precision, pool: &mut P
                 Precision::F64 => unsafe { linear::cholesky::<f64>(table.slice(x, len), table.slice_mut(whole(out), len), size) },
             }
         }
+        Library::Assignment { x, out, count, size } => {
+            let (square, len) = (count * size * size, count * size);
+            match precision {
+                // SAFETY: the buffers hold `count` matrices of that size, in the plan's precision, and the columns of their rows.
+                Precision::F32 => unsafe {
+                    let costs: &[f32] = table.slice(x, square);
+                    assign(costs, table.slice_mut(whole(out), len), size, f64::from, |column| column as i32)
+                },
+                // SAFETY: likewise.
+                Precision::F64 => unsafe {
+                    let costs: &[f64] = table.slice(x, square);
+                    assign(costs, table.slice_mut(whole(out), len), size, |cost| cost, |column| column as i64)
+                },
+            }
+        }
         Library::SymmetricEigen { x, out, count, size } => {
             let (len, full) = (count * size * size, count * (size + 1) * size);
             match precision {
@@ -72,6 +88,14 @@ pub fn call(call: &Library, table: Table<'_>, precision: Precision, pool: &mut P
                 },
             }
         }
+    }
+}
+
+/// The assignments of least cost of matrices of that size, in double precision.
+fn assign<T: Copy, I>(costs: &[T], out: &mut [I], size: usize, real: impl Fn(T) -> f64, place: impl Fn(usize) -> I) {
+    for (matrix, row) in costs.chunks((size * size).max(1)).zip(out.chunks_mut(size.max(1))) {
+        let matrix: Vec<f64> = matrix.iter().map(|cost| real(*cost)).collect();
+        row.iter_mut().zip(assignment(&matrix, size)).for_each(|(slot, column)| *slot = place(column));
     }
 }
 

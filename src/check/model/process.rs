@@ -143,6 +143,8 @@ pub enum ProcessMember {
     Rate,
     /// `q.noise()`: a draw of the noise, or of x at the last time where that is data
     Other,
+    /// `q.coupled(x0, x1)`: the x1 of the rows of this run, each beside the x0 that optimal transport sends it to
+    Coupled,
     /// `q.time(u)`: the time at the part u of the range
     Time,
     /// `q.initial()`: a draw of the state from which sampling starts
@@ -173,6 +175,7 @@ impl ProcessMember {
             ProcessMember::Diffuse => "diffuse",
             ProcessMember::Rate => "velocity",
             ProcessMember::Other => "noise",
+            ProcessMember::Coupled => "coupled",
             ProcessMember::Time => "time",
             ProcessMember::Initial => "initial",
             ProcessMember::Kernel => "kernel",
@@ -225,6 +228,15 @@ impl Model {
             Some(ProcessKind::Reverse(reverse)) => Some(reverse),
             Some(ProcessKind::Flow { of } | ProcessKind::Guided(Guided { of, .. })) => self.reverse(*of),
             Some(ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => None,
+        }
+    }
+
+    /// Whether a process is run by its probability-flow equation.
+    pub fn is_flow(&self, density: DensityId) -> bool {
+        match self.densities[density].process.as_ref().map(|process| &process.kind) {
+            Some(ProcessKind::Flow { .. }) => true,
+            Some(ProcessKind::Guided(guided)) => self.is_flow(guided.of),
+            Some(ProcessKind::Reverse(_) | ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => false,
         }
     }
 

@@ -119,7 +119,12 @@ impl<'a> Checker<'a> {
     /// Puts the process into the model, or remembers that there is none.
     pub fn process_of(&mut self, id: DensityId, var: VarId, kind: Checked<ProcessKind>, span: Span) -> Checked<()> {
         match kind {
-            Ok(kind) => self.put_process(id, Process { var, kind, span }),
+            Ok(kind) => {
+                // Its kernels are normal.
+                let state = Type::Distribution(Box::new(self.model.vars[var].member_type()));
+                self.gaussian_answers(&state, span)?;
+                self.put_process(id, Process { var, kind, span });
+            }
             Err(fault) => {
                 self.made.poisoned.insert(id);
                 return Err(fault);

@@ -13,7 +13,7 @@ use crate::syntax::ast::{self, ArgKind, Ident};
 /// What `reverse` was told beside the process.
 #[derive(Default)]
 struct Told<'a> {
-    prediction: Option<(Prediction, &'a Ident, &'a ast::Expr)>,
+    prediction: Option<(Prediction, &'a ast::Expr)>,
     variance: Option<(Variance, Span)>,
 }
 
@@ -21,7 +21,7 @@ impl<'a> Checker<'a> {
     pub(super) fn reverse(&mut self, made: &Made<'a>, var: VarId) -> Checked<Reverse> {
         self.is_forward(made)?;
         let told = self.told_reverse(made)?;
-        let Some((prediction, name, f)) = told.prediction else {
+        let Some((prediction, f)) = told.prediction else {
             let problem = Diagnostic::new(Code::ArgumentCount, "`reverse` takes a process and what a network predicts").at(made.span);
             return Err(problem.help(format!("write `reverse(q, noise: f)`, or one of {}", predictions().join(", "))).into());
         };
@@ -34,6 +34,7 @@ impl<'a> Checker<'a> {
         let scope = Scope { instance: Some(Default::default()), ..Scope::default() };
         let network = self.in_scope(scope, None, |this| this.network(f, state, time))?;
         let why = Some((self.model.vars[var].span, format!("the state is {ty}")));
+        let predicted = predicted_type(&ty, prediction, f.span)?;
         let (network, variance) = match &network.ty {
             Type::Tuple(parts) if parts.len() == 2 => {
                 if let Some((_, span)) = told.variance {
@@ -42,12 +43,9 @@ impl<'a> Checker<'a> {
                 }
                 let part = |at: usize, ty: &Type| Expr::new(ExprKind::Project(Box::new(network.clone()), at), ty.clone(), f.span);
                 let (y, v) = (part(0, &parts[0]), part(1, &parts[1]));
-                (self.coerce(y, &ty, why.clone())?, Variance::Learned { part: self.part_of_variance(v, &ty, why)? })
+                (self.coerce(y, &predicted, why.clone())?, Variance::Learned { part: self.part_of_variance(v, &ty, why)? })
             }
-            _ => (
-                self.coerce(network, &predicted_type(&ty, prediction, name)?, why)?,
-                told.variance.map_or(Variance::Posterior, |(variance, _)| variance),
-            ),
+            _ => (self.coerce(network, &predicted, why)?, told.variance.map_or(Variance::Posterior, |(variance, _)| variance)),
         };
         Ok(Reverse { of: made.of, prediction, state, time, network, variance })
     }
@@ -81,7 +79,7 @@ impl<'a> Checker<'a> {
                 let problem = Diagnostic::new(Code::UnknownArgument, "a reverse process has one network").at(arg.span);
                 return Err(problem.help("all that it does not predict follows from what it does").into());
             }
-            told.prediction = Some((prediction, name, value));
+            told.prediction = Some((prediction, value));
         }
         Ok(told)
     }
@@ -133,14 +131,15 @@ impl<'a> Checker<'a> {
 }
 
 /// What a network predicts of a state of this type: of classes, the logits of x(0).
-fn predicted_type(state: &Type, prediction: Prediction, name: &Ident) -> Checked<Type> {
+fn predicted_type(state: &Type, prediction: Prediction, span: Span) -> Checked<Type> {
     let Type::Array(ArrayType { support, shape }) = state else { return Ok(state.clone()) };
     if !support.is_discrete() {
         return Ok(state.clone());
     }
     if prediction != Prediction::X0 {
-        let problem = Diagnostic::new(Code::WrongKind, format!("states are {state}: a network cannot predict their `{}`", name.name));
-        return Err(problem.at(name.span).help("let it predict the first state by logits: `reverse(q, x0: f)`").into());
+        let problem =
+            Diagnostic::new(Code::WrongKind, format!("states are {state}: a network cannot predict their `{}`", prediction.name()));
+        return Err(problem.at(span).help("let it predict the first state by logits: `reverse(q, x0: f)`").into());
     }
     Ok(match support {
         Support::Cat(classes) => Type::real([&shape[..], std::slice::from_ref(classes)].concat()),

@@ -1,6 +1,7 @@
 //! Linear algebra on the last two axes, one matrix after another.
 
 use super::Value;
+use crate::base::assignment;
 use crate::base::eigen::symmetric_eigen;
 use crate::graph::TensorType;
 
@@ -23,6 +24,13 @@ fn cholesky_matrix(a: &[f64], n: usize) -> Vec<f64> {
         }
     }
     l
+}
+
+pub fn assignment(costs: &Value) -> Value {
+    let (shape, n) = (costs.shape(), costs.shape()[costs.ty.rank() - 1]);
+    let matrices = costs.elements.chunks((n * n).max(1));
+    let columns = matrices.flat_map(|matrix| assignment::assignment(matrix, n)).map(|column| column as f64);
+    Value::new(TensorType::int(shape[..shape.len() - 1].to_vec()), columns.collect::<Vec<_>>())
 }
 
 /// L y = b by forward substitution; Lᵀ y = b by backward substitution.

@@ -101,6 +101,7 @@ fn evaluate(op: &Op, x: &[&Value], inputs: &[Value], observer: Observer<'_>) -> 
 
         Op::Cholesky => linear::cholesky(x[0]),
         Op::SymmetricEigen => linear::eigen(x[0]),
+        Op::Assignment => linear::assignment(x[0]),
         Op::TriangularSolve { transpose } => linear::triangular_solve(x[0], x[1], *transpose),
         Op::Stop => x[0].clone(),
     };

@@ -24,7 +24,7 @@ pub fn rule_name(op: &Op) -> Option<&'static str> {
         Op::Slice { .. } | Op::Pad { .. } | Op::Join { .. } | Op::Reverse { .. } => None,
         Op::Broadcast { .. } | Op::Reshape(_) | Op::Transpose(_) | Op::Reduce { op: ReduceOp::And | ReduceOp::Or, .. } => None,
         Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) | Op::Cast(_) => None,
-        Op::Compare(_) | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Random { .. } | Op::Stop => None,
+        Op::Compare(_) | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Assignment | Op::Random { .. } | Op::Stop => None,
     }
 }
 

@@ -117,7 +117,7 @@ fn rule<'a>(op: &Op, operand: usize, g: Term<'a>, x: &[Term<'a>], y: Term<'a>) -
         Op::SymmetricEigen => return linear::no_derivative_of_eigen(),
         Op::TriangularSolve { transpose } => Some(linear::solve_cotangent(operand, g, x[0], y, *transpose)),
         Op::Input(_) | Op::Fill { .. } | Op::Literal(_) | Op::Iota(_) | Op::Cast(_) => None,
-        Op::Compare(_) | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Random { .. } | Op::Stop => None,
+        Op::Compare(_) | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Assignment | Op::Random { .. } | Op::Stop => None,
         Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } | Op::Project(_) => None,
     };
     Ok(part)

@@ -138,7 +138,7 @@ impl<'a> Rewriter<'a> {
             Op::Gather { batch } => indexing::gather(self, x(0), x(1), *batch),
             Op::ScatterAdd { batch, size } => indexing::scatter_add(self, x(0), x(1), *batch, *size),
             Op::Stop if !self.keeps_stops => Some(x(0)),
-            Op::CumSum { .. } | Op::Sort { .. } | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Random { .. } => None,
+            Op::CumSum { .. } | Op::Sort { .. } | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Assignment | Op::Random { .. } => None,
             Op::Compare(_) | Op::Cholesky | Op::TriangularSolve { .. } | Op::SymmetricEigen | Op::Stop => None,
             Op::Literal(literal) => uniform(literal).map(|value| current.number(value)),
             Op::Input(_) | Op::Fill { .. } | Op::Iota(_) => None,

@@ -17,8 +17,10 @@ pub struct Reader<'b> {
 }
 
 impl<'b> Reader<'b> {
-    pub fn new(builder: &'b mut Builder, time: NodeId) -> Reader<'b> {
-        Reader { builder, time, depends: HashMap::new(), known: HashMap::new() }
+    /// `atoms` are not looked into.
+    pub fn new(builder: &'b mut Builder, time: NodeId, atoms: &[NodeId]) -> Reader<'b> {
+        let known = atoms.iter().map(|&atom| (atom, Some(Sum::atom(atom)))).collect();
+        Reader { builder, time, depends: HashMap::new(), known }
     }
 
     /// `None` where the node depends on time through an operation that is not elementary. Atoms are scalars or have the

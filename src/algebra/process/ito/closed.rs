@@ -3,10 +3,11 @@
 use super::super::calculus::{Integrator, Linear, Number, Point, Reader, Scope, Sum, Variable, collect_atoms};
 use super::super::coefficient::Coefficient;
 use super::super::transition::Transition;
-use super::equation::{Equation, Solution, TURNS};
+use super::equation::{Equation, Numbers, Solution, TURNS};
 use crate::algebra::lowering::Lowering;
 use crate::algebra::value::Array;
 use crate::base::diagnostic::Result;
+use crate::base::op::DType;
 use crate::graph::{NodeId, Value};
 use std::collections::BTreeMap;
 
@@ -22,9 +23,13 @@ impl<'m> Lowering<'m> {
         let shift = self.read(dynamics.shift.as_ref(), &equation.time, &mut scope);
         let diffusion = self.read(dynamics.diffusion.as_ref().map(Coefficient::array), &equation.time, &mut scope);
         let (Some(slope), Some(shift), Some(diffusion)) = (slope, shift, diffusion) else { return Ok(None) };
+        let square = diffusion.squared();
+        if !self.is_read_right(equation, [&slope, &shift, &square], &scope)? {
+            return Ok(None);
+        }
         let integrator = self.integrator(equation, &scope)?;
         let Some(mean) = integrator.linear(&slope, &shift) else { return Ok(None) };
-        let variance = integrator.linear(&slope.scale(Number::from(2)), &diffusion.squared());
+        let variance = integrator.linear(&slope.scale(Number::from(2)), &square);
         Ok(variance.map(|variance| Solution::Closed { mean, variance, scope }))
     }
 
@@ -33,6 +38,11 @@ impl<'m> Lowering<'m> {
         let mut scope = Scope::default();
         let slope = equation.dynamics.slope.as_ref().map(Coefficient::array);
         let Some(slope) = self.read(slope, &equation.time, &mut scope) else { return Ok(None) };
+        let numbers = self.numeric_equation(equation, 0)?;
+        let right = |point: &Point| numbers.at(point.time).slope.is_none_or(|value| near(value.first(), slope.evaluate(point)));
+        if !self.sample_points(equation, &scope)?.iter().take(POINTS).all(right) {
+            return Ok(None);
+        }
         let integrator = self.integrator(equation, &scope)?;
         Ok(integrator.linear(&slope, &Sum::zero()).map(|mean| (mean, scope)))
     }
@@ -47,9 +57,9 @@ impl<'m> Lowering<'m> {
     ) -> Result<Transition> {
         let scope = self.at_times(scope, from, to)?;
         let signal = self.emit_between(&mean.factor(), &scope)?;
-        let shift = mean.from_zero();
+        let shift = mean.accumulated();
         let shift = if shift.is_zero() { None } else { Some(self.emit_between(&shift, &scope)?) };
-        let var = self.emit_between(&variance.from_zero(), &scope)?;
+        let var = self.emit_between(&variance.accumulated(), &scope)?;
         let (signal, var) = (self.elementwise_of(signal), self.elementwise_of(var));
         Ok(Transition { signal, shift, var })
     }
@@ -77,9 +87,14 @@ impl<'m> Lowering<'m> {
 
     /// An array as a function of a placeholder; what is absent is zero.
     pub(super) fn read(&mut self, array: Option<&Array>, time: &Array, scope: &mut Scope) -> Option<Sum> {
+        self.read_with(array, time, &[], scope)
+    }
+
+    /// The same with nodes that are taken as they are.
+    pub(super) fn read_with(&mut self, array: Option<&Array>, time: &Array, atoms: &[NodeId], scope: &mut Scope) -> Option<Sum> {
         let Some(array) = array else { return Some(Sum::zero()) };
         let (node, time) = (self.node(array), self.node(time));
-        let sum = Reader::new(self.b(), time).read(node)?;
+        let sum = Reader::new(self.b(), time, atoms).read(node)?;
         collect_atoms(&sum, &mut |atom| {
             let plates = if self.b().shape(atom).is_empty() { vec![] } else { array.plates.clone() };
             scope.atoms.insert(atom, self.array(atom, plates));
@@ -89,6 +104,11 @@ impl<'m> Lowering<'m> {
 
     /// Tries primitives at times inside the range, with the starting values of parameters and with others.
     pub(super) fn integrator(&mut self, equation: &Equation<'_, 'm>, scope: &Scope) -> Result<Integrator> {
+        Ok(Integrator::new(self.sample_points(equation, scope)?))
+    }
+
+    /// So many for each turn.
+    fn sample_points(&mut self, equation: &Equation<'_, 'm>, scope: &Scope) -> Result<Vec<Point>> {
         let atoms: Vec<NodeId> = scope.atoms.keys().copied().collect();
         let time = self.node(&equation.time);
         let (first, last) = equation.range;
@@ -101,6 +121,28 @@ impl<'m> Lowering<'m> {
                 points.push(Point { atoms, time, start: first });
             }
         }
-        Ok(Integrator { points })
+        Ok(points)
     }
+
+    /// Whether F, u and g² as sums are what the graph computes: roots of squares are positive, which sums do not know.
+    fn is_read_right(&mut self, equation: &Equation<'_, 'm>, sums: [&Sum; 3], scope: &Scope) -> Result<bool> {
+        let points = self.sample_points(equation, scope)?;
+        for (turn, points) in (0..TURNS).zip(points.chunks(POINTS)) {
+            let numbers = self.numeric_equation(equation, turn)?;
+            for point in points {
+                let Numbers { slope, shift, diffusion } = numbers.at(point.time);
+                let values = [slope, shift, diffusion.map(|g| g.map(DType::Real, |g| g * g))];
+                let right = |(value, sum): (&Option<Value>, &&Sum)| near(value.as_ref().map_or(0.0, Value::first), sum.evaluate(point));
+                if !values.iter().zip(&sums).all(right) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Equal, but for rounding; what has no value may be anything.
+fn near(value: f64, sum: f64) -> bool {
+    !value.is_finite() || (value - sum).abs() <= 1e-9 * value.abs().max(1e-9)
 }

@@ -52,7 +52,7 @@ impl Dense {
         for i in 0..n {
             for j in 0..=i {
                 let rest: f64 = self.elements[i * n + j] - (0..j).map(|k| l.elements[i * n + k] * l.elements[j * n + k]).sum::<f64>();
-                if i == j && !(rest > 1e-14 * self.elements[i * n + i].abs()) {
+                if i == j && (rest.is_nan() || rest <= 1e-14 * self.elements[i * n + i].abs()) {
                     return false;
                 }
                 l.elements[i * n + j] = if i == j { rest.sqrt() } else { rest / l.elements[j * n + j] };

@@ -5,7 +5,8 @@ use super::super::calculus::{Linear, Scope};
 use super::super::coefficient::Coefficient;
 use super::super::dynamics::Dynamics;
 use super::super::transition::Transition;
-use super::matrix::{Clock, Panels};
+use super::matrix::Clock;
+use super::panels::Panels;
 use super::probe::Probe;
 use super::quadrature::Rule;
 use crate::algebra::frame::FrameId;
@@ -13,7 +14,7 @@ use crate::algebra::lowering::Lowering;
 use crate::algebra::value::Array;
 use crate::base::diagnostic::Result;
 use crate::base::{Code, Diagnostic, Span};
-use crate::check::model::VarId;
+use crate::check::model::{Process, VarId};
 use crate::graph::{NodeId, Value};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -103,8 +104,14 @@ impl<'m> Lowering<'m> {
     }
 
     /// x(to) given x(from).
-    pub(super) fn solve_equation(&mut self, equation: &Equation<'_, 'm>, from: &Array, to: &Array) -> Result<Transition> {
-        let solution = self.solution(equation)?;
+    pub(super) fn solve_equation(
+        &mut self,
+        process: &'m Process,
+        equation: &Equation<'_, 'm>,
+        from: &Array,
+        to: &Array,
+    ) -> Result<Transition> {
+        let solution = self.solution(process, equation)?;
         match &*solution {
             Solution::Closed { mean, variance, scope } => self.closed_transition(mean, variance, scope, from, to),
             Solution::Nodes { mean, rule } => self.transition_by_nodes(equation, mean.as_ref(), rule, [from, to]),
@@ -113,7 +120,7 @@ impl<'m> Lowering<'m> {
         }
     }
 
-    pub(super) fn solution(&mut self, equation: &Equation<'_, 'm>) -> Result<Rc<Solution>> {
+    fn solution(&mut self, process: &'m Process, equation: &Equation<'_, 'm>) -> Result<Rc<Solution>> {
         let nodes = equation.arrays().map(|array| array.map(|array| self.node(array)));
         let key = (self.frames.current(), nodes);
         if let Some(known) = self.equations.solutions.get(&key) {
@@ -127,6 +134,7 @@ impl<'m> Lowering<'m> {
             },
             false => self.matrix_solution(equation)?,
         };
+        self.record_solution(process, equation, &solution)?;
         let solution = Rc::new(solution);
         self.equations.solutions.insert(key, solution.clone());
         Ok(solution)

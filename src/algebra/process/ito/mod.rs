@@ -5,8 +5,11 @@ mod dense;
 mod equation;
 mod matrix;
 mod numeric;
+mod panels;
+mod piece;
 mod probe;
 mod quadrature;
+mod record;
 
 pub use equation::EquationCache;
 
@@ -54,7 +57,7 @@ impl<'m> Lowering<'m> {
         let range = self.model.times(process.var).ok_or_else(|| Diagnostic::internal("a process without times"))?;
         let at = |this: &mut Lowering<'m>, t: &Array| this.ito_dynamics(process, t);
         let equation = Equation { at: &at, dynamics, time, range, shape, drift: ito.drift.span, diffusion: ito.diffusion.span };
-        self.solve_equation(&equation, from, to)
+        self.solve_equation(process, &equation, from, to)
     }
 
     /// The equation of an Itô process with an affine drift at a time.

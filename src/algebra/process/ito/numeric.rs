@@ -19,7 +19,7 @@ pub(super) const TOLERANCE: f64 = 1e-10;
 /// Numbers of panels that are tried
 const PANELS: [usize; 6] = [1, 2, 4, 8, 16, 32];
 /// Parts of the range over which rules are compared
-pub(super) const SPANS: [(f64, f64); 4] = [(0.0, 1.0), (0.0, 0.5), (0.0, 0.01), (0.5, 1.0)];
+const SPANS: [(f64, f64); 4] = [(0.0, 1.0), (0.0, 0.5), (0.0, 0.01), (0.5, 1.0)];
 
 /// What the integrals between two times are made of.
 struct Nodes<'n> {
