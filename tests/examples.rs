@@ -32,6 +32,8 @@ examples! {
     bits_per_dim: "logistic_bits" in 2.059 ..= 2.062, "normal_bits" in 2.046 ..= 2.050, "dequantised_bits" in 6.029 ..= 6.04;
     cld;
     classifier: "accuracy (held out)" in 0.96 ..= 1.0;
+    classifier_free;
+    classifier_guidance;
     coin: "theta" in 0.5714 ..= 0.5715;
     coin_exact: "theta" in 0.5714285714 ..= 0.5714285715;
     consistency;
@@ -39,6 +41,8 @@ examples! {
     ddim;
     ddpm;
     ddpm_explicit;
+    colorization: "right (held out)" in 0.68 ..= 0.77;
+    ddpm_mnist;
     edm;
     factor_analysis: "loglik" in -15.43360 ..= -15.43358;
     flow_matching;
@@ -50,9 +54,11 @@ examples! {
     gmm_vb: "bound" in -2.681775 ..= -2.681765, "components" in 4.0 ..= 4.0;
     hierarchical_vae: "elbo (held out)" in -19.05 ..= -18.7, "iwae (held out)" in -18.1 ..= -17.8;
     hmm: "loglik" in -328.528 ..= -328.526;
+    inpainting;
     iwae: "elbo (held out)" in -19.45 ..= -19.2, "iwae (held out)" in -18.35 ..= -18.05;
     kalman: "level_variance" in 1455.0 ..= 1485.0, "noise_variance" in 15050.0 ..= 15150.0;
     langevin: "adjusted_mean" in -0.36 ..= -0.24, "accepted" in 0.88 ..= 0.91;
+    latent_diffusion;
     linear_gaussian_posterior: "log_evidence" in -3.347128 ..= -3.347126;
     maf: "log_density (held out)" in -2.8 ..= -1.8;
     minibatch_ot;
