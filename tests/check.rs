@@ -81,6 +81,7 @@ fn the_pages_of_the_codes_are_true() {
         NonFinite,
         Degenerate,
         Fell,
+        Required,
         Checkpoint,
         Output,
         Internal,

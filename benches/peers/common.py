@@ -20,28 +20,6 @@ def mnist_binary() -> tuple[np.ndarray, np.ndarray]:
     return binary[~held_out], binary[held_out]
 
 
-def moons(rng: np.random.Generator, rows: int, noise: float = 0.05) -> np.ndarray:
-    """Independent draws, not standardised: either half circle with probability 1/2, angle uniform, Gaussian noise."""
-    upper = rng.random(rows) < 0.5
-    curve = moon_curve(upper, rng.uniform(0, np.pi, rows))
-    return (curve + noise * rng.standard_normal((rows, 2))).astype(np.float32)
-
-
-def moon_curve(upper: np.ndarray, angle: np.ndarray) -> np.ndarray:
-    x = np.where(upper, np.cos(angle), 1 - np.cos(angle))
-    y = np.where(upper, np.sin(angle), 0.5 - np.sin(angle))
-    return np.stack([x, y], axis=-1)
-
-
-def moons_log_density(points: np.ndarray, noise: float = 0.05, nodes: int = 2000) -> np.ndarray:
-    """log p of the distribution that `moons` draws from, by the midpoint rule over the angle."""
-    angle = (np.arange(nodes) + 0.5) * np.pi / nodes
-    total = np.full(len(points), -np.inf)
-    for centre in np.concatenate([moon_curve(np.full(nodes, half), angle) for half in (True, False)]):
-        total = np.logaddexp(total, ((points - centre) ** 2).sum(-1) / (-2 * noise**2))
-    return total - np.log(2 * nodes * 2 * np.pi * noise**2)
-
-
 def minibatches(rng: np.random.Generator, rows: int, batch: int) -> Iterator[np.ndarray]:
     """Row indices without replacement within an epoch, for ever; a short last batch is dropped."""
     while True:
@@ -77,9 +55,14 @@ def arguments(description: str, steps: int) -> argparse.ArgumentParser:
     return parser
 
 
+def rounded(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
 def report(result: dict, as_json: bool) -> None:
-    rounded = {key: float(f"{value:.5g}") if isinstance(value, float) else value for key, value in result.items()}
     if as_json:
-        print(json.dumps(rounded))
+        print(json.dumps(rounded(result)))
     else:
-        print("\n".join(f"{key:>14}  {value}" for key, value in rounded.items()))
+        print("\n".join(f"{key:>14}  {value}" for key, value in rounded(result).items()))

@@ -9,9 +9,10 @@ import optax
 from jax import Array
 from jax.scipy.stats import norm
 
-from common import arguments, minibatches, moons, moons_log_density, report
+from common import arguments, minibatches, report
 from common_jax import init_mlp, mlp, train
 from metrics import distances
+from planar import moons, moons_log_density
 
 COUPLINGS, HIDDEN = 8, 64
 ROWS, BATCH = 10_000, 512
@@ -74,7 +75,7 @@ def main() -> None:
     draws = np.asarray(compiled(params, draw_key))
     draw_s = time.perf_counter() - start
     result = {"workload": "realnvp", "system": "jax-scan", "version": jax.__version__, "steps": args.steps}
-    quality = likelihood | distances(draws, held_out, moons(rng, ROWS))
+    quality = likelihood | distances(draws, [held_out, moons(rng, ROWS), moons(rng, ROWS)])
     report(result | quality | {"draw_s": draw_s} | timing, args.json)
 
 

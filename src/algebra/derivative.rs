@@ -155,11 +155,16 @@ impl Lowering<'_> {
         let y = self.node(y);
         let outside = self.frames.depends_through_constants(y, x.frame, x.node);
         let (x, fresh) = (self.node(x), self.node(fresh));
-        if outside || x != fresh && self.reaches(y, x, fresh) { Err(hidden_dependence()) } else { Ok(()) }
+        if outside || x != fresh && self.reached(y, x, fresh, |op| matches!(op, Op::Stop)) { Err(hidden_dependence()) } else { Ok(()) }
     }
 
     /// Whether `from` depends on `to` other than through `except`.
     pub(super) fn reaches(&mut self, from: NodeId, to: NodeId, except: NodeId) -> bool {
+        self.reached(from, to, except, |_| false)
+    }
+
+    /// The same, where a dependence ends at some operations: that of a derivative at `stop`.
+    fn reached(&mut self, from: NodeId, to: NodeId, except: NodeId, ends: fn(&Op) -> bool) -> bool {
         let graph = self.frames.builder().graph();
         let mut seen = vec![false; graph.nodes.len()];
         let mut open = vec![from];
@@ -167,7 +172,7 @@ impl Lowering<'_> {
             if id == to {
                 return true;
             }
-            if id != except && !std::mem::replace(&mut seen[id.index()], true) {
+            if id != except && !std::mem::replace(&mut seen[id.index()], true) && !ends(&graph.node(id).op) {
                 open.extend(&graph.node(id).args);
             }
         }

@@ -3,9 +3,9 @@
 use super::leaves::tensor_type;
 use super::lowering::Lowering;
 use super::value::{Array, Value};
-use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::base::op::DType;
+use crate::base::{Diagnostic, Span};
 use crate::check::Type;
 use crate::check::model::{Expr, ExprKind, FunctionId};
 
@@ -102,7 +102,7 @@ impl Lowering<'_> {
             }
             ExprKind::Call(function, args) => {
                 let args = args.iter().map(|arg| self.eval(arg)).collect::<Result<_>>()?;
-                return self.call(*function, args);
+                return self.called(*function, expr.span, |this| this.call(*function, args));
             }
 
             ExprKind::Apply(bijector, args) => {
@@ -168,6 +168,15 @@ impl Lowering<'_> {
             self.indices.remove(&param);
         }
         self.eval(&function.body)
+    }
+
+    /// What goes wrong inside is shown at the call.
+    fn called<T>(&mut self, function: FunctionId, span: Span, inside: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.calls.push((span, format!("`{}`, used here", self.model.functions[function].name)));
+        let result = inside(self);
+        let result = result.map_err(|error| if error.chain.is_empty() { Diagnostic { chain: self.calls.clone(), ..error } } else { error });
+        self.calls.pop();
+        result
     }
 
     /// `if`: both sides are computed, cell by cell one is taken.

@@ -16,6 +16,9 @@ struct Frame {
     known: HashMap<NodeId, NodeId>,
 }
 
+/// Bodies put aside.
+pub struct Suspended(Vec<Frame>);
+
 pub struct Frames {
     open: Vec<Frame>,
     next: FrameId,
@@ -48,6 +51,15 @@ impl Frames {
         let frame = self.open.pop().ok_or_else(|| Diagnostic::internal("no open graph"))?;
         let graph = frame.builder.finish(outputs)?;
         Ok(Closed { graph, constants: frame.imports.into_iter().map(|(outer, _)| outer).collect() })
+    }
+
+    /// Puts the bodies under construction aside, so that the root is built on; [`Frames::resume`] brings them back.
+    pub fn suspend(&mut self) -> Suspended {
+        Suspended(self.open.split_off(1))
+    }
+
+    pub fn resume(&mut self, bodies: Suspended) {
+        self.open.extend(bodies.0);
     }
 
     pub fn current(&self) -> FrameId {

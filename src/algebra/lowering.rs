@@ -9,7 +9,9 @@ use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::{FurtherSamples, Observations};
 use super::observed::ObservedData;
+use super::process::ChainCache;
 use super::query::Members;
+use super::require::Required;
 use super::stable;
 use super::value::{Array, Plate, PlateId, Value};
 use crate::base::diagnostic::Result;
@@ -88,6 +90,8 @@ pub struct Lowering<'m> {
     pub(super) raw_params: HashMap<ParamId, Array>,
     pub(super) params: HashMap<ParamId, Array>,
     pub(super) consts: HashMap<ConstId, Literal>,
+    /// Tables of Gaussian chains
+    pub(super) chains: ChainCache,
     pub(super) inputs: Vec<InputRole>,
     pub(super) rows: Option<PlateId>,
     pub(super) row_counts: &'m RowCounts,
@@ -117,6 +121,9 @@ pub struct Lowering<'m> {
     pub(super) drawn: Vec<Drawn>,
     /// Nodes that a graph inside another took over, with axes for plates
     plated: HashSet<NodeId>,
+    /// The calls that lead to what is being lowered, outermost first
+    pub(super) calls: Vec<(Span, String)>,
+    pub(super) required: Vec<Required>,
     pub notes: Vec<Note>,
     /// Expectations of which the value that is asked for is made
     pub(super) estimates: Vec<Estimate>,
@@ -141,6 +148,7 @@ impl<'m> Lowering<'m> {
             raw_params: HashMap::new(),
             params: HashMap::new(),
             consts: HashMap::new(),
+            chains: ChainCache::default(),
             inputs: vec![],
             rows: None,
             row_counts,
@@ -159,6 +167,8 @@ impl<'m> Lowering<'m> {
             applications: vec![],
             drawn: vec![],
             plated: HashSet::new(),
+            calls: vec![],
+            required: vec![],
             notes: vec![],
             estimates: vec![],
             derivation: vec![],

@@ -3,6 +3,7 @@
 use super::derivation::Step;
 use super::leaves::tensor_type;
 use super::lowering::{InputRole, Lowering, Note, RowCounts, differentiable, union};
+use super::require::Requirement;
 use super::value::{Array, PlateId, Value};
 use crate::base::diagnostic::Result;
 use crate::base::op::DType;
@@ -18,6 +19,8 @@ pub struct Program {
     pub inputs: Vec<InputRole>,
     pub notes: Vec<Note>,
     pub derivation: Vec<Step>,
+    /// Their outputs come last, in order
+    pub requirements: Vec<Requirement>,
 }
 
 /// An expression over rows: its value for each row, or one value where it does not depend on rows.
@@ -86,7 +89,7 @@ pub fn lower_init(model: &Model) -> Result<(Program, Vec<ParamId>)> {
 }
 
 impl Lowering<'_> {
-    fn start(&mut self, id: ParamId) -> Result<Option<Array>> {
+    pub(super) fn start(&mut self, id: ParamId) -> Result<Option<Array>> {
         let param = &self.model.params[id];
         let ty = tensor_type(&param.ty)?;
         let value = match &param.init {
@@ -129,7 +132,10 @@ impl Lowering<'_> {
     }
 
     pub(super) fn close(mut self, outputs: &[NodeId]) -> Result<Program> {
-        let closed = self.frames.leave(outputs)?;
-        Ok(Program { graph: closed.graph, inputs: self.inputs, notes: self.notes, derivation: self.derivation })
+        let required = std::mem::take(&mut self.required);
+        let of_required: Vec<NodeId> = required.iter().flat_map(|required| &required.outputs).map(|output| self.node(output)).collect();
+        let closed = self.frames.leave(&[outputs, &of_required].concat())?;
+        let requirements = required.into_iter().map(|required| required.requirement).collect();
+        Ok(Program { requirements, graph: closed.graph, inputs: self.inputs, notes: self.notes, derivation: self.derivation })
     }
 }

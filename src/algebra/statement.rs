@@ -41,6 +41,7 @@ impl Lowering<'_> {
             }
             StmtKind::For { index, from, to, body, carried } => self.for_loop(*index, *from, *to, body, carried),
             StmtKind::While { condition, body, carried } => self.while_loop(condition, body, carried),
+            StmtKind::Require(require) => self.require(require, stmt.span),
         }
     }
 

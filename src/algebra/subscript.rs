@@ -48,8 +48,14 @@ impl Lowering<'_> {
         }
         let index = self.eval_array(index)?;
         let index = self.cast(&index, DType::Int);
-        let gathered = self.gather(base, axis, &index)?;
-        if self.stays_within(&index, size) { Ok(gathered) } else { self.undefined_outside(&gathered, &index, size) }
+        self.entry(base, axis, &index)
+    }
+
+    /// The element at a place that may vary: what does not exist is not a number.
+    pub(super) fn entry(&mut self, base: &Array, axis: usize, index: &Array) -> Result<Array> {
+        let size = self.shape(base)[axis];
+        let gathered = self.gather(base, axis, index)?;
+        if self.stays_within(index, size) { Ok(gathered) } else { self.undefined_outside(&gathered, index, size) }
     }
 
     /// Whether the values of an index are known to be below a size: positions, literals, data of a class that was checked as it was read.

@@ -55,6 +55,8 @@ codes! {
     GlobalByRow = "E0315", "a value that all rows share depends on one row";
     NotInvertible = "E0320", "a map cannot be inverted";
     WrongBijector = "E0321", "what a bijector gives does not belong to its forward map";
+    NoKernel = "E0340", "a process has no transition kernel in closed form";
+    NoProcess = "E0341", "an equation does not define a process";
     NoDerivative = "E0401", "an operation has no derivative";
     NotScalar = "E0402", "a scalar is needed";
     DataMissing = "E0501", "a data file cannot be read";
@@ -68,6 +70,7 @@ codes! {
     Output = "E0604", "an output cannot be written";
     Degenerate = "E0605", "an estimate does not exist";
     Fell = "E0606", "an objective fell that cannot fall";
+    Required = "E0610", "what a function requires does not hold";
     NotSupportedYet = "E0901", "a construct is not supported yet";
     Internal = "E0999", "the compiler broke one of its own rules";
 }

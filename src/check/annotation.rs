@@ -127,6 +127,7 @@ impl Type {
             (Type::Array(declared), Type::Array(array)) => {
                 if let (Support::Cat(k), Support::Cat(found)) = (&declared.support, &array.support)
                     && !sizes::unify(k, found, solved)
+                    && !has_more(k, found)
                 {
                     return false;
                 }
@@ -141,4 +142,9 @@ impl Type {
             _ => false,
         }
     }
+}
+
+/// A class of a few is one of more: `Cat<10>` where `Cat<11>` is taken.
+fn has_more(declared: &Size, found: &Size) -> bool {
+    matches!((declared.constant(), found.constant()), (Some(declared), Some(found)) if declared > found)
 }

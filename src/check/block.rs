@@ -2,6 +2,7 @@
 
 use super::checker::{Binding, Checked, Checker, Fault};
 use super::model::{Draw, Expr, ExprKind, LocalId, Pattern, Place, Stmt, StmtKind, VarId};
+use super::require;
 use super::types::{ArrayType, Support, Type};
 use super::{message, shape};
 use crate::base::{Code, Diagnostic, Span, nearest};
@@ -88,6 +89,7 @@ impl<'a> Checker<'a> {
             ast::StmtKind::Optimise(_) | ast::StmtKind::Update { .. } => {
                 return Err(Diagnostic::new(Code::WrongKind, "this statement belongs in a `train` block").at(span).into());
             }
+            ast::StmtKind::Expr(e) if let Some(args) = require::arguments(e) => self.require(args, span)?,
             ast::StmtKind::Expr(e) => {
                 let value = self.expr(e, None);
                 if value.is_error() {

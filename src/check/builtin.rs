@@ -51,6 +51,7 @@ const NOISE: &[(&str, Noise)] = &[("noise", Noise::Normal), ("uniform", Noise::U
 
 const FORMS: &[&str] = &[
     "stop",
+    "require",
     "int",
     "total",
     "identity",
@@ -70,8 +71,7 @@ const FORMS: &[&str] = &[
 ];
 
 /// Named in the language, and not supported so far.
-pub const UNSUPPORTED: &[&str] =
-    &["Autoregressive", "predictor_corrector", "dopri5", "log_likelihood", "gibbs", "contrastive_divergence", "gpt"];
+pub const UNSUPPORTED: &[&str] = &["Autoregressive", "log_likelihood", "gibbs", "contrastive_divergence", "gpt"];
 
 pub fn names() -> impl Iterator<Item = &'static str> {
     let folds = FOLDS.iter().map(|(name, _)| *name);
@@ -135,6 +135,12 @@ impl<'a> Checker<'a> {
             "zeros" | "ones" => return self.filled(if name == "ones" { 1.0 } else { 0.0 }, brackets, want, span),
             "identity" => return self.identity_of(brackets, want, span),
             "total" => return self.total(args, span),
+            "require" => {
+                return Err(Diagnostic::new(Code::WrongKind, "`require` is a statement")
+                    .at(span)
+                    .help("write it on a line of a block")
+                    .into());
+            }
             "log"
                 if args.len() == 1
                     && let ArgKind::Positional(e) = &args[0].kind =>

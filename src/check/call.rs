@@ -3,17 +3,19 @@
 use super::checker::{Binding, Callable, Checked, Checker, Fault};
 use super::model::{Expr, ExprKind, Pattern, Stmt, StmtKind};
 use super::names::Named;
+use super::partial::Settled;
 use super::types::Type;
 use super::{builtin, message};
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{self, ArgKind, SizeParam};
 
-/// What stands at a parameter: written there, or a part of a tuple that was spread.
+/// What stands at a parameter: written there, a part of a tuple that was spread, or what was settled before.
 #[derive(Clone)]
 pub enum Supplied<'a> {
     Written(&'a ast::Expr),
     Value(Expr),
+    Settled(Settled),
 }
 
 /// One argument of a call.
@@ -99,6 +101,7 @@ impl<'a> Checker<'a> {
                 let sizes = if brackets.is_empty() { sizes } else { self.size_args(id, brackets)? };
                 self.call_definition(id, sizes, args, span)
             }
+            Callable::Partial(partial) => self.call_partial(&partial, args, span),
             Callable::Dist(overloads) => self.call_dist(&overloads, args, want, span),
             Callable::Density(_) => Err(message::wrong_kind("this", "a density", "a function", span).into()),
             Callable::Unknown => {
@@ -135,7 +138,7 @@ impl<'a> Checker<'a> {
     pub fn as_callable(&mut self, e: &'a ast::Expr) -> Option<Checked<Callable>> {
         let (name, brackets) = match &e.kind {
             ast::ExprKind::Name(name) => (name, &[][..]),
-            ast::ExprKind::Call { .. } => return self.anonymous_process(e),
+            ast::ExprKind::Call { .. } => return self.anonymous_process(e).or_else(|| self.partial(e)),
             ast::ExprKind::Bracket { base, args } => match &base.kind {
                 ast::ExprKind::Name(name) => (name, &args[..]),
                 _ => return None,
@@ -259,10 +262,14 @@ impl<'a> Checker<'a> {
         Ok((givens, None))
     }
 
-    pub fn supplied(&mut self, supplied: Supplied<'a>, want: Option<&Type>) -> Expr {
+    pub fn supplied(&mut self, supplied: Supplied<'a>, want: Option<&Type>, at: Span) -> Expr {
         match supplied {
             Supplied::Written(e) => self.expr(e, want),
             Supplied::Value(value) => value,
+            Supplied::Settled(_) => {
+                self.fault(message::wrong_kind("this", "not a value", "a value", at).into());
+                Expr::error(at)
+            }
         }
     }
 }

@@ -8,7 +8,8 @@ use super::model::{
     ConstId, Constraint, DensityId, DistId, Expr, ExprKind, FunctionId, Local, LocalId, Model, OptimiserId, ParamId, Place, QuantityId,
     VarId,
 };
-use super::process::{Instants, Made as MadeProcess};
+use super::partial::Partial;
+use super::process::{Declared as DeclaredProcess, Instants, Made as MadeProcess};
 use super::types::{ArrayType, Type};
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Diagnostics, Span};
@@ -36,6 +37,8 @@ pub enum Callable {
     Builtin(String),
     /// A `fn`, `layer` or `net`, with the sizes in its brackets
     Definition(usize, Vec<Size>),
+    /// A `fn` some of whose arguments are settled
+    Partial(Partial),
     Dist(Vec<usize>),
     Density(DensityId),
     /// A function argument of a definition that is checked alone
@@ -73,6 +76,8 @@ pub struct Scope<'a> {
     pub members: MemberScope,
     /// Members of indexed families that have a value here
     pub instants: Instants,
+    /// In a `process` declaration: what it calls the family, and which that is here
+    pub family: Option<(&'a str, VarId)>,
     /// In a top-level `let`: nothing learned or random
     pub constant: bool,
     /// In a declaration of the standard library
@@ -129,6 +134,8 @@ pub struct Made<'a> {
     pub frozen: HashMap<DensityId, DensityId>,
     /// Processes made from others, to be checked
     pub processes: Vec<MadeProcess<'a>>,
+    /// Uses of `process` declarations, to be checked
+    pub declared: Vec<DeclaredProcess<'a>>,
     /// How many parts of each path there are: `enc.dense` 2
     pub paths: HashMap<String, usize>,
 }

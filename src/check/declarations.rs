@@ -3,7 +3,7 @@
 use super::process::MAKERS;
 use crate::base::{Code, Diagnostic, Diagnostics, FileId, Span};
 use crate::syntax::ast::{self, DeclKind, Declared, FnDecl, FnParam, Ident, LetDef, Member, ParamDef, SizeParam, TypeExpr};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What a top-level name stands for. Numbers index the tables of [`Declarations`].
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub enum Global {
     /// The overloads
     Dist(Vec<usize>),
     Optimiser(usize),
+    /// A `process` declaration
+    Process(usize),
     Sample,
     /// Declared by something that was reported as not supported: uses say nothing more
     Unsupported,
@@ -75,6 +77,8 @@ pub struct Declarations<'a> {
     pub library_files: Vec<FileId>,
     user: HashMap<&'a str, (Global, Span)>,
     library: HashMap<&'a str, (Global, Span)>,
+    /// What `process` declarations are called, wherever they stand
+    process_names: HashSet<&'a str>,
     /// How each process names its time
     pub times: HashMap<&'a str, &'a ast::Ident>,
     pub dims: Vec<(&'a ast::Ident, &'a ast::Expr)>,
@@ -85,6 +89,7 @@ pub struct Declarations<'a> {
     pub optimisers: Vec<InLibrary<&'a Declared>>,
     pub bijectors: Vec<InLibrary<&'a Declared>>,
     pub rules: Vec<RuleDecl<'a>>,
+    pub processes: Vec<InLibrary<&'a ast::ProcessDecl>>,
     /// Name, value and whether it is a metric
     pub quantities: Vec<(&'a ast::Ident, &'a ast::Expr, bool, Span)>,
 }
@@ -93,6 +98,8 @@ impl<'a> Declarations<'a> {
     pub fn collect(file: &'a ast::File, library: &'a [ast::File], problems: &mut Diagnostics) -> Declarations<'a> {
         let library_files = library.iter().filter_map(|file| Some(file.decls.first()?.span.file)).collect();
         let mut all = Declarations { library_files, ..Declarations::default() };
+        let decls = library.iter().flat_map(|file| &file.decls).chain(&file.decls);
+        all.process_names = decls.filter_map(process_name).collect();
         for decl in library.iter().flat_map(|file| &file.decls) {
             all.add(decl, true, problems);
         }
@@ -143,12 +150,17 @@ impl<'a> Declarations<'a> {
                 self.add_vars(&factor.targets, problems);
                 self.add_density(&factor.density, Global::Density, problems);
             }
-            DeclKind::Ito { density, .. } | DeclKind::Interpolant { density, .. } => {
-                self.add_density(density, Global::Density, problems);
+            DeclKind::Equation { density, .. } => self.add_density(density, Global::Density, problems),
+            DeclKind::Process(process) => {
+                names.push((&process.name, Global::Process(self.processes.len())));
+                self.processes.push(InLibrary { decl: process, library });
             }
             DeclKind::Density { name, value } => {
+                let makes = |maker: &str| {
+                    maker == "frozen" || maker == "pushforward" || MAKERS.contains(&maker) || self.process_names.contains(maker)
+                };
                 let known = matches!(&value.kind, ast::ExprKind::Call { callee, .. }
-                    if matches!(&callee.kind, ast::ExprKind::Name(name) if name.name == "frozen" || name.name == "pushforward" || MAKERS.contains(&name.name.as_str())));
+                    if matches!(&callee.kind, ast::ExprKind::Name(name) if makes(&name.name)));
                 names.push((name, if known { Global::Density } else { Global::Unsupported }));
             }
             DeclKind::Objective { name, value } => names.push((name, self.quantity(name, value, false, decl.span))),
@@ -244,6 +256,13 @@ impl<'a> Declarations<'a> {
     fn quantity(&mut self, name: &'a ast::Ident, value: &'a ast::Expr, metric: bool, span: Span) -> Global {
         self.quantities.push((name, value, metric, span));
         Global::Quantity(self.quantities.len() - 1)
+    }
+}
+
+fn process_name(decl: &ast::Decl) -> Option<&str> {
+    match &decl.kind {
+        DeclKind::Process(process) => Some(&process.name.name),
+        _ => None,
     }
 }
 

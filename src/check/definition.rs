@@ -5,6 +5,7 @@ use super::checker::{ArgKey, Binding, Callable, Checked, Checker, Fault, Instanc
 use super::declarations::{Definition, DefinitionKind, Signature};
 use super::message;
 use super::model::{Expr, ExprKind, Function, FunctionId, Stmt};
+use super::partial::Settled;
 use super::process::{is_process, is_size};
 use super::sizes::{Solved, open_names};
 use super::types::Type;
@@ -14,6 +15,22 @@ use crate::syntax::ast::{self, FnParam, TypeExprKind};
 
 /// More calls inside calls than any program needs: a recursion whose types never repeat.
 const MAX_DEPTH: usize = 64;
+
+/// What a declaration takes.
+#[derive(Clone, Copy)]
+pub struct Parameters<'a> {
+    pub name: &'a ast::Ident,
+    pub sizes: &'a [ast::SizeParam],
+    pub params: &'a [FnParam],
+    pub library: bool,
+}
+
+impl<'a> From<&Definition<'a>> for Parameters<'a> {
+    fn from(definition: &Definition<'a>) -> Parameters<'a> {
+        let Signature { name, sizes, params, .. } = definition.decl;
+        Parameters { name, sizes, params, library: definition.library }
+    }
+}
 
 /// The arguments of one use, as the definition's parameters take them.
 pub struct Arguments<'a> {
@@ -40,7 +57,7 @@ impl<'a> Checker<'a> {
         }
         let params: Vec<&str> = definition.decl.params.iter().map(|param| param.name.name.as_str()).collect();
         let slots = match_params(name, &params, givens)?;
-        let arguments = self.arguments(&definition, &sizes, slots, span)?;
+        let arguments = self.arguments(Parameters::from(&definition), &sizes, slots, span)?;
         let values = arguments.values.clone();
         let used = (span, format!("`{name}`, used here"));
         let function = match definition.kind {
@@ -58,16 +75,15 @@ impl<'a> Checker<'a> {
     }
 
     /// Types of the arguments in the scope of the definition, where sizes are learnt from left to right.
-    fn arguments(
+    pub fn arguments(
         &mut self,
-        definition: &Definition<'a>,
+        decl: Parameters<'a>,
         sizes: &[Size],
         slots: Vec<Option<(Supplied<'a>, Span)>>,
         span: Span,
     ) -> Checked<Arguments<'a>> {
-        let decl = definition.decl;
         let names = self.bind_sizes(&decl.name.name, decl.sizes, sizes, span)?;
-        let scope = Scope { names, library: definition.library, constant: self.scope.constant, ..Scope::default() };
+        let scope = Scope { names, library: decl.library, constant: self.scope.constant, ..Scope::default() };
         let mut made = Arguments { scope, keys: vec![], params: vec![], values: vec![] };
         let mut solved = Solved::new();
         let mut failed = false;
@@ -90,7 +106,7 @@ impl<'a> Checker<'a> {
 
     fn argument(
         &mut self,
-        decl: Signature<'a>,
+        decl: Parameters<'a>,
         param: &'a FnParam,
         slot: Option<(Supplied<'a>, Span)>,
         made: &mut Arguments<'a>,
@@ -105,26 +121,35 @@ impl<'a> Checker<'a> {
             (None, None) => return Err(missing_argument(&decl.name.name, &param.name.name, span, param.name.span).into()),
         };
         if let Some(ty) = param.ty.as_ref().filter(|ty| is_process(ty)) {
-            let Supplied::Written(e) = supplied else {
-                return Err(message::wrong_kind(&param.name.name, "a value", "a process", ty.span).into());
+            let density = match supplied {
+                Supplied::Written(e) => self.inside(by_default, &mut made.scope, |this| this.process_named(e))?,
+                Supplied::Settled(Settled::Callable(Callable::Density(density))) => density,
+                Supplied::Value(_) | Supplied::Settled(_) => {
+                    return Err(message::wrong_kind(&param.name.name, "a value", "a process", ty.span).into());
+                }
             };
-            let density = self.inside(by_default, &mut made.scope, |this| this.process_named(e))?;
             made.keys.push(ArgKey::Callable(Callable::Density(density)));
             made.scope.names.push((param.name.name.clone(), Binding::Callable(Callable::Density(density))));
             return Ok(());
         }
         if let Some(ty) = param.ty.as_ref().filter(|ty| is_size(ty)) {
-            let Supplied::Written(e) = supplied else { return Err(message::not_a_size(ty.span).into()) };
-            let size = self.inside(by_default, &mut made.scope, |this| this.size(e))?;
+            let size = match supplied {
+                Supplied::Written(e) => self.inside(by_default, &mut made.scope, |this| this.size(e))?,
+                Supplied::Settled(Settled::Size(size)) => size,
+                Supplied::Value(_) | Supplied::Settled(_) => return Err(message::not_a_size(ty.span).into()),
+            };
             made.keys.push(ArgKey::Size(size.clone()));
             made.scope.names.push((param.name.name.clone(), Binding::Size(size)));
             return Ok(());
         }
         let is_function = matches!(&param.ty, Some(ty) if matches!(ty.kind, TypeExprKind::Fn { .. }));
-        if (param.ty.is_none() || is_function)
-            && let Supplied::Written(e) = &supplied
-            && let Some(callable) = self.inside(by_default, &mut made.scope, |this| this.as_callable(e))
-        {
+        let callable = match &supplied {
+            _ if param.ty.is_some() && !is_function => None,
+            Supplied::Written(e) => self.inside(by_default, &mut made.scope, |this| this.as_callable(e)),
+            Supplied::Settled(Settled::Callable(callable)) => Some(Ok(callable.clone())),
+            Supplied::Value(_) | Supplied::Settled(_) => None,
+        };
+        if let Some(callable) = callable {
             let callable = callable?;
             made.keys.push(ArgKey::Callable(callable.clone()));
             made.scope.names.push((param.name.name.clone(), Binding::Callable(callable)));
@@ -143,7 +168,7 @@ impl<'a> Checker<'a> {
             None => None,
         };
         let want = declared.as_ref().filter(|ty| !ty.is_open()).cloned();
-        let mut value = self.inside(by_default, &mut made.scope, |this| this.supplied(supplied, want.as_ref()));
+        let mut value = self.inside(by_default, &mut made.scope, |this| this.supplied(supplied, want.as_ref(), at));
         if let Some(declared) = &declared {
             let why = Some((param.name.span, format!("`{}` is declared {}", param.name.name, declared.close())));
             if !declared.unify(&value.ty, solved) {
@@ -332,7 +357,7 @@ fn member_path(name: &str, sizes: &[Size]) -> String {
 }
 
 /// Binds the sizes of a parameter's type that its argument has told.
-fn learn(scope: &mut Scope<'_>, declared: &Type, solved: &Solved) {
+pub fn learn(scope: &mut Scope<'_>, declared: &Type, solved: &Solved) {
     let names = declared.sizes().into_iter().flat_map(open_names);
     for name in names {
         if let Some(size) = solved.get(&name) {

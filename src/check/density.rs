@@ -129,6 +129,11 @@ impl<'a> Checker<'a> {
         }
         let made = match &value.kind {
             ast::ExprKind::Call { callee, .. } => match &callee.kind {
+                ast::ExprKind::Name(name)
+                    if self.declarations.get(&name.name, false).is_none() && !super::builtin::is_builtin(&name.name) =>
+                {
+                    return self.report(self.unknown_name(name));
+                }
                 ast::ExprKind::Name(name) => format!("a density made by `{}`", name.name),
                 _ => "a density made from another".to_string(),
             },
@@ -160,8 +165,8 @@ impl<'a> Checker<'a> {
     }
 
     pub fn var_named(&self, name: &ast::Ident) -> Checked<VarId> {
-        if let Some(id) = self.vars.get(&name.name) {
-            return Ok(*id);
+        if let Some(id) = self.indexed(name).or_else(|| self.vars.get(&name.name).copied()) {
+            return Ok(id);
         }
         match self.declarations.get(&name.name, false) {
             Some(Global::Var | Global::Unsupported) => Err(Fault::Reported),

@@ -32,7 +32,7 @@ impl<'a> Checker<'a> {
             let why = Some((param.name.span, format!("`{}` of `{name}` is {}", param.name.name, pattern.close())));
             let want = Some(&pattern).filter(|ty| !ty.is_open());
             let value = match (slot, &param.default) {
-                (Some((supplied, _)), _) => self.supplied(supplied, want),
+                (Some((supplied, at)), _) => self.supplied(supplied, want, at),
                 (None, Some(default)) => self.expr(default, want),
                 (None, None) => return Err(missing_argument(name, &param.name.name, span, param.name.span).into()),
             };

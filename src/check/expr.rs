@@ -155,7 +155,9 @@ impl<'a> Checker<'a> {
 
     fn not_a_value(&self, name: &str, callable: &Callable, span: Span) -> Diagnostic {
         let (is, help) = match callable {
-            Callable::Builtin(_) | Callable::Definition(..) | Callable::Unknown => ("a function", format!("call it: `{name}(…)`")),
+            Callable::Builtin(_) | Callable::Definition(..) | Callable::Partial(_) | Callable::Unknown => {
+                ("a function", format!("call it: `{name}(…)`"))
+            }
             Callable::Dist(_) => ("a family of distributions", format!("give its parameters: `{name}(…)`")),
             Callable::Density(_) => ("a density", format!("query it: `log {name}(…)`")),
         };

@@ -2,10 +2,11 @@
 
 use super::call::unknown_argument;
 use super::checker::{Callable, Checked, Checker, Fault};
-use super::model::{Bound, DensityId, Estimator, Expr, ExprKind};
+use super::model::{Bound, DensityId, Estimator, Expr, ExprKind, Times};
 use super::names::Named;
 use super::types::{Support, Type};
 use super::{coerce, expr, message};
+use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
 use crate::syntax::ast::{self, ArgKind};
 
@@ -144,26 +145,54 @@ impl<'a> Checker<'a> {
     }
 
     /// `ELBO(p, q)`, `IWAE(p, q, samples: n)`
-    pub fn bound_on_evidence(&mut self, name: &str, args: &'a [ast::Arg], span: Span) -> Checked<Expr> {
-        let (mut densities, mut samples, mut chosen) = (vec![], None, Estimator::default());
+    pub fn bound_on_evidence(&mut self, bound_name: &str, args: &'a [ast::Arg], span: Span) -> Checked<Expr> {
+        let (mut densities, mut samples, mut chosen, mut times) = (vec![], None, Estimator::default(), None);
         for arg in args {
             match &arg.kind {
                 ArgKind::Positional(e) => densities.push(self.density_arg(e)?),
                 ArgKind::Named(name, value) => match name.name.as_str() {
                     "samples" => samples = Some(self.count(value)?),
                     "estimator" => chosen = self.estimator(value)?,
-                    _ => return Err(unknown_argument(&name.name, "setting", ["samples", "estimator"].into_iter(), name.span).into()),
+                    "t" if bound_name == "ELBO" => times = Some(value),
+                    _ => return Err(unknown_argument(&name.name, "setting", ["samples", "estimator", "t"].into_iter(), name.span).into()),
                 },
                 _ => return Err(Diagnostic::new(Code::WrongKind, "the name of a density is needed here").at(arg.span).into()),
             }
         }
         let [p, q] = densities[..] else {
-            let problem = Diagnostic::new(Code::ArgumentCount, format!("`{name}` takes two densities, the model and its approximation"));
-            return Err(problem.at(span).help(format!("write `{name}(p, q)`")).into());
+            let problem =
+                Diagnostic::new(Code::ArgumentCount, format!("`{bound_name}` takes two densities, the model and its approximation"));
+            return Err(problem.at(span).help(format!("write `{bound_name}(p, q)`")).into());
         };
-        let bound = Bound { p, q, samples, estimator: chosen };
-        let kind = if name == "ELBO" { ExprKind::Elbo(bound) } else { ExprKind::Iwae(bound) };
+        let times = times.map_or(Ok(Times::All), |times| self.times_of_bound(q, times))?;
+        let bound = Bound { p, q, samples, estimator: chosen, times };
+        let kind = if bound_name == "ELBO" { ExprKind::Elbo(bound) } else { ExprKind::Iwae(bound) };
         Ok(Expr::new(kind, Type::real([]), span))
+    }
+
+    /// `t: sampled`, `t: importance(w)`
+    fn times_of_bound(&mut self, q: DensityId, e: &'a ast::Expr) -> Checked<Times> {
+        let steps = self.model.times(self.family_of(q, e.span)?).map_or(0.0, |(first, last)| last - first);
+        match &e.kind {
+            ast::ExprKind::Name(name) if name.name == "sampled" => Ok(Times::Uniform),
+            ast::ExprKind::Call { callee, args, given: None } if is_name(callee, "importance") => {
+                let [ast::Arg { kind: ArgKind::Positional(weights), .. }] = &args[..] else {
+                    let problem = Diagnostic::new(Code::ArgumentCount, "`importance` takes a weight for each step").at(e.span);
+                    return Err(problem.help("write `importance(w)` after `let w[t in 1..T] = …`").into());
+                };
+                let ty = Type::array(Support::Real, vec![Size::from(steps as usize)]);
+                let why = Some((e.span, format!("there are {steps} steps")));
+                Ok(Times::Importance(Box::new(self.expect(weights, &ty, why))))
+            }
+            ast::ExprKind::Name(name) if name.name == "importance" => {
+                let problem = Diagnostic::unsupported("importance weights that are measured while training").at(e.span);
+                Err(problem.help("give a weight for each step, `t: importance(w)`, or write `t: sampled`").into())
+            }
+            _ => {
+                let problem = Diagnostic::new(Code::WrongKind, "this does not say how steps are drawn").at(e.span);
+                Err(problem.help("write `t: sampled` or `t: importance(w)`").into())
+            }
+        }
     }
 
     fn density_arg(&mut self, e: &'a ast::Expr) -> Checked<DensityId> {
@@ -178,4 +207,8 @@ impl<'a> Checker<'a> {
             _ => Err(message::wrong_kind(&name.name, "not a density", "a density", e.span).into()),
         }
     }
+}
+
+fn is_name(e: &ast::Expr, wanted: &str) -> bool {
+    matches!(&e.kind, ast::ExprKind::Name(name) if name.name == wanted)
 }

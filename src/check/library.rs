@@ -24,9 +24,16 @@ pub const FILES: &[(&str, &str)] = files! {
     "layers.tilde"
     "math.tilde"
     "optimizers.tilde"
+    "processes/ancestral.tilde"
+    "processes/equations.tilde"
+    "processes/grids.tilde"
+    "processes/likelihood.tilde"
     "processes/objectives.tilde"
-    "processes/samplers.tilde"
+    "processes/ode.tilde"
     "processes/schedules.tilde"
+    "processes/sde.tilde"
+    "processes/times.tilde"
+    "processes/weights.tilde"
 };
 
 /// The files' trees, parsed once in a process, and their texts among the sources of a program: right behind the user's file,

@@ -388,6 +388,10 @@ impl<'m> Judge<'m> {
 
     /// A bound on the log-density of what p has and q does not.
     fn bound(&self, bound: &Bound) -> Measure {
+        let process = self.model.densities[bound.p].process.as_ref();
+        if let Some((data, _)) = process.and_then(|process| self.model.data_member(process.var)) {
+            return Measure::Of(BTreeMap::from([(data, 1.0)]));
+        }
         let targets = |id: DensityId| self.model.densities[id].factors.iter().flat_map(|factor| factor.targets.iter().copied());
         let latent: Vec<VarId> = targets(bound.q).collect();
         Measure::Of(targets(bound.p).filter(|var| !latent.contains(var)).map(|var| (var, 1.0)).collect())
@@ -442,6 +446,7 @@ impl<'m> Judge<'m> {
                 body.iter().for_each(|stmt| self.statement(stmt));
                 self.locals.extend(locals.map(|local| (local, Measure::Unknown)));
             }
+            StmtKind::Require(require) => [&require.condition].into_iter().chain(&require.values).for_each(|value| drop(self.of(value))),
         }
     }
 

@@ -33,10 +33,12 @@ mod operators;
 mod optimiser;
 mod overrides;
 mod param;
+mod partial;
 mod point;
 mod posterior;
 mod process;
 mod pushforward;
+mod require;
 mod rule;
 mod shape;
 mod sizes;
@@ -128,15 +130,23 @@ impl<'a> Checker<'a> {
                     self.settle(data);
                 }
                 DeclKind::Factor(factor) => self.factor_head(factor, decl.span),
-                DeclKind::Ito { density, .. } | DeclKind::Interpolant { density, .. } => {
-                    let head = self.process_head(density, decl);
+                DeclKind::Equation { density, equation } => {
+                    let head = self.process_head(density, equation, decl.span);
                     self.settle(head);
+                }
+                DeclKind::Density { name, value } => {
+                    if let Some((process, args)) = self.declared_process(value) {
+                        let head = self.declared_head(name, process, args, decl.span);
+                        self.settle(head);
+                    }
                 }
                 _ => {}
             }
         }
         for decl in &file.decls {
-            if let DeclKind::Density { name, value } = &decl.kind {
+            if let DeclKind::Density { name, value } = &decl.kind
+                && self.declared_process(value).is_none()
+            {
                 self.density_from(name, value, decl.span);
             }
         }
@@ -187,11 +197,12 @@ impl<'a> Checker<'a> {
             }
         }
         for decl in &file.decls {
-            if let DeclKind::Ito { density, .. } | DeclKind::Interpolant { density, .. } = &decl.kind {
-                let process = self.finish_process(density, decl);
+            if let DeclKind::Equation { density, equation } = &decl.kind {
+                let process = self.finish_process(density, equation, decl.span);
                 self.settle(process);
             }
         }
+        self.finish_declared_processes();
         self.finish_densities();
         for (id, (name, ..)) in self.declarations.quantities.iter().enumerate() {
             let made = self.quantity(id, name.span);
@@ -205,7 +216,7 @@ impl<'a> Checker<'a> {
                 DeclKind::Kernel(_) => self.report(Diagnostic::unsupported("a `kernel` declaration").at(decl.span)),
                 DeclKind::Dim(_) | DeclKind::Let(_) | DeclKind::Data { .. } | DeclKind::Var { .. } | DeclKind::Param(_) => {}
                 DeclKind::Fn(_) | DeclKind::Layer(_) | DeclKind::Net(_) | DeclKind::Factor(_) | DeclKind::Density { .. } => {}
-                DeclKind::Ito { .. } | DeclKind::Interpolant { .. } => {}
+                DeclKind::Equation { .. } | DeclKind::Process(_) => {}
                 DeclKind::Objective { .. } | DeclKind::Metric { .. } => {}
                 DeclKind::Dist(_) | DeclKind::Bijector(_) | DeclKind::Optimizer(_) | DeclKind::Rule { .. } => {}
             }

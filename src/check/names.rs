@@ -60,6 +60,10 @@ impl<'a> Checker<'a> {
                 None => Err(Fault::Reported),
             },
             Some(Global::Optimiser(_)) => Err(message::wrong_kind(&name.name, "an optimiser", "a value", name.span).into()),
+            Some(Global::Process(_)) => {
+                let problem = message::wrong_kind(&name.name, "a process for a family of variables", "a value", name.span);
+                Err(problem.help(format!("make a density by it: `q = {}(x)`, with `var x` a family", name.name)).into())
+            }
             Some(Global::Sample) => Err(message::wrong_kind(&name.name, "a sample block", "a value", name.span).into()),
             Some(Global::Unsupported) => Err(Fault::Reported),
             None => match name.name.as_str() {

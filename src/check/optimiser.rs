@@ -72,7 +72,7 @@ impl<'a> Checker<'a> {
         let mut args = vec![];
         for (param, slot) in decl.params.iter().zip(slots) {
             let value = match (slot, &param.default) {
-                (Some((supplied, _)), _) => self.supplied(supplied, None),
+                (Some((supplied, at)), _) => self.supplied(supplied, None, at),
                 (None, Some(default)) => self.expr(default, None),
                 (None, None) => return Err(missing_argument(name, &param.name.name, span, param.name.span).into()),
             };

@@ -164,6 +164,9 @@ impl<'a> Checker<'a> {
                 match shape.as_deref() {
                     Some([n]) if *n == height * width => Ok(Picture::Image { height, width }),
                     Some([h, w]) if (*h, *w) == (height, width) => Ok(Picture::Image { height, width }),
+                    // Several images: a row for each
+                    Some([_, n]) if *n == height * width => Ok(Picture::Image { height, width }),
+                    Some([_, h, w]) if (*h, *w) == (height, width) => Ok(Picture::Image { height, width }),
                     _ => unfit(format!("an image of {height} by {width} needs {} values, this is {}", height * width, value.ty)),
                 }
             }

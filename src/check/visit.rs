@@ -1,7 +1,8 @@
 //! Walking expressions of the checked program.
 
 use super::model::{
-    Bound, Expr, ExprKind, Factor, Init, MemberQuery, Model, Place, Process, ProcessKind, Stmt, StmtKind, Subscript, TrainStmt, Which,
+    Bound, Expr, ExprKind, Factor, Guidance, Init, MemberQuery, Model, Place, Process, ProcessKind, Stmt, StmtKind, Subscript, Times,
+    TrainStmt, Which,
 };
 
 impl Expr {
@@ -16,10 +17,12 @@ impl Expr {
             | ExprKind::Var(_)
             | ExprKind::Param(_)
             | ExprKind::Quantity(_)
-            | ExprKind::Elbo(Bound { .. })
-            | ExprKind::Iwae(Bound { .. })
             | ExprKind::DrawPushforward(_)
             | ExprKind::Noise(_) => {}
+            ExprKind::Elbo(Bound { times, .. }) | ExprKind::Iwae(Bound { times, .. }) => match times {
+                Times::Importance(weights) => f(weights),
+                Times::All | Times::Uniform => {}
+            },
             ExprKind::Unary(_, x)
             | ExprKind::ToReal(x)
             | ExprKind::ToInt(x)
@@ -105,6 +108,10 @@ impl Stmt {
                 f(condition);
                 body.iter().for_each(|stmt| stmt.each_expr(f));
             }
+            StmtKind::Require(require) => {
+                f(&require.condition);
+                require.values.iter().for_each(f);
+            }
         }
     }
 }
@@ -152,6 +159,10 @@ impl Process {
             ProcessKind::Ito { drift, diffusion, .. } => vec![drift, diffusion],
             ProcessKind::Interpolant { value, .. } => vec![value],
             ProcessKind::Reverse(reverse) => vec![&reverse.network],
+            ProcessKind::Guided(guided) => {
+                let (Guidance::Weight(strength) | Guidance::Drop(strength)) = &guided.guidance;
+                guided.value.iter().chain([strength]).collect()
+            }
         }
     }
 }

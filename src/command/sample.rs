@@ -4,6 +4,7 @@ use super::{Context, EngineArguments, Failure, FileArguments, run_folder};
 use crate::backend::{Precision, Tensor};
 use crate::base::diagnostic::{At, Result};
 use crate::base::{Code, Diagnostic};
+use crate::check::Type;
 use crate::check::model::{Model, Picture, Sample};
 use crate::graph::TensorType;
 use crate::report::{console, picture};
@@ -83,7 +84,7 @@ pub struct Drawn {
 }
 
 pub fn draw(model: &Model, sample: &Sample, n: Option<u32>, dataset: &Dataset, parameters: &Parameters, engine: &Engine) -> Result<Drawn> {
-    let count = n.map_or(default_count(sample.picture), |n| n as usize);
+    let count = n.map_or(default_count(sample), |n| n as usize);
     let mut outputs = evaluate::sample(model, &sample.value, count, dataset, parameters, engine).at(sample.span)?;
     if outputs.len() != 1 {
         return Err(Diagnostic::unsupported("a sample that is a tuple").at(sample.span));
@@ -93,8 +94,13 @@ pub fn draw(model: &Model, sample: &Sample, n: Option<u32>, dataset: &Dataset, p
     Ok(Drawn { name: sample.name.clone(), values, picture: sample.picture, data })
 }
 
-fn default_count(picture: Option<Picture>) -> usize {
-    match picture {
+fn default_count(sample: &Sample) -> usize {
+    let size = match &sample.value.ty {
+        Type::Array(array) => array.shape.iter().map(|size| size.known().unwrap_or(1)).product(),
+        Type::Tuple(_) | Type::Distribution(_) | Type::Error => 1,
+    };
+    match sample.picture {
+        Some(Picture::Image { height, width }) if size > height * width => 10,
         Some(Picture::Image { .. }) => 64,
         Some(Picture::Path | Picture::Text) => 8,
         Some(Picture::Scatter | Picture::Histogram) | None => 2000,
@@ -143,7 +149,10 @@ impl Drawn {
     fn png(&self) -> Result<Vec<u8>> {
         let (values, n, data) = (&self.values.values, self.count(), self.data.as_deref());
         match self.picture {
-            Some(Picture::Image { height, width }) => picture::image_grid(values, n, height, width),
+            Some(Picture::Image { height, width }) => match self.values.shape[..] {
+                [k, _] | [k, _, _] if values.len() > n * height * width => picture::image_rows(values, n, k, height, width),
+                _ => picture::image_grid(values, n, height, width),
+            },
             Some(Picture::Scatter) => {
                 let width = self.values.shape.last().copied().unwrap_or(1);
                 let data = data.map(|data| in_the_plane(data, width));

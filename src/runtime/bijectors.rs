@@ -28,7 +28,7 @@ pub fn verify(model: &Model, parameters: &Parameters) -> Result<usize> {
         tried.push(key);
         let mut compiled = engine.compile(verification.program.clone(), vec![])?;
         bind(&mut compiled, parameters);
-        compiled.plan.run();
+        compiled.run()?;
         let outputs = (0..).map(|i| compiled.plan.output(i).to_f64());
         compare(model, bijector, &verification, &outputs.take(1 + outputs_of(&verification)).collect::<Vec<_>>())?;
     }

@@ -1,6 +1,6 @@
 //! Where plans come from: a program is optimised and compiled for one device, precision and number of threads.
 
-use crate::algebra::{InputRole, Program};
+use crate::algebra::{self, InputRole, Program, Requirement};
 use crate::backend::{self, Plan, PlanOptions, Precision};
 use crate::base::Diagnostic;
 use crate::pass;
@@ -35,19 +35,24 @@ pub struct Compiled {
     pub plan: Box<dyn Plan>,
     pub inputs: Vec<InputRole>,
     pub compile_time: Duration,
+    requirements: Vec<Requirement>,
+    /// The first of the outputs of requirements
+    required: usize,
 }
 
 impl Engine {
     /// `in_place`: pairs of an input and the output that replaces it.
     pub fn compile(&self, program: Program, in_place: Vec<(usize, usize)>) -> Result<Compiled, Diagnostic> {
         let start = Instant::now();
+        let required = program.graph.outputs.len() - program.requirements.iter().map(Requirement::outputs).sum::<usize>();
         let graph = pass::optimise(program.graph)?;
         let options = PlanOptions { precision: self.precision, threads: self.threads, in_place };
         let plan = match self.device {
             Device::Cpu => backend::cpu::compile(&graph, &options)?,
             Device::Interpreter => backend::interpreter::compile(&graph, &options)?,
         };
-        let mut compiled = Compiled { plan, inputs: program.inputs, compile_time: start.elapsed() };
+        let (inputs, requirements) = (program.inputs, program.requirements);
+        let mut compiled = Compiled { plan, inputs, compile_time: start.elapsed(), requirements, required };
         compiled.write(&InputRole::Seed, &[f64::from(self.seed)]);
         Ok(compiled)
     }
@@ -56,6 +61,23 @@ impl Engine {
 impl Compiled {
     pub fn position(&self, role: &InputRole) -> Option<usize> {
         self.inputs.iter().position(|input| input == role)
+    }
+
+    /// Runs the program and looks whether it met what it requires.
+    ///
+    /// # Errors
+    /// `Required`, at the place in the program, with the numbers of the first cell that does not meet it.
+    pub fn run(&mut self) -> Result<(), Diagnostic> {
+        self.plan.run();
+        let mut first = self.required;
+        for requirement in &self.requirements {
+            let outputs: Vec<Vec<f64>> = (first..first + requirement.outputs()).map(|output| self.plan.output(output).to_f64()).collect();
+            first += requirement.outputs();
+            if let Some(numbers) = algebra::failure(&outputs) {
+                return Err(requirement.failed(&numbers));
+            }
+        }
+        Ok(())
     }
 
     /// Writes a small input, if the program has it.

@@ -56,7 +56,7 @@ pub fn evaluate(
         let mut compiled = engine.compile(evaluated.program, vec![])?;
         parameters::bind(&mut compiled, parameters);
         bind_data(&mut compiled, dataset);
-        compiled.plan.run();
+        compiled.run()?;
         return Ok((0..evaluated.by_row.len()).map(|i| whole(&compiled, i)).collect());
     }
     let part = rows.len().min(PART);
@@ -119,7 +119,7 @@ fn run_in_parts(compiled: &mut Compiled, rows: &[u32], part: usize, by_row: &[bo
         let mut numbers: Vec<f64> = chunk.iter().map(|&row| f64::from(row)).collect();
         numbers.resize(part, numbers[0]);
         compiled.write(&InputRole::Rows, &numbers);
-        compiled.plan.run();
+        compiled.run()?;
         for (output, result) in results.iter_mut().enumerate() {
             if !by_row[output] {
                 result.get_or_insert_with(|| whole(compiled, output));

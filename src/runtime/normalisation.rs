@@ -19,7 +19,7 @@ pub fn verify(model: &Model, sources: &Sources) -> Result<()> {
         let Some(Mass { program, widths }) = lower_mass(model, id)? else { continue };
         let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
         let mut compiled = engine.compile(program, vec![])?;
-        compiled.plan.run();
+        compiled.run()?;
         let logs = compiled.plan.output(0).to_f64();
         let total: f64 = logs.iter().zip(&widths).map(|(log, width)| log.exp() * width).sum();
         // An infinite density, or one that is not a number at these parameters, shows nothing.

@@ -22,7 +22,7 @@ const ROWS_SITE: u32 = 0x5A00_0000;
 pub fn initial(model: &Model, dataset: &Dataset, engine: &Engine) -> Result<Parameters> {
     let (program, ids) = algebra::lower_init(model)?;
     let mut compiled = engine.compile(program, vec![])?;
-    compiled.plan.run();
+    compiled.run()?;
     let mut parameters: Parameters = ids.into_iter().enumerate().map(|(i, id)| (id, compiled.plan.output(i).clone())).collect();
     for (id, param) in model.params.iter() {
         if let Init::Rows(var) = param.init {
@@ -75,7 +75,7 @@ pub fn constrained(model: &Model, id: ParamId, parameters: &Parameters, engine: 
     let evaluated = algebra::lower_expression(model, &expr, &Default::default(), None)?;
     let mut compiled = engine.compile(evaluated.program, vec![])?;
     bind(&mut compiled, parameters);
-    compiled.plan.run();
+    compiled.run()?;
     Ok(compiled.plan.output(0).clone())
 }
 

@@ -310,7 +310,7 @@ impl Stepper {
 
     fn step(&mut self, number: u64) -> Result<()> {
         self.compiled.write(&InputRole::Step, &[number as f64]);
-        self.compiled.plan.run();
+        self.compiled.run()?;
         for (i, value) in self.values.iter_mut().enumerate() {
             let loss = self.compiled.plan.output(i).first();
             *value = if self.negated[i] { -loss } else { loss };

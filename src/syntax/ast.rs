@@ -48,18 +48,10 @@ pub enum DeclKind {
     Net(FnDecl),
     /// `p(a | b) = dist`, `p(a) ∝ e`
     Factor(Factor),
-    /// `q : dx = f dt + g dW`
-    Ito {
+    /// `q : dx = f dt + g dW`, `q : x(t) = a(t) * x(0) + b(t) * noise`
+    Equation {
         density: Ident,
-        variable: Ident,
-        drift: Option<Expr>,
-        diffusion: Option<Expr>,
-    },
-    /// `q : x(t) = a(t) * x(0) + b(t) * noise`
-    Interpolant {
-        density: Ident,
-        left: Expr,
-        value: Expr,
+        equation: Equation,
     },
     /// `p = reverse(q, noise: eps)`
     Density {
@@ -99,6 +91,29 @@ pub enum DeclKind {
         value: Expr,
         source: Option<String>,
     },
+    /// `process vp(x, bmin = 0.1, bmax = 20) : dx = f dt + g dW  from "source"`
+    Process(ProcessDecl),
+}
+
+/// A forward process under a name, for any family.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessDecl {
+    pub name: Ident,
+    /// The first stands for the family
+    pub params: Vec<FnParam>,
+    pub equation: Equation,
+    pub source: Option<String>,
+}
+
+/// How a forward process is said.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Equation {
+    /// `dx = f dt + g dW`
+    Ito { variable: Ident, drift: Option<Expr>, diffusion: Option<Expr> },
+    /// `x(t) = a(t) * x(0) + b(t) * noise`
+    Interpolant { left: Expr, value: Expr },
+    /// `x[t] | x[t-1] ~ dist`
+    Kernel(Factor),
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -31,7 +31,12 @@ impl Builder {
             Rule::layer_decl => DeclKind::Layer(self.function(pair)?),
             Rule::net_decl => DeclKind::Net(self.function(pair)?),
             Rule::factor_decl => DeclKind::Factor(self.factor(pair)?),
-            Rule::process_decl => self.process(pair)?,
+            Rule::equation_decl => {
+                let mut parts = self.parts(pair);
+                let density = self.ident(parts.need()?);
+                DeclKind::Equation { equation: self.equation(parts.need()?, &density)?, density }
+            }
+            Rule::process_decl => DeclKind::Process(self.process(pair)?),
             Rule::density_decl => {
                 let (name, value) = self.named_value(pair)?;
                 DeclKind::Density { name, value }
@@ -123,18 +128,33 @@ impl Builder {
         Ok(Factor { density, targets, given, unnormalised, value: self.expr(parts.need()?)? })
     }
 
-    fn process(&self, pair: Pair<Rule>) -> Result<DeclKind> {
+    fn process(&self, pair: Pair<Rule>) -> Result<ProcessDecl> {
         let mut parts = self.parts(pair);
-        let density = self.ident(parts.need()?);
-        if let Some(ito) = parts.optional(Rule::ito) {
-            return self.ito(density, ito);
+        let name = self.ident(parts.need()?);
+        let params = self.params(parts.optional(Rule::params))?;
+        let equation = self.equation(parts.need()?, &name)?;
+        Ok(ProcessDecl { name, params, equation, source: self.source(parts.optional(Rule::source))? })
+    }
+
+    fn equation(&self, pair: Pair<Rule>, density: &Ident) -> Result<Equation> {
+        match pair.as_rule() {
+            Rule::ito => self.ito(pair),
+            Rule::markov => {
+                let mut parts = self.parts(pair);
+                let targets = self.parts(parts.need()?).many(Rule::variable, |var| self.variable(var))?;
+                let given = self.parts(parts.need()?).many(Rule::variable, |var| self.variable(var))?;
+                let value = self.expr(parts.need()?)?;
+                Ok(Equation::Kernel(Factor { density: density.clone(), targets, given, unnormalised: false, value }))
+            }
+            _ => {
+                let mut parts = self.parts(pair);
+                Ok(Equation::Interpolant { left: self.expr(parts.need()?)?, value: self.expr(parts.need()?)? })
+            }
         }
-        let mut parts = self.parts(parts.need()?);
-        Ok(DeclKind::Interpolant { density, left: self.expr(parts.need()?)?, value: self.expr(parts.need()?)? })
     }
 
     /// `dx = f dt + g dW`, either term absent, in any order, with signs
-    fn ito(&self, density: Ident, pair: Pair<Rule>) -> Result<DeclKind> {
+    fn ito(&self, pair: Pair<Rule>) -> Result<Equation> {
         let mut parts = self.parts(pair);
         let differential = self.ident(parts.need()?);
         let variable = Ident { name: differential.name.chars().skip(1).collect(), span: differential.span };
@@ -153,7 +173,7 @@ impl Builder {
                 return Err(error::second_term(word, span));
             }
         }
-        Ok(DeclKind::Ito { density, variable, drift, diffusion })
+        Ok(Equation::Ito { variable, drift, diffusion })
     }
 
     /// What stands before `dt` or `dW`; 1 where nothing does

@@ -58,6 +58,7 @@ impl Rule {
             kw_optimizer => "optimizer",
             kw_kernel => "kernel",
             kw_rule => "rule",
+            kw_process => "process",
             kw_state => "state",
             kw_from => "from",
             kw_as => "as",
@@ -134,6 +135,7 @@ impl Rule {
             setting => "a setting such as `batch: 100`",
             pattern => "a name or a tuple of names",
             ito => "a stochastic differential such as `dx = f dt + g dW`",
+            markov => "a kernel such as `x[t] | x[t-1] ~ Normal(x[t-1], 1)`",
             _ if self.is_declaration() => "a declaration",
             _ => "a statement",
         }
@@ -155,6 +157,7 @@ impl Rule {
                 | net_decl
                 | factor_decl
                 | density_decl
+                | equation_decl
                 | process_decl
                 | objective_decl
                 | metric_decl

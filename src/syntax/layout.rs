@@ -12,7 +12,7 @@ use std::ops::Range;
 pub(super) const DEEPEST: usize = 256;
 
 /// Words that start a declaration and never a statement: at the start of a line they end whatever is still open.
-pub(super) const DECLARATIONS: [&str; 17] = [
+pub(super) const DECLARATIONS: [&str; 18] = [
     "use",
     "dim",
     "data",
@@ -30,6 +30,7 @@ pub(super) const DECLARATIONS: [&str; 17] = [
     "optimizer",
     "kernel",
     "rule",
+    "process",
 ];
 
 pub(super) struct Layout {

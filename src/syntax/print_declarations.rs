@@ -24,26 +24,13 @@ impl Printer {
             DeclKind::Fn(function) => self.function("fn", function),
             DeclKind::Layer(function) => self.function("layer", function),
             DeclKind::Net(function) => self.function("net", function),
-            DeclKind::Factor(factor) => self.list("factor", |p| {
-                p.ident(&factor.density);
-                p.each(&factor.targets, Printer::variable);
-                if !factor.given.is_empty() {
-                    p.word("|");
-                    p.each(&factor.given, Printer::variable);
-                }
-                p.word(if factor.unnormalised { "∝" } else { "=" });
-                p.expr(&factor.value);
-            }),
-            DeclKind::Ito { density, variable, drift, diffusion } => self.list("ito", |p| {
-                p.ident(density);
-                p.ident(variable);
-                p.maybe("dt", drift, Printer::expr);
-                p.maybe("dW", diffusion, Printer::expr);
-            }),
-            DeclKind::Interpolant { density, left, value } => self.list("interpolant", |p| {
-                p.ident(density);
-                p.expr(left);
-                p.expr(value);
+            DeclKind::Factor(factor) => self.factor(factor),
+            DeclKind::Equation { density, equation } => self.equation(density, equation),
+            DeclKind::Process(process) => self.list("process", |p| {
+                p.ident(&process.name);
+                p.fn_params(&process.params);
+                p.equation(&process.name, &process.equation);
+                p.source(&process.source);
             }),
             DeclKind::Density { name, value } => self.named("density", name, value),
             DeclKind::Objective { name, value } => self.named("objective", name, value),
@@ -67,6 +54,36 @@ impl Printer {
                 p.expr(value);
                 p.source(source);
             }),
+        }
+    }
+
+    fn factor(&mut self, factor: &Factor) {
+        self.list("factor", |p| {
+            p.ident(&factor.density);
+            p.each(&factor.targets, Printer::variable);
+            if !factor.given.is_empty() {
+                p.word("|");
+                p.each(&factor.given, Printer::variable);
+            }
+            p.word(if factor.unnormalised { "∝" } else { "=" });
+            p.expr(&factor.value);
+        });
+    }
+
+    fn equation(&mut self, density: &Ident, equation: &Equation) {
+        match equation {
+            Equation::Ito { variable, drift, diffusion } => self.list("ito", |p| {
+                p.ident(density);
+                p.ident(variable);
+                p.maybe("dt", drift, Printer::expr);
+                p.maybe("dW", diffusion, Printer::expr);
+            }),
+            Equation::Interpolant { left, value } => self.list("interpolant", |p| {
+                p.ident(density);
+                p.expr(left);
+                p.expr(value);
+            }),
+            Equation::Kernel(factor) => self.factor(factor),
         }
     }
 

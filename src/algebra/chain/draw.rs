@@ -161,7 +161,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// Along the first axis, over the union of plates.
-    fn joined(&mut self, pieces: &[Array]) -> Array {
+    pub(in crate::algebra) fn joined(&mut self, pieces: &[Array]) -> Array {
         let plates = union(pieces.iter().map(|piece| &piece.plates[..]));
         let nodes: Vec<_> = pieces
             .iter()

@@ -13,7 +13,7 @@ use super::part::{Position, Steps};
 use super::segment::{Part, Segment};
 use crate::base::diagnostic::Result;
 use crate::base::{Code, Diagnostic};
-use crate::check::model::{At, VarId};
+use crate::check::model::{At, Density, MemberFactor, VarId};
 
 /// A latent member by its variable and how many steps ago it was.
 pub(super) type Entry = (VarId, i64);
@@ -172,13 +172,12 @@ impl<'m> Lowering<'m> {
     }
 
     /// `p(z[t] | z[t-1])`
-    fn member_head(&self, network: &Network<'m>, part: &Part) -> String {
-        let factor = network.factor(part.factor);
+    pub(in crate::algebra) fn member_head(&self, density: &Density, factor: &MemberFactor) -> String {
         let name = |var: VarId, at: At| format!("{}[{}]", self.model.vars[var].name, self.model.member(factor, at));
         let target = factor.at.map_or_else(|| self.model.vars[factor.target].name.clone(), |at| name(factor.target, at));
         let given: Vec<String> = factor.members.iter().map(|m| name(m.var, m.at)).collect();
         let bar = if given.is_empty() { "" } else { " | " };
-        format!("{}({target}{bar}{})", network.density.name, given.join(", "))
+        format!("{}({target}{bar}{})", density.name, given.join(", "))
     }
 
     fn in_the_way(&self, network: &Network<'m>, part: &Part, reason: String, problem: Diagnostic) -> Diagnostic {
@@ -188,7 +187,7 @@ impl<'m> Lowering<'m> {
     }
 
     fn not_gaussian_member(&self, network: &Network<'m>, part: &Part, d: &Distribution) -> Diagnostic {
-        let (head, family) = (self.member_head(network, part), &self.model.dists[d.dist].name);
+        let (head, family) = (self.member_head(network.density, network.factor(part.factor)), &self.model.dists[d.dist].name);
         let problem =
             Diagnostic::new(Code::NoRule, format!("no rule sums or integrates this chain: {head} is not Gaussian, it is {family}"));
         self.in_the_way(network, part, format!("{head} is {family}"), problem)
@@ -200,14 +199,14 @@ impl<'m> Lowering<'m> {
             None => (found.operation.clone(), found.span),
         };
         let z = parents.get(found.variable).map_or("it", |(var, _)| self.model.vars[*var].name.as_str());
-        let head = self.member_head(network, part);
+        let head = self.member_head(network.density, network.factor(part.factor));
         let message = format!("no rule integrates this chain: {head} is not linear-Gaussian in {z}, because it passes through {through}");
         let problem = Diagnostic::new(Code::NoRule, message).label(place, format!("not linear in {z}"));
         self.in_the_way(network, part, format!("the mean of {head}"), problem)
     }
 
     fn spread_varies_member(&self, network: &Network<'m>, part: &Part, parent: Entry) -> Diagnostic {
-        let (head, z) = (self.member_head(network, part), &self.model.vars[parent.0].name);
+        let (head, z) = (self.member_head(network.density, network.factor(part.factor)), &self.model.vars[parent.0].name);
         let message = format!("no rule integrates this chain: the covariance of {head} depends on {z}");
         self.in_the_way(network, part, format!("depends on {z}"), Diagnostic::new(Code::NoRule, message))
     }

@@ -77,7 +77,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// The entry of a leading axis of members whose first number is `from`.
-    pub(super) fn member_of(&mut self, members: &Array, at: &Expr, from: i64) -> Result<Array> {
+    pub(in crate::algebra) fn member_of(&mut self, members: &Array, at: &Expr, from: i64) -> Result<Array> {
         if let Ok(number) = super::member_number(at) {
             return Ok(self.one_element(members, 0, (number - from) as usize));
         }

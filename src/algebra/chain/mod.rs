@@ -22,7 +22,9 @@ use crate::check::model::{Expr, ExprKind, MemberQuery, Query, VarId, Which};
 use crate::check::types::{Support, Type};
 use network::{Joint, Known, Network};
 use part::Position;
+pub(super) use part::Steps;
 use record::Rule;
+pub(super) use scan::{Inside, Turn};
 use segment::Schedule;
 
 impl<'m> Lowering<'m> {
@@ -39,6 +41,10 @@ impl<'m> Lowering<'m> {
     pub(super) fn log_chain_density(&mut self, query: &Query) -> Result<Array> {
         let mut outside = vec![];
         let log = self.substituted(query, &mut outside, |this| match this.one_member(query) {
+            Some((member, at)) if let Some(law) = this.chain_member(query, member, at)? => {
+                let value = this.asked_value(member, at)?;
+                this.log_prob(&law, &value)
+            }
             Some((member, at)) if this.is_latent_and_finite(member.var) => this.log_member_marginal(query, member, at),
             Some((member, at)) if member_number(at).is_err() => this.log_varying_member(query, member, at),
             Some(_) | None => this.log_chain_ratio(query),
@@ -53,9 +59,14 @@ impl<'m> Lowering<'m> {
                 .at(query.span)
                 .help("draw from it, or ask for its log-density"));
         };
-        self.substituted(query, &mut vec![], |this| match this.declared_member(query, member, at)? {
-            Some(distribution) => Ok(distribution),
-            None => this.gaussian_member(query, member, at),
+        self.substituted(query, &mut vec![], |this| {
+            if let Some(distribution) = this.chain_member(query, member, at)? {
+                return Ok(distribution);
+            }
+            match this.declared_member(query, member, at)? {
+                Some(distribution) => Ok(distribution),
+                None => this.gaussian_member(query, member, at),
+            }
         })
     }
 
@@ -81,15 +92,20 @@ impl<'m> Lowering<'m> {
     /// `log p(z[t] = v | x)` of a continuous member, where t varies.
     fn log_varying_member(&mut self, query: &Query, member: &MemberQuery, at: &Expr) -> Result<Array> {
         let distribution = self.gaussian_member(query, member, at)?;
-        let value = match &member.value {
-            Some(value) => self.eval_array(value)?,
+        let value = self.asked_value(member, at)?;
+        self.log_prob(&distribution, &value)
+    }
+
+    /// The value of a member that a log-density asks for.
+    fn asked_value(&mut self, member: &MemberQuery, at: &Expr) -> Result<Array> {
+        match &member.value {
+            Some(value) => self.eval_array(value),
             None => {
                 let (first, _) = self.model.vars[member.var].members().unwrap_or((0, 0));
                 let all = self.variable(member.var)?;
-                self.member_of(&all, at, first)?
+                self.member_of(&all, at, first)
             }
-        };
-        self.log_prob(&distribution, &value)
+        }
     }
 
     fn is_latent_and_finite(&self, var: VarId) -> bool {
@@ -204,7 +220,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// One member as a run of one.
-    fn with_member_axis(&mut self, member: &Array) -> Array {
+    pub(super) fn with_member_axis(&mut self, member: &Array) -> Array {
         let shape = [&self.sizes(&member.plates)[..], &[1], &self.shape(member)].concat();
         let node = self.node(member);
         let node = self.b().reshape(node, &shape);
@@ -213,7 +229,7 @@ impl<'m> Lowering<'m> {
 }
 
 /// Whether one member has finitely many values.
-fn is_finite(member: &Type) -> bool {
+pub(super) fn is_finite(member: &Type) -> bool {
     match member {
         Type::Array(array) => match array.support {
             Support::Bit | Support::Spin | Support::Bool | Support::Cat(_) => true,
@@ -224,7 +240,7 @@ fn is_finite(member: &Type) -> bool {
 }
 
 /// Whether one member is an array of real numbers.
-fn is_continuous(member: &Type) -> bool {
+pub(super) fn is_continuous(member: &Type) -> bool {
     matches!(member, Type::Array(array) if array.support.is_real()) && !is_finite(member)
 }
 

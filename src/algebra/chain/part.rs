@@ -23,7 +23,7 @@ pub(super) type Latents<'a> = &'a dyn Fn(VarId, i64) -> Option<Array>;
 
 /// The plate of a segment's steps.
 #[derive(Clone, Copy)]
-pub(super) struct Steps {
+pub(in crate::algebra) struct Steps {
     pub plate: PlateId,
     pub first: i64,
 }
@@ -167,7 +167,7 @@ impl<'m> Lowering<'m> {
     }
 
     /// first, first + 1, … along a plate.
-    pub(super) fn counting(&mut self, plate: PlateId, first: i64) -> Array {
+    pub(in crate::algebra) fn counting(&mut self, plate: PlateId, first: i64) -> Array {
         let count = self.sizes(&[plate])[0];
         let (iota, first) = (self.b().iota(count), self.b().fill(first as f64, DType::Int, &[count]));
         let node = self.b().add(iota, first);

@@ -4,7 +4,7 @@ use super::super::derivation::{Big, Formula, Names, Step};
 use super::super::lowering::Lowering;
 use super::network::{Joint, Known, Network, State};
 use super::segment::{Schedule, Segment};
-use crate::check::model::{At, MemberFactor, VarId};
+use crate::check::model::{At, Density, MemberFactor, VarId};
 
 /// Which rule sums or integrates the latent members.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn member_formula(&self, factor: &MemberFactor, var: VarId, at: At) -> Formula {
+    pub(in crate::algebra) fn member_formula(&self, factor: &MemberFactor, var: VarId, at: At) -> Formula {
         let index = factor.index.as_ref().map_or("t", |index| self.model.locals[index.local].name.as_str());
         let index = match at {
             At::Number(number) => Formula::from(number as f64),
@@ -126,12 +126,16 @@ impl Lowering<'_> {
         self.var_formula(var).index([index])
     }
 
-    /// p(z_t | z_{t-1})
     fn factor_formula(&self, network: &Network<'_>, factor: &MemberFactor) -> Formula {
+        self.kernel_formula(network.density, factor)
+    }
+
+    /// p(z_t | z_{t-1})
+    pub(in crate::algebra) fn kernel_formula(&self, density: &Density, factor: &MemberFactor) -> Formula {
         let target = factor.at.map_or_else(|| self.var_formula(factor.target), |at| self.member_formula(factor, factor.target, at));
         let members = factor.members.iter().map(|m| self.member_formula(factor, m.var, m.at));
         let given = members.chain(factor.given.iter().map(|&var| self.var_formula(var))).collect();
-        Formula::density_of(&network.density.name, vec![target], given)
+        Formula::density_of(&density.name, vec![target], given)
     }
 
     /// ∏_t p(z_t | z_{t-1}) for each run of t, or the factor alone where it has no index.

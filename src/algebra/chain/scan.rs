@@ -7,7 +7,7 @@ use crate::base::diagnostic::Result;
 use crate::graph::{NodeId, TensorType};
 
 /// What the body of a loop sees.
-pub(super) struct Inside {
+pub(in crate::algebra) struct Inside {
     /// 0, 1, …
     pub number: Array,
     pub carries: Vec<Array>,
@@ -15,7 +15,7 @@ pub(super) struct Inside {
 }
 
 /// What one turn makes: the new carries, and what is kept of every step.
-pub(super) struct Turn {
+pub(in crate::algebra) struct Turn {
     pub carries: Vec<Array>,
     pub kept: Vec<Array>,
 }
@@ -23,7 +23,7 @@ pub(super) struct Turn {
 impl Lowering<'_> {
     /// Runs `body` over all steps. It sees the carries and the inputs of one step; inputs that do not vary over the steps are constants
     /// of the loop. Carries keep their plates and shapes. What is kept varies over the steps in the result.
-    pub(super) fn over_steps(
+    pub(in crate::algebra) fn over_steps(
         &mut self,
         steps: Steps,
         carries: &[Array],

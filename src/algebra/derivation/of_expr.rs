@@ -281,7 +281,7 @@ impl<'m> Names<'m> {
                     }
                 }
             }
-            StmtKind::Draw(_) | StmtKind::Assign(..) | StmtKind::For { .. } | StmtKind::While { .. } => {}
+            StmtKind::Draw(_) | StmtKind::Assign(..) | StmtKind::For { .. } | StmtKind::While { .. } | StmtKind::Require(_) => {}
         }
     }
 

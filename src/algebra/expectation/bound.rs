@@ -14,6 +14,9 @@ impl Lowering<'_> {
     /// where a rule has one and all that p's factor is given is drawn before z; otherwise log p − log q at the draw. Where finite
     /// variables have no factor in q, the bound with the best one.
     pub(in crate::algebra) fn elbo(&mut self, bound: &Bound, span: Span) -> Result<Array> {
+        if let Some(of_chain) = self.bound_of_chain(bound, span)? {
+            return Ok(of_chain);
+        }
         if let Some(collapsed) = self.collapsed_bound(bound, span)? {
             return Ok(collapsed);
         }

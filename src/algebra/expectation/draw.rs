@@ -12,7 +12,7 @@ use crate::graph::{NodeId, Op};
 use std::collections::HashSet;
 
 /// A draw, until its expectation is closed.
-pub(super) enum Site {
+pub(in crate::algebra) enum Site {
     /// The log-probabilities of all values along a plate
     Enumerated { plate: PlateId, log_weights: Array },
     /// The draw, through which the gradient flows
@@ -95,7 +95,7 @@ impl Lowering<'_> {
     }
 
     /// All values of a small finite support in place of a draw.
-    pub(super) fn enumerated(&mut self, d: &Distribution) -> Result<Option<(Site, Array)>> {
+    pub(in crate::algebra) fn enumerated(&mut self, d: &Distribution) -> Result<Option<(Site, Array)>> {
         let Some((values, plate)) = self.enumerate(d)? else { return Ok(None) };
         let log_weights = self.log_prob(d, &values)?;
         Ok(Some((Site::Enumerated { plate, log_weights }, values)))
@@ -113,7 +113,7 @@ impl Lowering<'_> {
     }
 
     /// How the gradient passes a draw, and the draw as the body sees it.
-    pub(super) fn estimated(&mut self, d: &Distribution, x: Array, estimator: Estimator) -> Result<(Site, Array)> {
+    pub(in crate::algebra) fn estimated(&mut self, d: &Distribution, x: Array, estimator: Estimator) -> Result<(Site, Array)> {
         let pathwise = self.is_reparameterised(d, &x);
         if estimator == Estimator::Chosen && !d.params.is_empty() && d.params.iter().all(|param| self.is_constant(param)) {
             return Ok((Site::Fixed, x));
@@ -153,7 +153,7 @@ impl Lowering<'_> {
     }
 
     /// The value of the expectation, with a gradient that is unbiased. `samples`: their plate.
-    pub(super) fn close_sites(&mut self, sites: &[Site], samples: Option<PlateId>, mut value: Array) -> Result<Array> {
+    pub(in crate::algebra) fn close_sites(&mut self, sites: &[Site], samples: Option<PlateId>, mut value: Array) -> Result<Array> {
         for site in sites.iter().rev() {
             match site {
                 Site::Pathwise(_) | Site::Relaxed | Site::Fixed => {}

@@ -14,7 +14,8 @@ mod nonlinear;
 mod relaxed;
 mod terms;
 
-use self::draw::{Drawn, Site};
+use self::draw::Drawn;
+pub(super) use self::draw::Site;
 pub(super) use self::nonlinear::Estimate;
 pub(super) use self::terms::ExpectedLog;
 use self::terms::Open;

@@ -27,7 +27,7 @@ impl Lowering<'_> {
         self.flattened(&full, &[shape.iter().product()])
     }
 
-    pub(super) fn identity(&mut self, n: usize) -> Array {
+    pub(in crate::algebra) fn identity(&mut self, n: usize) -> Array {
         let values: Vec<f64> = (0..n * n).map(|i| f64::from(u8::from(i / n == i % n))).collect();
         let node = self.b().literal(DType::Real, &[n, n], &values);
         self.array(node, vec![])
@@ -44,12 +44,12 @@ impl Lowering<'_> {
     }
 
     /// M diag(d)
-    pub(super) fn scale_columns(&mut self, m: &Array, d: &Array) -> Result<Array> {
+    pub(in crate::algebra) fn scale_columns(&mut self, m: &Array, d: &Array) -> Result<Array> {
         self.scaled(BinaryOp::Mul, m, d, 1)
     }
 
     /// diag(d) M
-    pub(super) fn scale_rows(&mut self, m: &Array, d: &Array) -> Result<Array> {
+    pub(in crate::algebra) fn scale_rows(&mut self, m: &Array, d: &Array) -> Result<Array> {
         self.scaled(BinaryOp::Mul, m, d, 0)
     }
 
@@ -66,7 +66,7 @@ impl Lowering<'_> {
     }
 
     /// The axes of one cell at some axes of a shape, repeated over the others.
-    pub(super) fn placed(&mut self, x: &Array, shape: &[usize], axes: &[usize]) -> Array {
+    pub(in crate::algebra) fn placed(&mut self, x: &Array, shape: &[usize], axes: &[usize]) -> Array {
         let plates = x.plates.len();
         let target = [&self.sizes(&x.plates)[..], shape].concat();
         let axes: Vec<usize> = (0..plates).chain(axes.iter().map(|axis| plates + axis)).collect();
@@ -76,7 +76,7 @@ impl Lowering<'_> {
     }
 
     /// Aᵀ B
-    pub(super) fn transposed_product(&mut self, a: &Array, b: &Array) -> Result<Array> {
+    pub(in crate::algebra) fn transposed_product(&mut self, a: &Array, b: &Array) -> Result<Array> {
         let a = self.transpose_last(a);
         self.matmul(&a, b)
     }

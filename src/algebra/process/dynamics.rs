@@ -29,7 +29,9 @@ impl Lowering<'_> {
                 Err(Diagnostic::unsupported(format!("a drift of `{name}`, which runs in discrete steps"))
                     .help("use a sampler of chains: `ancestral(p)`, `ddim(p, steps: 50)`"))
             }
-            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } => Err(Diagnostic::internal("a forward process was expected")),
+            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } | ProcessKind::Guided(_) => {
+                Err(Diagnostic::internal("a forward process was expected"))
+            }
         }
     }
 
@@ -79,28 +81,5 @@ impl Lowering<'_> {
         }
         let zero = Coefficient::Scalar(self.real(0.0));
         Ok(self.dynamics(density, t)?.diffusion.unwrap_or(zero))
-    }
-
-    /// The equation of an Itô process with an affine drift.
-    fn ito_dynamics(&mut self, process: &Process, t: &Array) -> Result<Dynamics> {
-        let ProcessKind::Ito { state, time, drift, .. } = &process.kind else { return Err(Diagnostic::internal("no Itô process")) };
-        // An affine drift by its values at 0 and 1: where it stretches a number over the state, F is a number.
-        self.bind_local(*time, Value::Array(t.clone()));
-        let (zero, one) = (self.real(0.0), self.real(1.0));
-        self.bind_local(*state, Value::Array(zero));
-        let shift = self.eval_array(drift)?;
-        self.bind_local(*state, Value::Array(one));
-        let value = self.eval_array(drift)?;
-        let slope = self.sub(&value, &shift)?;
-        let slope = if self.shape(&slope).is_empty() { Coefficient::Scalar(slope) } else { Coefficient::Diagonal(slope) };
-        let diffusion = match &process.kind {
-            ProcessKind::Ito { diffusion, .. } => self.eval_array(diffusion)?,
-            _ => return Err(Diagnostic::internal("no Itô process")),
-        };
-        let diffusion = match self.shape(&diffusion).is_empty() {
-            true => Coefficient::Scalar(diffusion),
-            false => Coefficient::Diagonal(diffusion),
-        };
-        Ok(Dynamics { slope: Some(slope), shift: Some(shift), diffusion: Some(diffusion) })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::lowering::Lowering;
 use super::super::value::{Array, Value};
-use super::transition::Moments;
+use super::transition::{Marginal, Moments};
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, DType, UnaryOp};
@@ -12,18 +12,18 @@ impl Lowering<'_> {
     pub(in crate::algebra) fn process_member(&mut self, density: DensityId, member: ProcessMember, args: &[Expr]) -> Result<Value> {
         let args = args.iter().map(|arg| self.eval_array(arg)).collect::<Result<Vec<_>>>()?;
         let value = match (member, &args[..]) {
-            (ProcessMember::Signal, [t]) => self.marginal_transition(density, t)?.signal.number("the signal")?.clone(),
-            (ProcessMember::Var, [t]) => self.marginal_transition(density, t)?.var.number("the variance")?.clone(),
-            (ProcessMember::Noise, [t]) => {
-                let var = self.marginal_transition(density, t)?.var.number("the noise")?.clone();
-                self.unary(UnaryOp::Sqrt, &var)
-            }
+            (ProcessMember::Signal, [t]) => self.marginal(density, t)?.signal.number("the signal")?.clone(),
+            (ProcessMember::Var, [t]) => self.marginal(density, t)?.var.number("the variance")?.clone(),
+            (ProcessMember::Noise, [t]) => self.marginal(density, t)?.spread.number("the noise")?.clone(),
             (ProcessMember::LogSnr, [t]) => self.log_snr(density, t)?,
             (ProcessMember::Diffused, [x0, e, t]) => {
-                let transition = self.marginal_transition(density, t)?;
-                let (mean, spread) = (self.transported(&transition, x0)?, self.spread(&transition.var));
-                let noise = self.coefficient_times(&spread, e)?;
-                self.add(&mean, &noise)?
+                let Marginal { signal, shift, spread, .. } = self.marginal(density, t)?;
+                let (mean, noise) = (self.coefficient_times(&signal, x0)?, self.coefficient_times(&spread, e)?);
+                let value = self.add(&mean, &noise)?;
+                match &shift {
+                    Some(shift) => self.add(&value, shift)?,
+                    None => value,
+                }
             }
             (ProcessMember::Drift, [x, t]) => self.drift(density, x, t)?,
             (ProcessMember::Diffusion, [t]) => self.diffusion(density, t)?.number("the diffusion coefficient")?.clone(),
@@ -68,10 +68,10 @@ impl Lowering<'_> {
 
     /// log a²/b²
     fn log_snr(&mut self, density: DensityId, t: &Array) -> Result<Array> {
-        let transition = self.marginal_transition(density, t)?;
-        let (a, var) = (transition.signal.number("the signal")?.clone(), transition.var.number("the variance")?.clone());
-        let squared = self.mul(&a, &a)?;
-        let (signal, noise) = (self.unary(UnaryOp::Log, &squared), self.unary(UnaryOp::Log, &var));
+        let Marginal { signal, var, .. } = self.marginal(density, t)?;
+        let (a, var) = (signal.number("the signal")?, var.number("the variance")?);
+        let squared = self.mul(a, a)?;
+        let (signal, noise) = (self.unary(UnaryOp::Log, &squared), self.unary(UnaryOp::Log, var));
         self.sub(&signal, &noise)
     }
 
@@ -100,7 +100,7 @@ impl Lowering<'_> {
             ProcessKind::Interpolant { end: Some(end), .. } if reverse => Some(*end),
             _ if !reverse => model.data_at(process.var, first).or_else(|| model.data_at(process.var, last)),
             ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. } => None,
-            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } => None,
+            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } | ProcessKind::Guided(_) => None,
         };
         if let Some(data) = data {
             return self.variable(data);

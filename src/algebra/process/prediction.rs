@@ -1,138 +1,248 @@
 //! The five things that a network may predict about x = a x(0) + shift + b noise, each from each.
 //!
-//! Everything of interest is a row (c, c0, c1): the combination c x + c0 x(0) + c1 noise. Two of them determine the third.
+//! Every conversion divides by what it must and by nothing else, so that it is finite, in single precision too, wherever its result is:
+//! x(0) and noise from v by none (a² + b²), x(0) from noise and score by a, noise from the score by none, from x(0) by b. Matrices: b is the
+//! Cholesky factor of the covariance, the score −b⁻ᵀ noise.
 
 use super::super::lowering::Lowering;
-use super::super::value::{Array, Value};
-
-use crate::base::Diagnostic;
+use super::super::value::Array;
+use super::coefficient::Coefficient;
+use super::interpolant::Interpolation;
+use super::transition::Marginal;
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, UnaryOp};
-use crate::check::model::{DensityId, Prediction, ProcessKind};
+use crate::base::{Code, Diagnostic};
+use crate::check::model::{DensityId, Prediction, Process, ProcessKind};
 
-/// c x + c0 x(0) + c1 noise. What is absent is zero.
-#[derive(Clone, Default)]
-pub(super) struct Row {
-    pub x: Option<Array>,
-    pub x0: Option<Array>,
-    pub noise: Option<Array>,
+/// A state, with what the network of its process says of it.
+pub(super) struct Seen<'a> {
+    /// The process asked
+    density: DensityId,
+    x: &'a Array,
+    t: &'a Array,
+    marginal: Marginal,
+    prediction: Prediction,
+    /// The prediction
+    y: Array,
 }
 
-impl Lowering<'_> {
+impl<'m> Lowering<'m> {
     /// What a process predicts at x and t.
     pub(super) fn predicted(&mut self, density: DensityId, wanted: Prediction, x: &Array, t: &Array) -> Result<Array> {
-        let row = self.row(density, wanted, t)?;
-        self.combination(density, &row, x, t)
+        let seen = self.seen(density, x, t)?;
+        self.of_seen(&seen, wanted)
     }
 
-    /// A combination of x, x(0) and noise, by what the network of a reverse process predicts.
-    pub(super) fn combination(&mut self, density: DensityId, wanted: &Row, x: &Array, t: &Array) -> Result<Array> {
+    /// Asks the network of a process.
+    pub(super) fn seen<'a>(&mut self, density: DensityId, x: &'a Array, t: &'a Array) -> Result<Seen<'a>> {
         let model = self.model;
-        let Some(reverse) = model.reverse(density) else {
-            let name = &model.densities[density].name;
-            return Err(Diagnostic::unsupported(format!("a prediction of `{name}`, which has no network")));
-        };
-        self.bind_local(reverse.state, Value::Array(x.clone()));
-        self.bind_local(reverse.time, Value::Array(t.clone()));
-        let y = self.eval_array(&reverse.network)?;
-        let known = self.row(reverse.of, reverse.prediction, t)?;
-        let forward = self.marginal_transition(reverse.of, t)?;
-        let (a, b) = (forward.signal.clone(), self.spread(&forward.var));
-        let (a, b) = (a.elementwise()?, b.elementwise()?);
-        // With x = a x0 + b e and y = s x + s0 x0 + s1 e: (w0, w1) = α (a, b) + β (s0, s1)
-        let det = self.cross(Some(a), Some(b), known.x0.as_ref(), known.noise.as_ref())?;
-        let alpha = self.cross(wanted.x0.as_ref(), wanted.noise.as_ref(), known.x0.as_ref(), known.noise.as_ref())?;
-        let beta = self.cross(Some(a), Some(b), wanted.x0.as_ref(), wanted.noise.as_ref())?;
-        let det = det.ok_or_else(|| Diagnostic::internal("a prediction that says nothing"))?;
-        let alpha = alpha.map(|alpha| self.binary(BinaryOp::Div, &alpha, &det)).transpose()?;
-        let beta = beta.map(|beta| self.binary(BinaryOp::Div, &beta, &det)).transpose()?;
-        // wanted = (w + α − β s) x + β y
-        let seen = self.row_product(beta.as_ref(), known.x.as_ref())?;
-        let seen = seen.map(|seen| self.unary(UnaryOp::Neg, &seen));
-        let of_x = self.row_sum(&[wanted.x.clone(), alpha, seen])?;
-        let centred = match &forward.shift {
-            Some(shift) => self.sub(x, shift)?,
-            None => x.clone(),
-        };
-        let parts = [self.row_product(of_x.as_ref(), Some(&centred))?, self.row_product(beta.as_ref(), Some(&y))?];
-        match self.row_sum(&parts)? {
-            Some(value) => Ok(value),
-            None => {
-                let zero = self.real(0.0);
-                self.mul(x, &zero)
-            }
+        let Some(reverse) = model.reverse(density) else { return Err(no_network(&model.densities[density].name)) };
+        let frozen = self.frozen || model.densities[density].frozen;
+        let outer = std::mem::replace(&mut self.frozen, frozen);
+        let y = self.network_output(density, x, t);
+        self.frozen = outer;
+        let marginal = self.marginal(reverse.of, t)?;
+        Ok(Seen { density, x, t, marginal, prediction: reverse.prediction, y: y? })
+    }
+
+    pub(super) fn of_seen(&mut self, seen: &Seen<'_>, wanted: Prediction) -> Result<Array> {
+        if wanted == seen.prediction {
+            return Ok(seen.y.clone());
+        }
+        match wanted {
+            Prediction::X0 => self.x0_of(seen),
+            Prediction::Noise => self.noise_of(seen),
+            Prediction::Score => self.score_of(seen),
+            Prediction::V => self.v_of(seen),
+            Prediction::Velocity => self.velocity_of(seen),
         }
     }
 
-    pub(super) fn row(&mut self, density: DensityId, wanted: Prediction, t: &Array) -> Result<Row> {
-        let one = self.real(1.0);
-        let forward = self.marginal_transition(density, t)?;
-        let b = self.spread(&forward.var).elementwise()?.clone();
-        Ok(match wanted {
-            Prediction::Noise => Row { noise: Some(one), ..Row::default() },
-            Prediction::X0 => Row { x0: Some(one), ..Row::default() },
+    fn x0_of(&mut self, seen: &Seen<'_>) -> Result<Array> {
+        let Marginal { signal, spread, var, .. } = &seen.marginal;
+        let centred = self.centred(seen)?;
+        match seen.prediction {
+            Prediction::X0 => Ok(seen.y.clone()),
+            // (x − b noise) / a
+            Prediction::Noise => {
+                let noise = self.coefficient_times(spread, &seen.y)?;
+                let left = self.sub(&centred, &noise)?;
+                self.coefficient_solve(signal, &left)
+            }
+            // (x + b² score) / a (Efron: Tweedie's formula and selection bias, 2011)
             Prediction::Score => {
-                let inverse = self.binary(BinaryOp::Div, &one, &b)?;
-                Row { noise: Some(self.unary(UnaryOp::Neg, &inverse)), ..Row::default() }
+                let noise = self.coefficient_times(var, &seen.y)?;
+                let left = self.add(&centred, &noise)?;
+                self.coefficient_solve(signal, &left)
             }
-            Prediction::V => Row { x0: Some(self.unary(UnaryOp::Neg, &b)), noise: Some(forward.signal.elementwise()?.clone()), x: None },
-            Prediction::Velocity => self.velocity_row(density, t)?,
-        })
-    }
-
-    /// dx/dt = a' x(0) + b' noise = F x + g²/(2 b) noise.
-    fn velocity_row(&mut self, density: DensityId, t: &Array) -> Result<Row> {
-        let model = self.model;
-        let forward = model.forward(density);
-        if let Some(process) = &model.densities[forward].process
-            && let ProcessKind::Interpolant { .. } = process.kind
-        {
-            let (_, rate) = self.interpolation_and_rate(process, t)?;
-            return Ok(Row { x: None, x0: Some(rate.a.elementwise()?.clone()), noise: Some(rate.b.elementwise()?.clone()) });
+            // (a x − b v) / (a² + b²)
+            Prediction::V => {
+                let v = self.unary(UnaryOp::Neg, &seen.y);
+                self.turned(seen, (signal, &centred), (spread, &v))
+            }
+            Prediction::Velocity => Ok(self.ends_of_velocity(seen, &centred)?.0),
         }
-        self.equation_row(density, t, 0.5)
     }
 
-    /// F x − part · g² score, the drift of the reverse equation (part 1) and of the flow (part 1/2) (Song et al. 2021, eq. 6 and 13).
-    pub(super) fn equation_row(&mut self, density: DensityId, t: &Array, part: f64) -> Result<Row> {
-        let dynamics = self.dynamics(density, t)?;
-        let x = dynamics.slope.as_ref().map(|slope| slope.elementwise().cloned()).transpose()?;
-        let noise = match &dynamics.diffusion {
-            Some(g) => {
-                let squared = self.coefficient_product(g, g)?;
-                let part = self.real(part);
-                let scaled = self.mul(squared.elementwise()?, &part)?;
-                let forward = self.marginal_transition(density, t)?;
-                let b = self.spread(&forward.var).elementwise()?.clone();
-                Some(self.binary(BinaryOp::Div, &scaled, &b)?)
+    pub(super) fn noise_of(&mut self, seen: &Seen<'_>) -> Result<Array> {
+        let Marginal { signal, spread, .. } = &seen.marginal;
+        let centred = self.centred(seen)?;
+        match seen.prediction {
+            Prediction::Noise => Ok(seen.y.clone()),
+            // (x − a x(0)) / b
+            Prediction::X0 => {
+                let mean = self.coefficient_times(signal, &seen.y)?;
+                let left = self.sub(&centred, &mean)?;
+                self.spread_solve(spread, &left, false)
             }
-            None => None,
+            // −bᵀ score
+            Prediction::Score => {
+                let transposed = self.coefficient_transpose(spread);
+                let noise = self.coefficient_times(&transposed, &seen.y)?;
+                Ok(self.unary(UnaryOp::Neg, &noise))
+            }
+            // (b x + a v) / (a² + b²)
+            Prediction::V => self.turned(seen, (spread, &centred), (signal, &seen.y)),
+            Prediction::Velocity => Ok(self.ends_of_velocity(seen, &centred)?.1),
+        }
+    }
+
+    /// −b⁻ᵀ noise
+    fn score_of(&mut self, seen: &Seen<'_>) -> Result<Array> {
+        if seen.prediction == Prediction::Score {
+            return Ok(seen.y.clone());
+        }
+        if let ProcessKind::Interpolant { end: Some(_), .. } = &self.forward_process(seen.density)?.kind {
+            let name = &self.model.densities[seen.density].name;
+            return Err(Diagnostic::new(
+                Code::NoRule,
+                format!("`{name}` has no score: at its last time it is data, which has no known density"),
+            )
+            .help("use `flow(…)`, which needs none"));
+        }
+        let noise = self.noise_of(seen)?;
+        let score = self.spread_solve(&seen.marginal.spread, &noise, true)?;
+        Ok(self.unary(UnaryOp::Neg, &score))
+    }
+
+    /// a noise − b x(0)
+    fn v_of(&mut self, seen: &Seen<'_>) -> Result<Array> {
+        let (x0, noise) = (self.x0_of(seen)?, self.noise_of(seen)?);
+        let (a, b) = self.elementwise_marginal(seen, Prediction::V)?;
+        let (noise, x0) = (self.mul(&a, &noise)?, self.mul(&b, &x0)?);
+        self.sub(&noise, &x0)
+    }
+
+    /// a' x(0) + b' noise where these are known, otherwise F x + u − g gᵀ score / 2 (Song et al. 2021, equation 13).
+    fn velocity_of(&mut self, seen: &Seen<'_>) -> Result<Array> {
+        if let Some((_, rate)) = self.interpolated(seen)? {
+            let (x0, noise) = (self.x0_of(seen)?, self.noise_of(seen)?);
+            let (x0, noise) = (self.coefficient_times(&rate.a, &x0)?, self.coefficient_times(&rate.b, &noise)?);
+            return self.add(&x0, &noise);
+        }
+        self.equation_drift(seen, 0.5)
+    }
+
+    /// F x + u − part · g gᵀ score: the drift of the reverse equation (part 1) and of the flow (part 1/2)
+    /// (Anderson: Reverse-time diffusion equation models, 1982; Song et al. 2021, equations 6 and 13).
+    pub(super) fn equation_drift(&mut self, seen: &Seen<'_>, part: f64) -> Result<Array> {
+        let forward = self.model.forward(seen.density);
+        let dynamics = self.dynamics(forward, seen.t)?;
+        let drift = self.drift_of(&dynamics, seen.x)?;
+        let Some(g) = &dynamics.diffusion else { return Ok(drift) };
+        let squared = self.coefficient_square(g)?;
+        let squared = self.coefficient_scaled(part, &squared)?;
+        let score = self.score_of(seen)?;
+        let turned = self.coefficient_times(&squared, &score)?;
+        self.sub(&drift, &turned)
+    }
+
+    /// x(0) and noise from a velocity: of an interpolant by its two equations, otherwise by the score 2 (F x + u − velocity) / g².
+    fn ends_of_velocity(&mut self, seen: &Seen<'_>, centred: &Array) -> Result<(Array, Array)> {
+        let Marginal { signal, spread, var, .. } = &seen.marginal;
+        if let Some((now, rate)) = self.interpolated(seen)? {
+            // x = a x(0) + b noise, y = a' x(0) + b' noise
+            let det = self.cross((&now.a, rate.b.elementwise()?), (&now.b, rate.a.elementwise()?))?;
+            let x0 = self.cross((&rate.b, centred), (&now.b, &seen.y))?;
+            let noise = self.cross((&now.a, &seen.y), (&rate.a, centred))?;
+            return Ok((self.binary(BinaryOp::Div, &x0, &det)?, self.binary(BinaryOp::Div, &noise, &det)?));
+        }
+        let forward = self.model.forward(seen.density);
+        let dynamics = self.dynamics(forward, seen.t)?;
+        let drift = self.drift_of(&dynamics, seen.x)?;
+        let excess = self.sub(&drift, &seen.y)?;
+        let squared = match &dynamics.diffusion {
+            Some(g) => self.coefficient_square(g)?,
+            None => return Err(matrices("a velocity without noise").help("predict x0 instead")),
         };
-        Ok(Row { x, x0: None, noise })
+        let half = self.coefficient_scaled(0.5, &squared)?;
+        if half.is_matrix() {
+            return Err(matrices("a velocity: not all of the state has noise of its own").help("predict noise, score or x0 instead"));
+        }
+        // b noise = −b² score
+        let ratio = self.elementwise_coefficient(BinaryOp::Div, var, &half)?;
+        let spread_noise = self.coefficient_times(&ratio, &excess)?;
+        let spread_noise = self.unary(UnaryOp::Neg, &spread_noise);
+        let left = self.sub(centred, &spread_noise)?;
+        let ratio = self.elementwise_coefficient(BinaryOp::Div, spread, &half)?;
+        let noise = self.coefficient_times(&ratio, &excess)?;
+        Ok((self.coefficient_solve(signal, &left)?, self.unary(UnaryOp::Neg, &noise)))
     }
 
-    /// a d − b c
-    fn cross(&mut self, a: Option<&Array>, b: Option<&Array>, c: Option<&Array>, d: Option<&Array>) -> Result<Option<Array>> {
-        let (left, right) = (self.row_product(a, d)?, self.row_product(b, c)?);
-        let right = right.map(|right| self.unary(UnaryOp::Neg, &right));
-        self.row_sum(&[left, right])
+    /// a b − c d
+    fn cross(&mut self, (a, b): (&Coefficient, &Array), (c, d): (&Coefficient, &Array)) -> Result<Array> {
+        let (left, right) = (self.coefficient_times(a, b)?, self.coefficient_times(c, d)?);
+        self.sub(&left, &right)
     }
 
-    fn row_product(&mut self, a: Option<&Array>, b: Option<&Array>) -> Result<Option<Array>> {
-        match (a, b) {
-            (Some(a), Some(b)) => self.mul(a, b).map(Some),
-            _ => Ok(None),
+    /// (c x + d v) / (a² + b²)
+    fn turned(&mut self, seen: &Seen<'_>, (c, x): (&Coefficient, &Array), (d, v): (&Coefficient, &Array)) -> Result<Array> {
+        let (a, b) = self.elementwise_marginal(seen, Prediction::V)?;
+        let (a, b) = (self.mul(&a, &a)?, self.mul(&b, &b)?);
+        let square = self.add(&a, &b)?;
+        let (x, v) = (self.coefficient_times(c, x)?, self.coefficient_times(d, v)?);
+        let sum = self.add(&x, &v)?;
+        self.binary(BinaryOp::Div, &sum, &square)
+    }
+
+    fn elementwise_marginal(&self, seen: &Seen<'_>, of: Prediction) -> Result<(Array, Array)> {
+        match (seen.marginal.signal.elementwise(), seen.marginal.spread.elementwise()) {
+            (Ok(a), Ok(b)) => Ok((a.clone(), b.clone())),
+            _ => Err(matrices(of.name()).help("predict noise, score or x0 instead")),
         }
     }
 
-    fn row_sum(&mut self, parts: &[Option<Array>]) -> Result<Option<Array>> {
-        let mut sum: Option<Array> = None;
-        for part in parts.iter().flatten() {
-            sum = Some(match sum {
-                Some(sum) => self.add(&sum, part)?,
-                None => part.clone(),
-            });
+    /// a and b of an interpolant, with their derivatives.
+    fn interpolated(&mut self, seen: &Seen<'_>) -> Result<Option<(Interpolation, Interpolation)>> {
+        let process = self.forward_process(seen.density)?;
+        match process.kind {
+            ProcessKind::Interpolant { .. } => self.interpolation_and_rate(process, seen.t).map(Some),
+            ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Reverse(_) | ProcessKind::Flow { .. } | ProcessKind::Guided(_) => {
+                Ok(None)
+            }
         }
-        Ok(sum)
     }
+
+    /// The forward process behind a density.
+    pub(super) fn forward_process(&self, density: DensityId) -> Result<&'m Process> {
+        let model = self.model;
+        model.densities[model.forward(density)].process.as_ref().ok_or_else(|| Diagnostic::internal("a density without a process"))
+    }
+
+    /// x − shift
+    fn centred(&mut self, seen: &Seen<'_>) -> Result<Array> {
+        match &seen.marginal.shift {
+            Some(shift) => self.sub(seen.x, shift),
+            None => Ok(seen.x.clone()),
+        }
+    }
+}
+
+fn no_network(name: &str) -> Diagnostic {
+    Diagnostic::new(Code::NoRule, format!("`{name}` predicts nothing: no network belongs to it"))
+        .help(format!("ask it of a reverse process: `p = reverse({name}, noise: f)`"))
+}
+
+fn matrices(what: &str) -> Diagnostic {
+    Diagnostic::unsupported(format!("{what}, where the coefficients of the process are matrices"))
 }

@@ -11,9 +11,10 @@ impl Lowering<'_> {
     pub(super) fn drift(&mut self, density: DensityId, x: &Array, t: &Array) -> Result<Array> {
         let model = self.model;
         match model.densities[density].process.as_ref().map(|process| &process.kind) {
-            Some(ProcessKind::Reverse(_)) => {
-                let row = self.equation_row(density, t, 1.0)?;
-                self.combination(density, &row, x, t)
+            Some(ProcessKind::Guided(_)) if self.is_flow(density) => self.predicted(density, Prediction::Velocity, x, t),
+            Some(ProcessKind::Reverse(_) | ProcessKind::Guided(_)) => {
+                let seen = self.seen(density, x, t)?;
+                self.equation_drift(&seen, 1.0)
             }
             Some(ProcessKind::Flow { .. }) => self.predicted(density, Prediction::Velocity, x, t),
             Some(ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => {

@@ -3,9 +3,10 @@
 use super::super::lowering::Lowering;
 use super::super::value::Array;
 use super::coefficient::Coefficient;
+use super::interpolant::Interpolation;
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
-use crate::base::op::{BinaryOp, DType, UnaryOp};
+use crate::base::op::DType;
 use crate::check::model::{DensityId, ProcessKind};
 
 /// x(t) given x(s) is normal with mean signal · x(s) + shift and variance var.
@@ -17,10 +18,37 @@ pub(in crate::algebra) struct Transition {
     pub var: Coefficient,
 }
 
+/// x at a time: signal · x(0) + shift + spread · noise.
+#[derive(Clone, Debug)]
+pub(super) struct Marginal {
+    pub signal: Coefficient,
+    pub shift: Option<Array>,
+    /// The standard deviation, or the Cholesky factor of the covariance
+    pub spread: Coefficient,
+    pub var: Coefficient,
+}
+
 /// The mean and the variance of a normal state.
 pub(super) struct Moments {
     pub mean: Array,
     pub var: Coefficient,
+}
+
+impl Transition {
+    /// Signal, variance, then the shift.
+    pub fn arrays(&self) -> Vec<Array> {
+        [self.signal.array(), self.var.array()].into_iter().chain(&self.shift).cloned().collect()
+    }
+
+    /// The same with every array replaced, in the order of [`Transition::arrays`].
+    pub fn map(&self, mut f: impl FnMut(&Array) -> Array) -> Transition {
+        let (signal, var) = (f(self.signal.array()), f(self.var.array()));
+        Transition { signal: self.signal.with(signal), var: self.var.with(var), shift: self.shift.as_ref().map(f) }
+    }
+
+    pub fn has_matrix(&self) -> bool {
+        self.signal.is_matrix() || self.var.is_matrix()
+    }
 }
 
 impl Lowering<'_> {
@@ -33,7 +61,9 @@ impl Lowering<'_> {
             ProcessKind::Chain => self.chain_transition(density, from, to),
             ProcessKind::Ito { .. } => self.ito_transition(process, from, to),
             ProcessKind::Interpolant { .. } => self.interpolant_transition(process, from, to),
-            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } => Err(Diagnostic::internal("a forward process was expected")),
+            ProcessKind::Reverse(_) | ProcessKind::Flow { .. } | ProcessKind::Guided(_) => {
+                Err(Diagnostic::internal("a forward process was expected"))
+            }
         }
     }
 
@@ -75,30 +105,26 @@ impl Lowering<'_> {
         }
     }
 
-    /// The square root of a variance: the standard deviation, or the Cholesky factor of a covariance.
-    pub(super) fn spread(&mut self, var: &Coefficient) -> Coefficient {
-        match var {
-            Coefficient::Scalar(var) => Coefficient::Scalar(self.unary(UnaryOp::Sqrt, var)),
-            Coefficient::Diagonal(var) => Coefficient::Diagonal(self.unary(UnaryOp::Sqrt, var)),
-            Coefficient::Matrix(var) => Coefficient::Matrix(self.cholesky_factor(var)),
+    /// x at a time given x at the first: a x(0) + shift + b noise.
+    pub(super) fn marginal(&mut self, density: DensityId, t: &Array) -> Result<Marginal> {
+        let model = self.model;
+        let forward = model.forward(density);
+        if let Some(process) = &model.densities[forward].process
+            && let ProcessKind::Interpolant { .. } = process.kind
+        {
+            // As it is written: what multiplies a second variable may be negative.
+            let Interpolation { a, b } = self.interpolation(process, t)?;
+            let var = self.coefficient_square(&b)?;
+            return Ok(Marginal { signal: a, shift: None, spread: b, var });
         }
+        let Transition { signal, shift, var } = self.marginal_transition(density, t)?;
+        let spread = self.spread(&var);
+        Ok(Marginal { signal, shift, spread, var })
     }
 
     /// x(s) given x(t) and x at the first time, s < t: Bayes' rule for x(s) given the first and x(t) given x(s).
     pub(super) fn bridge(&mut self, density: DensityId, x0: &Array, x: &Array, t: &Array, s: &Array) -> Result<Moments> {
         let (before, step) = (self.marginal_transition(density, s)?, self.transition(density, s, t)?);
-        let whole = self.marginal_transition(density, t)?;
-        let prior = self.transported(&before, x0)?;
-        let total = whole.var.elementwise()?.clone();
-        // The gain var(s) a(t|s) / var(t) and the variance var(s) var(t|s) / var(t)
-        let scaled = self.coefficient_product(&before.var, &step.signal)?;
-        let gain = self.binary(BinaryOp::Div, scaled.elementwise()?, &total)?;
-        let predicted = self.transported(&whole, x0)?;
-        let surprise = self.sub(x, &predicted)?;
-        let correction = self.mul(&gain, &surprise)?;
-        let mean = self.add(&prior, &correction)?;
-        let product = self.coefficient_product(&before.var, &step.var)?;
-        let var = self.elementwise_coefficient(BinaryOp::Div, &product, &whole.var)?;
-        Ok(Moments { mean, var })
+        self.between(&before, &step, x0, x)
     }
 }

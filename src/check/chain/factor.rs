@@ -19,6 +19,8 @@ pub struct ChainHead<'a> {
     pub at: Option<At>,
     pub members: Vec<(VarId, At)>,
     pub given: Vec<VarId>,
+    /// What its distribution may name
+    pub scope: Scope<'a>,
     pub span: Span,
 }
 
@@ -52,7 +54,8 @@ impl<'a> Checker<'a> {
                 .help(format!("write `{}[{}]` on the left, or a number here", target.name.name, index.name))
                 .into());
         }
-        let head = ChainHead { decl: factor, index, target: var, at, members, given, span };
+        let scope = Scope { bound: given.clone(), only_bound: true, instance: Some(Default::default()), ..self.scope.clone() };
+        let head = ChainHead { decl: factor, index, target: var, at, members, given, scope, span };
         if let (Some(At::Number(number)), Some(first)) = (at, self.same_target(id, &head)) {
             return Err(self.second_factor(id, &format!("[{number}]"), &head, first).into());
         }
@@ -101,7 +104,7 @@ impl<'a> Checker<'a> {
     /// `1`, `t`, `t - 1`, `t + 1`; a name that is no constant is the index.
     fn factor_at(&mut self, e: &'a ast::Expr, index: &mut Option<&'a ast::Ident>) -> Checked<At> {
         if let ast::ExprKind::Name(name) = &e.kind
-            && !matches!(self.declarations.get(&name.name, false), Some(Global::Dim(_) | Global::Let(_)))
+            && !matches!(self.declarations.get(&name.name, self.scope.library), Some(Global::Dim(_) | Global::Let(_)))
         {
             let first = *index.get_or_insert(name);
             if first.name == name.name {
@@ -156,8 +159,8 @@ impl<'a> Checker<'a> {
         }
         let ty = self.model.vars[head.target].member_type();
         let want = Type::Distribution(Box::new(ty.clone()));
-        let scope = Scope { bound: head.given.clone(), only_bound: true, instance: Some(Default::default()), ..Scope::default() };
-        let (dist, scope) = self.in_scope(scope, None, |this| {
+        let used = head.scope.family.map(|_| (head.span, format!("`{}`, used here", head.decl.density.name)));
+        let (dist, scope) = self.in_scope(head.scope.clone(), used, |this| {
             this.bind_members(head, &runs);
             let dist = this.expr(&head.decl.value, Some(&want));
             let dist = if dist.is_error() { Err(Fault::Reported) } else { this.fit_event_of(dist, head.target, ty) };

@@ -68,7 +68,7 @@ impl<'a> Checker<'a> {
 
     /// `z[t - 1]` where it is no entry of an array: a given of the factor around it, or the one member that is data.
     pub fn member_value(&mut self, name: &'a ast::Ident, args: &'a [ast::Arg], span: Span) -> Option<Checked<Expr>> {
-        let var = self.vars.get(&name.name).copied().filter(|_| !self.scope.library)?;
+        let var = self.indexed(name)?;
         if let [ast::Arg { kind: ast::ArgKind::Positional(index), .. }, rest @ ..] = args
             && let Some(drawn) = self.drawn_instant(var, index, span)
         {

@@ -208,6 +208,18 @@ pub struct Bound {
     pub q: DensityId,
     pub samples: Option<usize>,
     pub estimator: Estimator,
+    pub times: Times,
+}
+
+/// Over which steps of a chain a bound sums: `ELBO(p, q, t: sampled)`.
+#[derive(Clone, Debug, Default)]
+pub enum Times {
+    #[default]
+    All,
+    /// One for each row, all with the same probability
+    Uniform,
+    /// One for each row, with probability proportional to an array of weights
+    Importance(Box<Expr>),
 }
 
 /// `d(targets | given)`; a value where one is substituted: `p(x = y | z = w)`.
@@ -248,6 +260,17 @@ pub enum StmtKind {
         body: Vec<Stmt>,
         carried: Vec<Place>,
     },
+    Require(Require),
+}
+
+/// `require(condition, "text {}", value)`
+#[derive(Clone, Debug)]
+pub struct Require {
+    pub condition: Expr,
+    /// What stands around the values: one text more than there are of them
+    pub text: Vec<String>,
+    /// Real numbers
+    pub values: Vec<Expr>,
 }
 
 #[derive(Clone, Debug)]

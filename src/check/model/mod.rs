@@ -8,8 +8,10 @@ mod process;
 
 pub use chain::{At, GivenMember, MemberFactor, MemberQuery, Which};
 pub use conjugate::{Argument as ConjugateArgument, Conjugate, ConjugateKind, Marginal};
-pub use expr::{Bound, Draw, Estimator, Expr, ExprKind, Fold, Noise, Pattern, Place, Primitive, Query, Stmt, StmtKind, Subscript};
-pub use process::{Prediction, Process, ProcessKind, ProcessMember, Reverse, constant_time};
+pub use expr::{
+    Bound, Draw, Estimator, Expr, ExprKind, Fold, Noise, Pattern, Place, Primitive, Query, Require, Stmt, StmtKind, Subscript, Times,
+};
+pub use process::{Guidance, Guided, Prediction, Process, ProcessKind, ProcessMember, Reverse, constant_time};
 
 use super::types::Type;
 use crate::base::{Arena, Id, Span};

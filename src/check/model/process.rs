@@ -39,6 +39,26 @@ pub enum ProcessKind {
     Flow {
         of: DensityId,
     },
+    /// `guide(p, y, weight: w)`, `drop(p, y, rate: r)`
+    Guided(Guided),
+}
+
+/// Another process whose network is told more, or less, of a label.
+#[derive(Clone, Debug)]
+pub struct Guided {
+    pub of: DensityId,
+    pub label: VarId,
+    /// The label, where it is substituted: `guide(p, y = 3)`
+    pub value: Option<Expr>,
+    pub guidance: Guidance,
+}
+
+#[derive(Clone, Debug)]
+pub enum Guidance {
+    /// `guide(p, y, weight: w)`
+    Weight(Expr),
+    /// `drop(p, y, rate: r)`: no label with probability r
+    Drop(Expr),
 }
 
 /// `reverse(q, noise: f)`
@@ -151,7 +171,7 @@ impl Model {
     pub fn forward(&self, density: DensityId) -> DensityId {
         match self.densities[density].process.as_ref().map(|process| &process.kind) {
             Some(ProcessKind::Reverse(reverse)) => reverse.of,
-            Some(ProcessKind::Flow { of }) => self.forward(*of),
+            Some(ProcessKind::Flow { of } | ProcessKind::Guided(Guided { of, .. })) => self.forward(*of),
             Some(ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => density,
         }
     }
@@ -160,7 +180,7 @@ impl Model {
     pub fn reverse(&self, density: DensityId) -> Option<&Reverse> {
         match self.densities[density].process.as_ref().map(|process| &process.kind) {
             Some(ProcessKind::Reverse(reverse)) => Some(reverse),
-            Some(ProcessKind::Flow { of }) => self.reverse(*of),
+            Some(ProcessKind::Flow { of } | ProcessKind::Guided(Guided { of, .. })) => self.reverse(*of),
             Some(ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => None,
         }
     }

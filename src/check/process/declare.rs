@@ -4,7 +4,7 @@ use super::super::checker::{Binding, Checked, Checker, Fault, Scope};
 use super::super::model::{DensityId, Expr, ExprKind, Family, LocalId, Process, ProcessKind, Var, VarId};
 use super::super::types::{ArrayType, Support, Type};
 use crate::base::{Code, Diagnostic, Span};
-use crate::syntax::ast::{self, DeclKind};
+use crate::syntax::ast::{self, Equation};
 
 impl<'a> Checker<'a> {
     /// `x(t in 0..1) : T`
@@ -68,22 +68,21 @@ impl<'a> Checker<'a> {
     }
 
     /// Notes that a density is a process, before its equation is checked.
-    pub fn process_head(&mut self, name: &'a ast::Ident, decl: &'a ast::Decl) -> Checked<()> {
-        let id = self.density_head(name, decl.span);
+    pub fn process_head(&mut self, name: &'a ast::Ident, equation: &'a Equation, span: Span) -> Checked<()> {
+        let id = self.density_head(name, span);
         let head = &self.heads[id.index()];
         if head.process.is_some() || !head.factors.is_empty() || !head.chain.is_empty() {
-            let problem =
-                Diagnostic::new(Code::DuplicateFactor, format!("`{}` is declared twice", name.name)).label(decl.span, "again here");
+            let problem = Diagnostic::new(Code::DuplicateFactor, format!("`{}` is declared twice", name.name)).label(span, "again here");
             return Err(problem.label(head.span, "first here").help("give one of the two another name").into());
         }
-        let family = match &decl.kind {
-            DeclKind::Ito { variable, .. } => self.var_named(variable),
-            DeclKind::Interpolant { left, .. } => self.interpolated(left),
-            _ => Err(Diagnostic::internal("not a process").at(decl.span).into()),
+        let family = match equation {
+            Equation::Ito { variable, .. } => self.var_named(variable),
+            Equation::Interpolant { left, .. } => self.interpolated(left),
+            Equation::Kernel(factor) => self.var_named(&factor.density),
         };
         let family = family.and_then(|family| {
             let first = self.model.times(family).map_or(0.0, |(first, _)| first);
-            self.time_exists(family, first, decl.span)?;
+            self.time_exists(family, first, span)?;
             Ok(family)
         });
         match family {
@@ -107,22 +106,35 @@ impl<'a> Checker<'a> {
     }
 
     /// Types the equation of a process.
-    pub fn finish_process(&mut self, name: &'a ast::Ident, decl: &'a ast::Decl) -> Checked<()> {
-        let id = self.density_head(name, decl.span);
+    pub fn finish_process(&mut self, name: &'a ast::Ident, equation: &'a Equation, span: Span) -> Checked<()> {
+        let id = self.density_head(name, span);
         let Some(var) = self.heads[id.index()].process else { return Err(Fault::Reported) };
-        let kind = match &decl.kind {
-            DeclKind::Ito { variable, drift, diffusion, .. } => self.ito(var, variable, drift.as_ref(), diffusion.as_ref(), decl.span),
-            DeclKind::Interpolant { left, value, .. } => self.interpolant(var, left, value),
-            _ => Err(Diagnostic::internal("not a process").at(decl.span).into()),
-        };
+        // No random variable has a value but those that the equation binds.
+        let scope = Scope { only_bound: true, instance: Some(Default::default()), ..Scope::default() };
+        let time = self.time_name(var);
+        let kind = self.in_scope(scope, None, |this| this.equation(var, equation, &time, span));
+        self.process_of(id, var, kind, span)
+    }
+
+    /// Puts the process into the model, or remembers that there is none.
+    pub fn process_of(&mut self, id: DensityId, var: VarId, kind: Checked<ProcessKind>, span: Span) -> Checked<()> {
         match kind {
-            Ok(kind) => self.put_process(id, Process { var, kind, span: decl.span }),
+            Ok(kind) => self.put_process(id, Process { var, kind, span }),
             Err(fault) => {
                 self.made.poisoned.insert(id);
                 return Err(fault);
             }
         }
         Ok(())
+    }
+
+    /// An equation in the scope of what it may name.
+    pub fn equation(&mut self, var: VarId, equation: &'a Equation, time: &str, span: Span) -> Checked<ProcessKind> {
+        match equation {
+            Equation::Ito { variable, drift, diffusion } => self.ito(var, (variable, time), drift.as_ref(), diffusion.as_ref(), span),
+            Equation::Interpolant { left, value } => self.interpolant(var, left, value),
+            Equation::Kernel(_) => Ok(ProcessKind::Chain),
+        }
     }
 
     pub fn put_process(&mut self, id: DensityId, process: Process) {
@@ -132,38 +144,33 @@ impl<'a> Checker<'a> {
     fn ito(
         &mut self,
         var: VarId,
-        variable: &'a ast::Ident,
+        (variable, time_name): (&'a ast::Ident, &str),
         drift: Option<&'a ast::Expr>,
         diffusion: Option<&'a ast::Expr>,
         span: Span,
     ) -> Checked<ProcessKind> {
-        let time_name = self.time_name(var);
         let state_type = self.model.vars[var].ty.clone();
         let Type::Array(ArrayType { shape, .. }) = &state_type else { return Err(Fault::Reported) };
         let shape = shape.clone();
-        self.equation(|this| {
-            let time = this.bind(&time_name, Type::real([]), variable.span);
-            let state = this.bind(&variable.name, state_type.clone(), variable.span);
-            this.scope.instants.push(var, &time_name, state);
-            let why = Some((this.model.vars[var].span, format!("`{}` is declared here", variable.name)));
-            let zero = |ty: Type| Expr::new(ExprKind::Real(0.0), ty, span);
-            let drift = match drift {
-                // A scalar stretches over the state
-                Some(drift) => this.drift(drift, &state_type, why)?,
-                None => zero(Type::real([])),
-            };
-            // The coefficient of the noise depends on the time alone.
-            this.scope
-                .names
-                .retain(|(name, binding)| !(*name == variable.name && matches!(binding, Binding::Local(id, _) if *id == state)));
-            this.scope.instants = super::Instants::default();
-            let diffusion = match diffusion {
-                Some(diffusion) => this.expr(diffusion, None),
-                None => zero(Type::real([])),
-            };
-            this.fits_state(&diffusion, &shape)?;
-            Ok(ProcessKind::Ito { state, time, drift, diffusion })
-        })
+        let time = self.bind(time_name, Type::real([]), variable.span);
+        let state = self.bind(&variable.name, state_type.clone(), variable.span);
+        self.scope.instants.push(var, time_name, state);
+        let why = Some((self.model.vars[var].span, format!("`{}` is declared here", self.model.vars[var].name)));
+        let zero = |ty: Type| Expr::new(ExprKind::Real(0.0), ty, span);
+        let drift = match drift {
+            // A scalar stretches over the state
+            Some(drift) => self.drift(drift, &state_type, why)?,
+            None => zero(Type::real([])),
+        };
+        // The coefficient of the noise depends on the time alone.
+        self.scope.names.retain(|(name, binding)| !(*name == variable.name && matches!(binding, Binding::Local(id, _) if *id == state)));
+        self.scope.instants = super::Instants::default();
+        let diffusion = match diffusion {
+            Some(diffusion) => self.expr(diffusion, None),
+            None => zero(Type::real([])),
+        };
+        self.fits_state(&diffusion, &shape)?;
+        Ok(ProcessKind::Ito { state, time, drift, diffusion })
     }
 
     fn drift(&mut self, drift: &'a ast::Expr, state: &Type, why: Option<(Span, String)>) -> Checked<Expr> {
@@ -192,30 +199,22 @@ impl<'a> Checker<'a> {
         let Some((first, last)) = self.model.times(var) else { return Err(Fault::Reported) };
         let (state, why) = (self.model.vars[var].ty.clone(), Some((self.model.vars[var].span, "declared here".to_string())));
         let end = self.model.data_at(var, last);
-        self.equation(|this| {
-            let local = this.bind(&time.name, Type::real([]), time.span);
-            let start = this.local(&format!("x({first})"), state.clone(), left.span);
-            this.scope.instants.push_number(var, first, start);
-            let other = match end {
-                Some(_) => {
-                    let end = this.local(&format!("x({last})"), state.clone(), left.span);
-                    this.scope.instants.push_number(var, last, end);
-                    end
-                }
-                None => this.bind("noise", state.clone(), left.span),
-            };
-            let value = this.expect(value, &state, why);
-            if value.is_error() {
-                return Err(Fault::Reported);
+        let local = self.bind(&time.name, Type::real([]), time.span);
+        let start = self.local(&format!("x({first})"), state.clone(), left.span);
+        self.scope.instants.push_number(var, first, start);
+        let other = match end {
+            Some(_) => {
+                let end = self.local(&format!("x({last})"), state.clone(), left.span);
+                self.scope.instants.push_number(var, last, end);
+                end
             }
-            Ok(ProcessKind::Interpolant { time: local, start, other, end, value })
-        })
-    }
-
-    /// In the scope of an equation: no random variable has a value but those that it binds.
-    fn equation<T>(&mut self, inside: impl FnOnce(&mut Self) -> Checked<T>) -> Checked<T> {
-        let scope = Scope { only_bound: true, instance: Some(Default::default()), ..Scope::default() };
-        self.in_scope(scope, None, inside)
+            None => self.bind("noise", state.clone(), left.span),
+        };
+        let value = self.expect(value, &state, why);
+        if value.is_error() {
+            return Err(Fault::Reported);
+        }
+        Ok(ProcessKind::Interpolant { time: local, start, other, end, value })
     }
 
     /// How the file names the time of a process.

@@ -44,9 +44,17 @@ fn written(time: &ast::Expr) -> String {
 }
 
 impl<'a> Checker<'a> {
+    /// The random variable of this name, as the declaration around it sees it.
+    pub fn indexed(&self, name: &ast::Ident) -> Option<VarId> {
+        match self.scope.family {
+            Some((known, var)) if known == name.name => Some(var),
+            Some(_) | None => self.vars.get(&name.name).copied().filter(|_| !self.scope.library),
+        }
+    }
+
     /// The indexed family behind `x(…)`, unless a local hides it.
     pub fn family_named(&self, name: &ast::Ident) -> Option<VarId> {
-        let var = self.vars.get(&name.name).copied().filter(|_| !self.scope.library)?;
+        let var = self.indexed(name)?;
         let hidden = self.scope.names.iter().any(|(known, _)| *known == name.name);
         (self.model.times(var).is_some() && (!hidden || self.scope.instants.len() > 0)).then_some(var)
     }

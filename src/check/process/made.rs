@@ -8,16 +8,16 @@ use crate::base::{Code, Diagnostic, Span};
 use crate::syntax::ast::{self, ArgKind, Ident};
 
 /// The functions that make a process from another.
-pub const MAKERS: &[&str] = &["reverse", "flow"];
+pub const MAKERS: &[&str] = &["reverse", "flow", "guide", "drop"];
 
 /// A process that was made from another, before its network is checked.
 #[derive(Clone, Debug)]
 pub struct Made<'a> {
     pub id: DensityId,
-    maker: &'a str,
-    args: &'a [ast::Arg],
-    of: DensityId,
-    span: Span,
+    pub(super) maker: &'a str,
+    pub(super) args: &'a [ast::Arg],
+    pub(super) of: DensityId,
+    pub(super) span: Span,
 }
 
 /// `reverse(q, …)`: which maker, with what.
@@ -55,6 +55,9 @@ impl<'a> Checker<'a> {
             let of = self.source_of(maker, args, e.span)?;
             let rest: String = args[1..].iter().map(|arg| format!(", {:?}", arg.span)).collect();
             let name = format!("{maker}({}{rest})", self.heads[of.index()].name);
+            // What a guide is given may stand in the scope of one use.
+            let guided = matches!(maker, "guide" | "drop");
+            let name = if guided { format!("{name} {}", self.heads.len()) } else { name };
             if let Some(id) = self.densities.get(&name) {
                 return self.usable(*id).map(Callable::Density);
             }
@@ -137,6 +140,8 @@ impl<'a> Checker<'a> {
         let var = self.family_of(made.id, made.span)?;
         let kind = match made.maker {
             "reverse" => ProcessKind::Reverse(self.reverse(&made, var)?),
+            "guide" => ProcessKind::Guided(self.guide(&made)?),
+            "drop" => ProcessKind::Guided(self.drop_label(&made)?),
             _ => ProcessKind::Flow { of: made.of },
         };
         self.put_process(id, Process { var, kind, span: made.span });

@@ -44,7 +44,7 @@ const MEMBERS: &[(&str, &[Sort], ProcessMember, Sort)] = &[
 ];
 
 /// Members without arguments that stand for expressions of their own.
-const VALUES: &[&str] = &["data", "first", "last", "times"];
+const VALUES: &[&str] = &["data", "first", "last", "times", "backward"];
 
 /// Times are drawn from this part of the range on: at its start the noise is zero and the score has no bound (Song et al.:
 /// Score-based generative modeling through stochastic differential equations, 2021, appendix C).
@@ -146,7 +146,7 @@ impl<'a> Checker<'a> {
         Ok(with_statement(before, call))
     }
 
-    /// `q.data`, `q.first`, `q.last`, `q.times`
+    /// `q.data`, `q.first`, `q.last`, `q.times`, and `q.backward`: whether it runs from the last time to the first
     pub fn process_value(&mut self, id: DensityId, base: &'a ast::Expr, name: &'a ast::Ident, span: Span) -> Checked<Expr> {
         let family = self.family_of(id, base.span)?;
         let (first, last) = self.model.times(family).unwrap_or((0.0, 1.0));
@@ -158,6 +158,7 @@ impl<'a> Checker<'a> {
         match name.name.as_str() {
             "first" => Ok(number(first)),
             "last" => Ok(number(last)),
+            "backward" => Ok(Expr::new(ExprKind::Bool(self.model.reverse(id).is_some()), Type::scalar(Support::Bool), span)),
             "data" => match self.model.data_at(family, first) {
                 Some(data) => {
                     self.has_value(data, span)?;

@@ -22,6 +22,23 @@ pub fn image_grid(images: &[f64], n: usize, h: usize, w: usize) -> Result<Vec<u8
     filled("grid of images", images, &[n, h, w])?;
     let shown = n.min(MOST);
     let columns = (shown as f64).sqrt().ceil() as usize;
+    tiled(images, shown, columns, h, w)
+}
+
+/// n draws of k images each, [n, k, h, w]: a column for each draw, a row for each of the k. Of more than 1024 images, the first draws
+/// are shown.
+///
+/// # Errors
+/// `ShapeMismatch` if the values do not fill the shape.
+pub fn image_rows(images: &[f64], n: usize, k: usize, h: usize, w: usize) -> Result<Vec<u8>> {
+    filled("rows of images", images, &[n, k, h, w])?;
+    let columns = n.min((MOST / k).max(1));
+    let places = (0..k).flat_map(|row| (0..columns).map(move |column| (column * k + row) * h * w));
+    let ordered: Vec<f64> = places.flat_map(|start| &images[start..start + h * w]).copied().collect();
+    tiled(&ordered, k * columns, columns, h, w)
+}
+
+fn tiled(images: &[f64], shown: usize, columns: usize, h: usize, w: usize) -> Result<Vec<u8>> {
     let rows = shown.div_ceil(columns);
     let scale = ((WIDTH / columns).clamp(*TILE.start(), *TILE.end()) / h.max(w)).max(1);
     let (tile_width, tile_height) = (w * scale + GAP, h * scale + GAP);

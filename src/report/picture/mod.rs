@@ -9,7 +9,7 @@ mod range;
 mod scatter;
 
 pub use histogram::histogram;
-pub use image_grid::image_grid;
+pub use image_grid::{image_grid, image_rows};
 pub use loss_curve::loss_curve;
 pub use path::path;
 pub use scatter::scatter;
