@@ -54,6 +54,16 @@ fn expectation_maximisation() {
     insta::assert_snapshot!(derive(&["examples/gmm_em.tilde"]));
 }
 
+/// In the names of the file, which knows its noise schedule by two numbers.
+#[test]
+fn the_kernel_of_an_ito_process() {
+    let text = "let bmin = 0.1, bmax = 20.0\nfn beta(t) = bmin + t * (bmax - bmin)\nvar x(t in 0..1) : Real[2]\n\
+                data x(0) = [[0.0, 1.0]]\nq : dx = -1/2 * beta(t) * x dt + sqrt(beta(t)) dW\n";
+    let mut file = tempfile::Builder::new().suffix(".tilde").tempfile().unwrap();
+    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+    insta::assert_snapshot!(derive(&[file.path().to_str().unwrap(), "q(x(0.5) | x(0))"]));
+}
+
 #[test]
 fn a_change_of_variables() {
     insta::assert_snapshot!(derive(&["examples/realnvp_derived.tilde"]));

@@ -4,7 +4,7 @@ use image::{DynamicImage, GenericImageView};
 use std::path::Path;
 use tilde_lang::base::{Code, Span};
 use tilde_lang::check::model::{Argument, Source};
-use tilde_lang::report::picture::{histogram, image_grid, loss_curve, path, scatter};
+use tilde_lang::report::picture::{histogram, image_grid, image_rows, loss_curve, path, scatter};
 use tilde_lang::runtime::data::load;
 
 /// Decodes, and keeps the file where TILDE_PICTURES names a folder, to be looked at.
@@ -40,6 +40,15 @@ fn images_lie_in_a_near_square_grid_of_enlarged_pixels() {
     assert_eq!(decoded("wide", &image_grid(&[0.0, 0.5, 1.0], 1, 1, 3).unwrap()).dimensions(), (3 * 53 + 4, 53 + 4));
     let mnist = source("mnist", None, &[], 0);
     decoded("mnist", &image_grid(&mnist[..784 * 100], 100, 28, 28).unwrap());
+}
+
+/// Two draws of three images of one pixel: a column for each draw.
+#[test]
+fn arrays_of_images_are_columns() {
+    let picture = decoded("rows", &image_rows(&[0.0, 0.2, 0.4, 0.6, 0.8, 1.0], 2, 3, 1, 1).unwrap());
+    let tile = (picture.width() - 2) / 2;
+    let grey = |column: u32, row: u32| picture.get_pixel(2 + column * tile, 2 + row * tile)[0];
+    assert_eq!([grey(0, 0), grey(0, 1), grey(0, 2), grey(1, 0), grey(1, 1), grey(1, 2)], [0, 51, 102, 153, 204, 255]);
 }
 
 #[test]
@@ -96,6 +105,7 @@ fn what_cannot_be_drawn_is_said() {
     for error in [
         image_grid(&[0.0; 5], 1, 2, 2),
         image_grid(&[], 0, 2, 2),
+        image_rows(&[0.0; 5], 1, 2, 1, 2),
         scatter("s", &[1.0, 2.0, 3.0], None),
         scatter("s", &[], None),
         histogram("h", &[], None),

@@ -2,19 +2,25 @@
 
 `timing`: short VAE runs in turn (A B C A B C ...), so each ratio is of two runs a moment apart; as a markdown table.
 `figures`: every peer at full length from several seeds, for the quality it reaches.
+`diffusion`: the same for the models of diffusion_jax.py, written to tests/references/diffusion.json.
 """
 
 import argparse
+import datetime
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import numpy
+
 PEERS = Path(__file__).resolve().parent
 REPOSITORY = PEERS.parents[1]
+DIFFUSION_RESULTS = REPOSITORY / "tests/references/diffusion.json"
 
 VAE_SYSTEMS = {
     "jax-scan": ["vae_jax.py"],
@@ -22,7 +28,9 @@ VAE_SYSTEMS = {
     "torch-eager": ["vae_torch.py"],
     "torch-compile": ["vae_torch.py", "--compile"],
 }
-FIGURES = [*VAE_SYSTEMS.values(), ["ddpm_jax.py"], ["realnvp_jax.py"]]
+FIGURES = [*VAE_SYSTEMS.values(), ["realnvp_jax.py"]]
+DIFFUSIONS = ["ddpm", "vp", "vp_noise", "subvp", "subvp_noise", "ve", "ve_noise", "edm", "flow_matching"]
+DISTANCES = ["swd", "energy", "swd_floor", "energy_floor"]
 TIMED = {"ms per step": "step_ms", "ms to the first step": "first_step_ms", "peak MB": "peak_mb"}
 
 
@@ -83,9 +91,44 @@ def ratio_table(reports: dict[str, list[dict]]) -> str:
     return "\n".join([*lines, "", f"Ratios to {baseline}."])
 
 
+def diffusion_figures(reports: list[dict]) -> dict:
+    """By model: the commands, and for each sampler and figure a value a seed."""
+    models: dict[str, dict] = {}
+    for reported in reports:
+        model = models.setdefault(reported["workload"], {"commands": []})
+        model["commands"].append(reported["command"])
+        for name, value in reported.items():
+            if isinstance(value, dict):
+                sampler = model.setdefault(name, {figure: [] for figure in DISTANCES})
+                for figure in DISTANCES:
+                    sampler[figure].append(value[figure])
+            elif name in ("nelbo", "bits_per_dim"):
+                model.setdefault(name, []).append(value)
+    return models
+
+
+def diffusion_table(models: dict) -> str:
+    lines = ["| model | sampler | `swd` | `energy` |", "| --- | --- | --- | --- |"]
+    spread = lambda values: f"{statistics.mean(values):.2g} ({min(values):.2g} to {max(values):.2g})"
+    for name, model in models.items():
+        for sampler, figures in model.items():
+            if isinstance(figures, dict):
+                lines.append(f"| `{name}` | {sampler} | {spread(figures['swd'])} | {spread(figures['energy'])} |")
+    return "\n".join(lines)
+
+
+def write_diffusion(reports: list[dict]) -> None:
+    models = diffusion_figures(reports)
+    source = f"benches/peers/diffusion_jax.py: JAX {reports[0]['version']}, NumPy {numpy.__version__}"
+    whole = {"source": source, "date": datetime.date.today().isoformat(), "models": models}
+    text = json.dumps(whole, indent=1)
+    DIFFUSION_RESULTS.write_text(re.sub(r"\[[^\[\]{}\"]*\]", lambda numbers: " ".join(numbers[0].split()), text) + "\n")
+    print(diffusion_table(models))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["timing", "figures"], help="what is not run stays as it is in --out")
+    parser.add_argument("--only", choices=["timing", "figures", "diffusion"], help="what is not run stays as it is in --out")
     parser.add_argument("--tilde", type=Path, default=REPOSITORY / "target/release/tilde", help="its binary")
     parser.add_argument("--steps", type=int, default=1000, help="of each timed run, a multiple of 100")
     parser.add_argument("--rounds", type=int, default=3, help="of timed runs")
@@ -94,13 +137,16 @@ def main() -> None:
     args = parser.parse_args()
 
     results = json.loads(args.out.read_text()) if args.out.exists() else {}
-    if args.only != "figures":
+    if args.only in (None, "timing"):
         results["timing"] = run_in_turn(args.tilde.resolve(), args.steps, args.rounds)
         print(ratio_table(results["timing"]))
-    if args.only != "timing":
+    if args.only in (None, "figures"):
         runs = [run_peer(program, "--seed", str(seed)) for program in FIGURES for seed in range(args.seeds)]
         results["figures"] = [reported for reported in runs if reported]
         print("\n".join(map(json.dumps, results["figures"])))
+    if args.only in (None, "diffusion"):
+        runs = [run_peer(["diffusion_jax.py", name], "--seed", str(seed)) for name in DIFFUSIONS for seed in range(args.seeds)]
+        write_diffusion([reported for reported in runs if reported])
     args.out.write_text(json.dumps(results, indent=1) + "\n")
 
 

@@ -1,7 +1,8 @@
-"""The diffusion models of ../twins on the two moons: `python diffusion_jax.py ddpm`, one of ddpm, vp, subvp, ve, edm, flow_matching.
+"""The diffusion models of ../twins on the two moons: `python diffusion_jax.py ddpm`, one of those in WORKLOADS.
 
 Each trains mlp[128, 128, 2] of the state and 32 features of the time on 10,000 points for 20,000 steps of Adam(1e-3) with batches of 512, and
-draws from the averaged weights (0.999) with each of its samplers; the processes of `vp`, `subvp` and `ve` learn the score as it is.
+draws from the averaged weights (0.999) with each of its samplers. The network gives the score itself in `vp`, `subvp` and `ve`, and the noise
+in those with `_noise`.
 """
 
 import sys
@@ -42,6 +43,10 @@ ve = score_sde.Process(
 )
 
 
+def predicting_noise(q: score_sde.Process) -> score_sde.Process:
+    return q._replace(scale=lambda t: -1 / q.std(t))
+
+
 def continuous(q: score_sde.Process) -> tuple[ModuleType, Callable, dict[str, Callable]]:
     samplers = {
         "euler_maruyama 500": partial(score_sde.euler_maruyama, q=q),
@@ -56,6 +61,9 @@ WORKLOADS = {
     "vp": continuous(score_sde.vp),
     "subvp": continuous(subvp),
     "ve": continuous(ve),
+    "vp_noise": continuous(predicting_noise(score_sde.vp)),
+    "subvp_noise": continuous(predicting_noise(subvp)),
+    "ve_noise": continuous(predicting_noise(ve)),
     "edm": (edm, edm.step, {"heun 18": edm.heun}),
     "flow_matching": (flow_matching, flow_matching.step, {"euler 100": flow_matching.euler, "rk4 25": flow_matching.rk4}),
 }
@@ -65,8 +73,9 @@ def likelihood(workload: str, net: list, key: Array, held_out: np.ndarray) -> di
     """What the file of that name prints as a metric, on some held-out points."""
     if workload == "ddpm":
         return {"nelbo": float(ddpm.nelbo(net, key, held_out).mean())}
-    if workload == "vp":
-        log_likelihood = score_sde.log_likelihood(net, held_out[:2000])
+    if workload in ("vp", "vp_noise"):
+        q = score_sde.vp if workload == "vp" else predicting_noise(score_sde.vp)
+        log_likelihood = score_sde.log_likelihood(net, held_out[:2000], q)
         return {"bits_per_dim": float(-log_likelihood.mean() / (ddpm.D * np.log(2)))}
     return {}
 

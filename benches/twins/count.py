@@ -9,8 +9,9 @@ those of the lines that count, blanks left out. Lines of a list of data that hol
 
 - specification: all of examples/NAME.tilde, with its data, metrics and pictures
 - model: NAME_model.py, the model and its training loop alone
-- program: NAME_full.py, the model without that loop, and program.py: with data, metrics, log, checkpoints, resuming and pictures
-- own part: the program without program.py, which programs could share
+- program: NAME_full.py, the model without that loop, and what programs share, program.py and points.py where it is used: with data, metrics,
+  log, checkpoints, resuming and pictures
+- own part: the program without what programs share
 """
 
 import ast
@@ -72,11 +73,13 @@ def size(lines):
 
 def twin(name):
     model, full = HERE / f"{name}_model.py", HERE / f"{name}_full.py"
+    shared = [HERE / "program.py", HERE / "points.py"]
+    used = [path for path in shared if f"from {path.stem} import" in full.read_text()]
     own = python_lines(full) + python_lines(model, without=("train",))
     sizes = {
         "model": size(python_lines(model)),
         "own part": size(own),
-        "program": size(own + python_lines(HERE / "program.py")),
+        "program": size(own + [line for path in used for line in python_lines(path)]),
     }
     specification = EXAMPLES / f"{name}.tilde"
     if specification.exists():

@@ -15,12 +15,13 @@ optimiser = optax.adam(1e-3)
 
 
 class Process(NamedTuple):
-    """x(t) | x(0) is N(signal x(0), std²), for t in 0..1, where dx = rate x dt + diffusion dW."""
+    """x(t) | x(0) is N(signal x(0), std²), for t in 0..1, where dx = rate x dt + diffusion dW. The score is the network's times `scale`."""
 
     signal: Callable
     std: Callable
     rate: Callable
     diffusion: Callable
+    scale: Callable = lambda t: 1.0
 
 
 def beta(t):
@@ -46,17 +47,17 @@ def init(key):
     return net, net, optimiser.init(net)
 
 
-def score(net, x, t):
+def score(net, x, t, q):
     """Of one row."""
     angle = 2 * jnp.pi * t * 1000.0 ** (jnp.arange(FEATURES // 2) / (FEATURES // 2 - 1))
     h = jnp.concatenate([x, jnp.sin(angle), jnp.cos(angle)])
     for W, b in net[:-1]:
         h = jax.nn.silu(h @ W + b)
     W, b = net[-1]
-    return h @ W + b
+    return (h @ W + b) * q.scale(t)
 
 
-scores = jax.vmap(score, (None, 0, None))
+scores = jax.vmap(score, (None, 0, None, None))
 
 
 def loss(net, key, x0, q=vp):
@@ -64,7 +65,7 @@ def loss(net, key, x0, q=vp):
     t = jax.random.uniform(time_key, (len(x0), 1), minval=FIRST)
     noise = jax.random.normal(noise_key, x0.shape)
     x = q.signal(t) * x0 + q.std(t) * noise
-    s = jax.vmap(partial(score, net))(x, t[:, 0])
+    s = jax.vmap(lambda x, t: score(net, x, t, q))(x, t[:, 0])
     return jnp.mean(jnp.sum((q.std(t) * s + noise) ** 2, -1))
 
 
@@ -83,12 +84,12 @@ def prior(key, rows, q):
 def predict(net, x, t, s, noise, q):
     """From t to s < t by the reverse equation."""
     h, g = t - s, q.diffusion(t)
-    mean = x - h * (q.rate(t) * x - g**2 * scores(net, x, t))
+    mean = x - h * (q.rate(t) * x - g**2 * scores(net, x, t, q))
     return mean + jnp.where(s > FIRST, g * jnp.sqrt(h), 0) * noise
 
 
-def correct(net, x, t, noise, snr):
-    s = scores(net, x, t)
+def correct(net, x, t, noise, snr, q):
+    s = scores(net, x, t, q)
     norm = lambda v: jnp.linalg.norm(v, axis=-1).mean()
     h = 2 * (snr * norm(noise) / norm(s)) ** 2
     return x + h * s + jnp.sqrt(2 * h) * noise
@@ -102,7 +103,7 @@ def predictor_corrector(net, key, rows, steps=500, snr=0.16, q=vp):
         t, s, key = now
         z, w = jax.random.normal(key, (2, rows, D))
         x = predict(net, x, t, s, z, q)
-        return x if snr is None else correct(net, x, s, w, snr), None
+        return x if snr is None else correct(net, x, s, w, snr, q), None
 
     grid, keys = jnp.linspace(1, FIRST, steps + 1), jax.random.split(key, steps + 1)
     x = prior(keys[0], rows, q)
@@ -114,7 +115,7 @@ def euler_maruyama(net, key, rows, steps=500, q=vp):
 
 
 def velocity(net, x, t, q):
-    return q.rate(t) * x - q.diffusion(t) ** 2 / 2 * score(net, x, t)
+    return q.rate(t) * x - q.diffusion(t) ** 2 / 2 * score(net, x, t, q)
 
 
 @partial(jax.jit, static_argnums=(2, 3))

@@ -33,6 +33,16 @@ impl Lowering<'_> {
         self.gradient_of_sum(&y, &fresh)
     }
 
+    /// The gradient of a scalar function of x, in every cell in scope.
+    pub(super) fn gradient_at(&mut self, x: &Array, f: impl FnOnce(&mut Self, &Array) -> Result<Array>) -> Result<Array> {
+        let x = if self.is_constant(x) { self.stop(x) } else { x.clone() };
+        let fresh = self.copied(&x, &union([&x.plates[..], &self.scope]));
+        let outer = std::mem::replace(&mut self.differentiated, true);
+        let value = f(self, &fresh);
+        self.differentiated = outer;
+        self.gradient_of_sum(&value?, &fresh)
+    }
+
     /// The same value as a node of its own. Otherwise the stable form of log x, where x = sigmoid(u), would depend on u and not on x.
     fn opaque(&mut self, x: &Array) -> Array {
         let node = self.node(x);

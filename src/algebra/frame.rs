@@ -119,6 +119,21 @@ impl Frames {
         home + 1 < self.open.len() && ancestors(self.open[home].builder.graph(), from)[on.index()]
     }
 
+    /// How many graphs are open, the root included.
+    pub fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The graphs from the root inwards.
+    pub fn graph_at(&self, depth: usize) -> &Graph {
+        self.open[depth].builder.graph()
+    }
+
+    /// The node of the enclosing graph behind an input of a body.
+    pub fn imported(&self, depth: usize, here: NodeId) -> Option<NodeId> {
+        self.open[depth].imports.iter().find(|(_, input)| *input == here).map(|(outer, _)| *outer)
+    }
+
     pub fn graph(&self, frame: FrameId) -> &Graph {
         let at = self.open.iter().position(|f| f.id == frame).unwrap_or(0);
         self.open[at].builder.graph()

@@ -1,5 +1,6 @@
 //! The leaves of expressions: data, parameters, constants, random numbers.
 
+use super::derivation::Formula;
 use super::lowering::{InputRole, Keys, Lowering};
 use super::value::{Array, Value};
 use crate::base::diagnostic::Result;
@@ -50,7 +51,25 @@ impl Lowering<'_> {
     /// A parameter inside its support; a constant in a frozen density.
     pub(super) fn param(&mut self, id: ParamId) -> Result<Array> {
         let value = self.live_param(id)?;
-        Ok(if self.frozen { self.stop(&value) } else { value })
+        let value = if self.frozen { self.stop(&value) } else { value };
+        Ok(self.as_symbol(value, &self.model.params[id].path))
+    }
+
+    /// What stands for itself while an equation is read to be printed.
+    fn as_symbol(&mut self, value: Array, name: &str) -> Array {
+        if self.symbols.is_none() || self.dtype(&value) != DType::Real {
+            return value;
+        }
+        let formula = Formula::from(name);
+        let known = self.symbols.iter().flatten().find(|(_, known)| *known == formula).map(|(node, _)| *node);
+        if let Some(node) = known {
+            return self.array(node, value.plates);
+        }
+        let node = self.node(&value);
+        let hidden = self.b().stop(node);
+        let node = self.b().distinct(hidden);
+        self.symbols.iter_mut().for_each(|symbols| symbols.push((node, formula.clone())));
+        self.array(node, value.plates)
     }
 
     fn live_param(&mut self, id: ParamId) -> Result<Array> {
@@ -104,7 +123,8 @@ impl Lowering<'_> {
             ([], [value]) => self.b().fill(*value, literal.dtype, &[]),
             _ => self.b().literal(literal.dtype, &literal.shape, &literal.values),
         };
-        Ok(self.array(node, vec![]))
+        let value = self.array(node, vec![]);
+        Ok(self.as_symbol(value, &self.model.consts[id].name))
     }
 
     fn evaluate_constant(&mut self, id: ConstId) -> Result<Literal> {

@@ -2,14 +2,14 @@
 //! vectorisation.
 
 use super::bijection::{Application, Drawn};
-use super::derivation::Step;
+use super::derivation::{Formula, Step};
 use super::estimation::Record;
 use super::expectation::Estimate;
 use super::frame::Frames;
 use super::lost::FixedDraw;
 use super::observations::{FurtherSamples, Observations};
 use super::observed::ObservedData;
-use super::process::ChainCache;
+use super::process::{ChainCache, EquationCache, FiniteCache, LookedAt, Schedule};
 use super::query::Members;
 use super::require::Required;
 use super::stable;
@@ -17,9 +17,10 @@ use super::value::{Array, Plate, PlateId, Value};
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, CompareOp, DType, UnaryOp};
 use crate::base::{Arena, Diagnostic, Id, Span};
-use crate::check::model::{ConstId, Data, Expr, LocalId, Model, ParamId, Place, VarId};
+use crate::check::model::{ConstId, Data, DensityId, Expr, LocalId, Model, ParamId, Place, VarId};
 use crate::graph::{Builder, Literal, NodeId, Op, TensorType};
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 /// What an input of a finished graph is filled with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -92,6 +93,14 @@ pub struct Lowering<'m> {
     pub(super) consts: HashMap<ConstId, Literal>,
     /// Tables of Gaussian chains
     pub(super) chains: ChainCache,
+    /// Numbers and parameters that were read by name, while an equation is read to be printed
+    pub(super) symbols: Option<Vec<(NodeId, Formula)>>,
+    /// Solutions of the equations of Itô processes
+    pub(super) equations: EquationCache,
+    /// Tables of finite chains
+    pub(super) finite_chains: FiniteCache,
+    /// Schedules in which nothing was found to be wrong
+    pub(super) looked_at: LookedAt,
     pub(super) inputs: Vec<InputRole>,
     pub(super) rows: Option<PlateId>,
     pub(super) row_counts: &'m RowCounts,
@@ -115,6 +124,8 @@ pub struct Lowering<'m> {
     pub(super) differentiable: HashSet<LocalId>,
     /// Draws of the training step through which no gradient flows
     pub(super) fixed_draws: Vec<FixedDraw>,
+    /// Schedules of forward processes, as far as they are known
+    pub(super) schedules: HashMap<DensityId, Option<Rc<Schedule>>>,
     /// Uses of bijectors in the graphs under construction
     pub(super) applications: Vec<Application>,
     /// Draws of pushforwards so far
@@ -149,6 +160,10 @@ impl<'m> Lowering<'m> {
             params: HashMap::new(),
             consts: HashMap::new(),
             chains: ChainCache::default(),
+            symbols: None,
+            equations: EquationCache::default(),
+            finite_chains: FiniteCache::default(),
+            looked_at: LookedAt::default(),
             inputs: vec![],
             rows: None,
             row_counts,
@@ -164,6 +179,7 @@ impl<'m> Lowering<'m> {
             frozen: false,
             differentiable: differentiable(model, None),
             fixed_draws: vec![],
+            schedules: HashMap::new(),
             applications: vec![],
             drawn: vec![],
             plated: HashSet::new(),

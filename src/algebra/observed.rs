@@ -5,8 +5,9 @@ use super::leaves::tensor_type;
 use super::lowering::{InputRole, Lowering};
 use super::value::{Array, PlateId};
 use crate::base::diagnostic::Result;
+use crate::base::op::{BinaryOp, DType, UnaryOp};
 use crate::base::{Diagnostic, Id};
-use crate::check::model::{Data, VarId};
+use crate::check::model::{Data, Noise, VarId};
 use crate::graph::{NodeId, TensorType};
 use std::collections::HashMap;
 
@@ -70,6 +71,28 @@ impl Lowering<'_> {
         let chosen = self.rows_node().ok_or_else(|| Diagnostic::internal("no row numbers"))?;
         let node = self.frames.root().gather(table, chosen, 0);
         Ok(self.root_array(node, vec![rows]))
+    }
+
+    /// One of the rows to train on, drawn anew in every cell of the plates.
+    pub(super) fn drawn_row(&mut self, id: VarId) -> Result<Array> {
+        let var = &self.model.vars[id];
+        let data = var.observed.ok_or_else(|| Diagnostic::internal(format!("{} is not data", var.name)))?;
+        let Some(count) = self.row_counts.get(&data).copied() else { return self.observed(id, data) };
+        let table = self.table(id, Some(count.all))?;
+        let (part, rows) = (self.noise(Noise::Uniform, &[])?, self.real(count.train as f64));
+        let place = self.mul(&part, &rows)?;
+        let (place, last) = (self.unary(UnaryOp::Floor, &place), self.real(count.train.saturating_sub(1) as f64));
+        let place = self.binary(BinaryOp::Min, &place, &last)?;
+        let place = self.cast(&place, DType::Int);
+        let mut chosen = self.node(&place);
+        if count.train < count.all {
+            let training = self.training_rows(data, count.train);
+            let training = self.frames.node(0, training);
+            chosen = self.b().gather(training, chosen, 0);
+        }
+        let table = self.frames.node(0, table);
+        let node = self.b().gather(table, chosen, 0);
+        Ok(self.array(node, place.plates))
     }
 
     /// All that is observed of a variable: `rows` values, or one object.

@@ -132,6 +132,8 @@ pub struct Made<'a> {
     pub poisoned: HashSet<DensityId>,
     /// `ref = frozen(pi)`
     pub frozen: HashMap<DensityId, DensityId>,
+    /// By which maker, from which process
+    pub made_by: HashMap<DensityId, (&'a str, DensityId)>,
     /// Processes made from others, to be checked
     pub processes: Vec<MadeProcess<'a>>,
     /// Uses of `process` declarations, to be checked

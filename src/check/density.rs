@@ -6,6 +6,8 @@ use super::declarations::Global;
 use super::message;
 use super::model::{Density, DensityId, Expr, Factor, MemberQuery, Query, Var, VarId};
 use super::names::Named;
+use super::process::InitialHead;
+use super::process::StateHead;
 use super::types::Type;
 use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{self, ArgKind};
@@ -20,6 +22,10 @@ pub struct Head<'a> {
     pub chain: Vec<ChainHead<'a>>,
     /// The indexed family of which it is a process
     pub process: Option<VarId>,
+    /// Factors given the state of a process
+    pub states: Vec<StateHead<'a>>,
+    /// `q(x(0) | y) = …`
+    pub initial: Option<InitialHead<'a>>,
 }
 
 /// One side of a query.
@@ -51,6 +57,20 @@ impl<'a> Checker<'a> {
         if factor.unnormalised {
             self.report(Diagnostic::unsupported("an unnormalised density `∝`").at(span));
             self.made.poisoned.insert(id);
+            return;
+        }
+        if let [ast::VarDecl { family: ast::VarFamily::AtTime(at), .. }] = &factor.targets[..] {
+            let made = self.initial_head(id, factor, at, span);
+            if self.settle(made).is_none() {
+                self.made.poisoned.insert(id);
+            }
+            return;
+        }
+        if let Some((state, time)) = self.given_state(factor) {
+            let made = self.state_factor_head(id, factor, (state, time), span);
+            if self.settle(made).is_none() {
+                self.made.poisoned.insert(id);
+            }
             return;
         }
         if factor.targets.iter().chain(&factor.given).any(|var| var.family != ast::VarFamily::Single) {
@@ -146,10 +166,20 @@ impl<'a> Checker<'a> {
         if let Some(id) = self.densities.get(&name.name) {
             return *id;
         }
-        let density = Density { name: name.name.clone(), factors: vec![], chain: vec![], process: None, frozen: false, span };
+        let name = name.name.clone();
+        let density = Density {
+            name: name.clone(),
+            factors: vec![],
+            chain: vec![],
+            process: None,
+            states: vec![],
+            initial: None,
+            frozen: false,
+            span,
+        };
         let id = self.model.densities.push(density);
-        self.densities.insert(name.name.clone(), id);
-        self.heads.push(Head { name: name.name.clone(), span, factors: vec![], chain: vec![], process: None });
+        self.densities.insert(name.clone(), id);
+        self.heads.push(Head { name, span, factors: vec![], chain: vec![], process: None, states: vec![], initial: None });
         id
     }
 
@@ -227,8 +257,13 @@ impl<'a> Checker<'a> {
             self.check_members_acyclic(id, &chain);
             self.model.densities[id].chain = chain;
             self.chain_process(id);
+            let initial = self.finish_initial(id);
+            self.settle(initial);
         }
         self.finish_made_processes();
+        for id in self.model.densities.ids() {
+            self.finish_state_factors(id);
+        }
         for id in self.model.densities.ids() {
             let (source, frozen) = match self.made.frozen.get(&id) {
                 Some(of) => (*of, true),
@@ -240,9 +275,9 @@ impl<'a> Checker<'a> {
             });
             let factors = factors.collect();
             let chain = self.model.densities[source].chain.clone();
-            let process = self.model.densities[source].process.clone();
+            let Density { process, states, initial, .. } = self.model.densities[source].clone();
             let density = &mut self.model.densities[id];
-            density.process = process;
+            (density.process, density.states, density.initial) = (process, states, initial);
             (density.factors, density.chain, density.frozen) = (factors, chain, frozen);
         }
     }
@@ -316,7 +351,11 @@ impl<'a> Checker<'a> {
                 .into());
         }
         self.each_once(targets.iter().chain(&given), span)?;
-        Ok(Query { density, targets, given, member_targets, member_given, span })
+        let query = Query { density, targets, given, member_targets, member_given, span };
+        if !query.member_targets.is_empty() {
+            self.gaussian_answers(&self.query_type(&query), span)?;
+        }
+        Ok(query)
     }
 
     /// Variables as a whole, and members of chains.
@@ -396,7 +435,10 @@ impl<'a> Checker<'a> {
         let mentions = |factor: &FactorHead<'a>| factor.targets.contains(&var) || factor.given.contains(&var);
         let in_chain =
             |factor: &ChainHead<'a>| factor.target == var || factor.given.contains(&var) || factor.members.iter().any(|m| m.0 == var);
-        if head.process == Some(var) || head.factors.iter().any(mentions) || head.chain.iter().any(in_chain) {
+        let given_state = self.state_head(density, var).is_some();
+        let initial = head.initial.as_ref().is_some_and(|initial| initial.given.contains(&var));
+        let among_factors = head.factors.iter().any(mentions) || head.chain.iter().any(in_chain);
+        if given_state || head.process == Some(var) || initial || among_factors {
             return Ok(());
         }
         let targets = head.factors.iter().flat_map(|f| &f.targets).chain(head.chain.iter().map(|f| &f.target));

@@ -241,7 +241,12 @@ impl<'a> Checker<'a> {
             Some((dist, args)) => self.member_type(dist, &args, &event, name)?,
             None if name.name == "entropy" => return Ok(Expr::new(ExprKind::Entropy(Box::new(of)), Type::real([]), span)),
             None => match name.name.as_str() {
+                "mode" if event.support.is_discrete() => Type::Array(event),
                 "mean" | "var" | "std" | "mode" => Type::real(event.shape),
+                "probs" if let Support::Cat(classes) = event.support => {
+                    Type::array(Support::Simplex, [&event.shape[..], &[classes]].concat())
+                }
+                "prob" if event.support == Support::Bit => Type::array(Support::Unit, event.shape),
                 "cov" if event.shape.len() == 1 => Type::array(Support::Cov, [&event.shape[..], &event.shape].concat()),
                 _ => {
                     return Err(

@@ -164,6 +164,12 @@ impl<'a> Checker<'a> {
                 Diagnostic::new(Code::ArgumentCount, format!("`{bound_name}` takes two densities, the model and its approximation"));
             return Err(problem.at(span).help(format!("write `{bound_name}(p, q)`")).into());
         };
+        for id in [p, q] {
+            if let Some(var) = self.heads[id.index()].process.or_else(|| self.family_of(id, span).ok()) {
+                let ty = Type::Distribution(Box::new(self.model.vars[var].member_type()));
+                self.gaussian_answers(&ty, span)?;
+            }
+        }
         let times = times.map_or(Ok(Times::All), |times| self.times_of_bound(q, times))?;
         let bound = Bound { p, q, samples, estimator: chosen, times };
         let kind = if bound_name == "ELBO" { ExprKind::Elbo(bound) } else { ExprKind::Iwae(bound) };

@@ -94,6 +94,7 @@ fn checked(file: &ast::File, library: &[ast::File], options: &CheckOptions, symb
         checker.top_level(|checker| {
             if symbolic {
                 checker.scope.bound = checker.model.vars.ids().collect();
+                checker.bind_times();
             }
             checker.expr(e, None)
         })

@@ -27,7 +27,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Instances of the distributions with which linear-Gaussian algebra may answer a query of this type.
+    /// Instances of the distributions with which the algebra of Gaussian densities and of chains may answer a query of this type.
     pub fn gaussian_answers(&mut self, ty: &Type, span: Span) -> Checked<()> {
         let Type::Distribution(of) = ty else { return Ok(()) };
         let Type::Array(ArrayType { support, shape }) = &**of else { return Ok(()) };
@@ -36,6 +36,14 @@ impl<'a> Checker<'a> {
             if let [size] = &shape[..] {
                 self.library_dist("MvNormal", &["mean", "cov"], vec![size.clone()], &Type::real([size.clone()]), span)?;
             }
+        }
+        match support {
+            Support::Cat(size) => {
+                let class = Type::scalar(support.clone());
+                self.library_dist("Categorical", &["probs"], vec![size.clone()], &class, span)?;
+            }
+            Support::Bit => drop(self.library_dist("Bernoulli", &["prob"], vec![], &Type::scalar(Support::Bit), span)?),
+            _ => {}
         }
         Ok(())
     }

@@ -47,6 +47,10 @@ impl<'a> Checker<'a> {
                     _ => Ok(size),
                 }
             }
+            ExprKind::Member { base, name } => match self.process_size(base, name) {
+                Some(size) => size,
+                None => Err(message::not_a_size(e.span).into()),
+            },
             _ => Err(message::not_a_size(e.span).into()),
         }
     }

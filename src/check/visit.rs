@@ -2,7 +2,7 @@
 
 use super::model::{
     Bound, Expr, ExprKind, Factor, Guidance, Init, MemberQuery, Model, Place, Process, ProcessKind, Stmt, StmtKind, Subscript, Times,
-    TrainStmt, Which,
+    TrainStmt, Variance, Which,
 };
 
 impl Expr {
@@ -126,6 +126,8 @@ impl Model {
         open.extend(self.marginals.iter().map(|rule| &rule.result));
         open.extend(self.densities.values().flat_map(|density| &density.factors).map(|factor: &Factor| &factor.dist));
         open.extend(self.densities.values().filter_map(|density| density.process.as_ref()).flat_map(Process::exprs));
+        open.extend(self.densities.values().flat_map(|density| &density.states).map(|factor| &factor.dist));
+        open.extend(self.densities.values().filter_map(|density| density.initial.as_ref()).map(|initial| &initial.dist));
         open.extend(self.pushforwards.values().flat_map(|pushed| [&pushed.base, &pushed.image]));
         open.extend(self.densities.values().flat_map(|density| &density.chain).map(|factor| &factor.dist));
         open.extend(self.quantities.values().map(|quantity| &quantity.value));
@@ -158,9 +160,12 @@ impl Process {
             ProcessKind::Chain | ProcessKind::Flow { .. } => vec![],
             ProcessKind::Ito { drift, diffusion, .. } => vec![drift, diffusion],
             ProcessKind::Interpolant { value, .. } => vec![value],
-            ProcessKind::Reverse(reverse) => vec![&reverse.network],
+            ProcessKind::Reverse(reverse) => match &reverse.variance {
+                Variance::Learned { part } => vec![&reverse.network, part],
+                Variance::Posterior | Variance::Forward => vec![&reverse.network],
+            },
             ProcessKind::Guided(guided) => {
-                let (Guidance::Weight(strength) | Guidance::Drop(strength)) = &guided.guidance;
+                let (Guidance::ClassifierFree(strength) | Guidance::Classifier(strength) | Guidance::Drop(strength)) = &guided.guidance;
                 guided.value.iter().chain([strength]).collect()
             }
         }

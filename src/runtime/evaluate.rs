@@ -2,8 +2,10 @@
 
 use super::dataset::Dataset;
 use super::engine::{Compiled, Engine};
+use super::nonfinite;
 use super::parameters::{self, Parameters};
 use crate::algebra::{self, InputRole};
+use crate::base::Diagnostic;
 use crate::base::diagnostic::{At, Result};
 use crate::check::model::{Expr, Model};
 
@@ -31,6 +33,12 @@ impl Values {
         let width = self.values.len() / rows.max(1);
         let sum = |element: usize| (0..rows).map(|row| self.values[row * width + element]).sum::<f64>();
         (0..width).map(|element| sum(element) / rows as f64).collect()
+    }
+
+    /// The first row with an element that is not a number.
+    fn first_nan(&self) -> Option<usize> {
+        let width = self.values.len() / self.rows.unwrap_or(1).max(1);
+        self.values.iter().position(|value| value.is_nan()).map(|at| at / width.max(1))
     }
 
     /// The standard error of the mean over rows of a scalar.
@@ -89,7 +97,32 @@ pub fn sample(
     let mut compiled = engine.compile(evaluated.program, vec![])?;
     parameters::bind(&mut compiled, parameters);
     bind_data(&mut compiled, dataset);
-    run_in_parts(&mut compiled, &rows, part, &by_row)
+    let drawn = run_in_parts(&mut compiled, &rows, part, &by_row)?;
+    match drawn.iter().enumerate().find_map(|(output, values)| Some((output, values.first_nan()?))) {
+        Some((output, at)) => Err(explained(model, expr, dataset, parameters, engine, output, rows[at])?),
+        None => Ok(drawn),
+    }
+}
+
+/// Why a draw holds what is not a number: it is made again, alone, since its bits do not depend on the others.
+fn explained(
+    model: &Model,
+    expr: &Expr,
+    dataset: &Dataset,
+    parameters: &Parameters,
+    engine: &Engine,
+    output: usize,
+    row: u32,
+) -> Result<Diagnostic> {
+    let evaluated = algebra::lower_sample(model, expr, &dataset.counts, 1).at(expr.span)?;
+    let source = evaluated.program.graph.clone();
+    let mut compiled = engine.compile(evaluated.program, vec![])?;
+    parameters::bind(&mut compiled, parameters);
+    bind_data(&mut compiled, dataset);
+    compiled.write(&InputRole::Rows, &[f64::from(row)]);
+    let mut diagnostic = nonfinite::explain_draw(&source, &compiled, output, row);
+    diagnostic.chain.push((expr.span, "drawn here".into()));
+    Ok(diagnostic)
 }
 
 pub fn bind_data(compiled: &mut Compiled, dataset: &Dataset) {

@@ -6,7 +6,7 @@ use crate::base::eigen::smallest_eigenvalue;
 use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::Model;
 use crate::graph::interpret::{Value, interpret_observed};
-use crate::graph::{Graph, Op};
+use crate::graph::{Graph, NodeId, Op};
 
 /// The first node, in order of evaluation, that made a bad value out of good ones.
 struct Origin {
@@ -31,13 +31,45 @@ pub fn explain(model: &Model, graph: &Graph, compiled: &Compiled, which: usize, 
                 .help("lower the learning rate, or bound the gradient with `clip: 1`");
         }
     }
+    let message = format!("the loss became infinite or not a number in step {step}");
+    // Only the loss: optimiser updates do not make it.
+    named(graph, compiled, graph.outputs[which], message, "lower the learning rate, or bound the gradient with `clip: 1`")
+}
+
+/// Of a draw that holds what is not a number. `compiled`: for one row.
+pub fn explain_draw(graph: &Graph, compiled: &Compiled, which: usize, row: u32) -> Diagnostic {
+    let message = format!("draw {row} holds what is not a number");
+    named(graph, compiled, graph.outputs[which], message, "take smaller steps, or stop before a singular time with `until`")
+}
+
+/// The place where what an output is made of first became infinite or not a number.
+fn named(graph: &Graph, compiled: &Compiled, output: NodeId, message: String, advice: &str) -> Diagnostic {
+    let diagnostic = Diagnostic::new(Code::NonFinite, message);
+    match origin(graph, compiled, output) {
+        Some(Origin { span, indefinite: Some((matrix, smallest)), .. }) => diagnostic
+            .label(matrix, format!("this matrix is not positive definite: its smallest eigenvalue is {}", number(smallest)))
+            .label(span, "where its Cholesky factor is needed")
+            .help("add to its diagonal, as in `S + 0.001 * identity`, or compute with `--precision f64`"),
+        Some(origin) => {
+            let what = if origin.nan { "not a number" } else { "infinite" };
+            let operands = origin.operands.join(" and ");
+            diagnostic
+                .label(origin.span, format!("first {what} here: {} of {operands}", operation(&origin.op)))
+                .help(format!("keep the operands inside the domain, {advice}"))
+        }
+        None => diagnostic
+            .label(graph.node(output).span, "a value lies outside the support of its distribution, or overflowed in f32")
+            .help("compare with `--precision f64`"),
+    }
+}
+
+fn origin(graph: &Graph, compiled: &Compiled, output: NodeId) -> Option<Origin> {
     let inputs: Vec<Value> =
         graph.inputs.iter().enumerate().map(|(i, input)| Value::new(input.ty.clone(), compiled.plan.input(i).to_f64())).collect();
-    // Only the loss: optimiser updates do not make it.
-    let mut loss = graph.clone();
-    loss.outputs = vec![graph.outputs[which]];
+    let mut only = graph.clone();
+    only.outputs = vec![output];
     let mut origin: Option<Origin> = None;
-    interpret_observed(&loss, &inputs, &mut |seen| {
+    interpret_observed(&only, &inputs, &mut |seen| {
         let (node, operands, result) = (seen.graph.node(seen.id), seen.operands, seen.result);
         let bad = !result.is_finite() && !matches!(node.op, Op::Fill { .. } | Op::Literal(_) | Op::Input(_));
         if !bad || operands.iter().any(|operand| !operand.is_finite()) {
@@ -53,24 +85,7 @@ pub fn explain(model: &Model, graph: &Graph, compiled: &Compiled, which: usize, 
             origin = Some(Origin { span: node.span, op: format!("{:?}", node.op), operands, nan, indefinite });
         }
     });
-    let message = format!("the loss became infinite or not a number in step {step}");
-    let diagnostic = Diagnostic::new(Code::NonFinite, message);
-    match origin {
-        Some(Origin { span, indefinite: Some((matrix, smallest)), .. }) => diagnostic
-            .label(matrix, format!("this matrix is not positive definite: its smallest eigenvalue is {}", number(smallest)))
-            .label(span, "where its Cholesky factor is needed")
-            .help("add to its diagonal, as in `S + 0.001 * identity`, or compute with `--precision f64`"),
-        Some(origin) => {
-            let what = if origin.nan { "not a number" } else { "infinite" };
-            let operands = origin.operands.join(" and ");
-            diagnostic
-                .label(origin.span, format!("first {what} here: {} of {operands}", operation(&origin.op)))
-                .help("keep the operands inside the domain, lower the learning rate, or bound the gradient with `clip: 1`")
-        }
-        None => diagnostic
-            .label(graph.node(graph.outputs[which]).span, "a value lies outside the support of its distribution, or overflowed in f32")
-            .help("compare with `--precision f64`"),
-    }
+    origin
 }
 
 /// `Unary(Log)` -> `log`

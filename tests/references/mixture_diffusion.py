@@ -15,7 +15,8 @@ With x(t) = a x(0) + b e, the density of x(t) is the mixture of N(a m_k, a² S_k
 - of `starts`, points at the last time: x(0) at the end of the probability flow (`decoded`), and its exact log-density
 - of `rows`, points at time 0: the end of the flow at the last time (`encoded`); the integral over time of the divergence along it
   (`log_volume`); the exact log-density (`log_likelihood`) and that by the flow from N(0, I) and from N(0, b²) at the last time, which are
-  no approximations of it but what a model with that prior has to give
+  no approximations of it but what a model with that prior has to give; and these two where the row is taken for x(`late`), as models do whose
+  prediction has no bound at time 0
 """
 
 import json
@@ -31,6 +32,7 @@ COVS = np.array([[[0.3, 0.1], [0.1, 0.2]], [[0.15, -0.05], [-0.05, 0.25]], [[0.4
 MIXTURE = {"weights": WEIGHTS, "means": MEANS, "covs": COVS}
 PLACES = [[-1.0, 0.0], [0.5, 1.5], [2.0, -1.0], [0.0, 0.0]]
 ROWS = [[-1.5, 0.5], [1.25, 1.0], [0.0, -1.25], [2.0, 2.5], [-0.25, 0.25]]
+LATE = 1e-3  # Of the range of times.
 STARTS = [[0.5, -0.25], [-1.0, 0.75], [1.5, 1.25], [-0.125, -2.0], [0.0, 0.0]]  # In units of b at the last time.
 
 
@@ -107,7 +109,7 @@ def vp(bmin, bmax):
 
 
 def subvp(bmin, bmax):
-    """The same, equation 13."""
+    """The same, equation 12."""
     ordinary = vp(bmin, bmax)
     equation = "dx = -1/2 beta(t) x dt + sqrt(beta(t) (1 - exp(-2 B(t)))) dW, beta as in vp, B its integral from 0"
     var, dvar = lambda t: ordinary.var(t) ** 2, lambda t: 2 * ordinary.var(t) * ordinary.dvar(t)
@@ -189,6 +191,15 @@ def pointwise(process, points):
     return values
 
 
+def late_likelihoods(process, rows):
+    solved = [process.solve(np.array(x), LATE * process.last, process.last) for x in rows]
+    encoded, volume = np.array([x for x, _ in solved]), np.array([v for _, v in solved])
+    return {
+        "late_log_likelihood_from_unit_prior": log_normal(encoded, 1.0) + volume,
+        "late_log_likelihood_from_noise_prior": log_normal(encoded, process.var(process.last)) + volume,
+    }
+
+
 def flows(process, starts, rows):
     data, final = Mixture(1.0, 0.0), Mixture(process.a(process.last), process.var(process.last))
     decoded = np.array([process.solve(x, process.last, 0.0)[0] for x in starts])
@@ -216,9 +227,18 @@ def model(process):
     inputs = (
         MIXTURE
         | process.constants
-        | {"last": process.last, "times": times, "kernels": pairs, "points": points, "starts": starts, "rows": ROWS}
+        | {
+            "last": process.last,
+            "times": times,
+            "kernels": pairs,
+            "points": points,
+            "starts": starts,
+            "rows": ROWS,
+            "late": LATE * process.last,
+        }
     )
     values = coefficients(process) | kernels(process, pairs) | pointwise(process, points) | flows(process, starts, ROWS)
+    values |= late_likelihoods(process, ROWS)
     return {"equation": process.equation, "inputs": inputs, "values": values}
 
 

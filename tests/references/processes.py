@@ -26,13 +26,13 @@ R = np.array([[-1.0, 0.5], [0.2, -2.0]])
 # name: (declarations, range, right side, F, u, G, pairs of times)
 PROCESSES = {
     "vp": ("fn beta(t) = 0.1 + t * (20.0 - 0.1)", "0..1", "-1/2 * beta(t) * x dt + sqrt(beta(t)) dW",
-           lambda t: -beta(t) / 2 * I, lambda t: 0 * I[0], lambda t: np.sqrt(beta(t)) * I, [(0, 0.01), (0, 1), (0.3, 0.31), (0.2, 0.9)]),
+           lambda t: -beta(t) / 2 * I, lambda t: 0 * I[0], lambda t: np.sqrt(beta(t)) * I, [(0, 0.01), (0, 1), (0.3, 0.31)]),
     "ve": ("let smin = 0.01, smax = 50.0", "0..1", "smin * (smax / smin)^t * sqrt(2 * log(smax / smin)) dW",
            lambda t: 0 * I, lambda t: 0 * I[0], lambda t: 0.01 * 5000**t * np.sqrt(2 * np.log(5000)) * I, [(0, 0.01), (0, 1), (0.3, 0.9)]),
     "sub-vp": ("fn beta(t) = 0.1 + t * (20.0 - 0.1)\nfn B(t) = 0.1 * t + 1/2 * (20.0 - 0.1) * t^2", "0..1",
                "-1/2 * beta(t) * x dt + sqrt(beta(t) * (1 - exp(-2 * B(t)))) dW",
                lambda t: -beta(t) / 2 * I, lambda t: 0 * I[0], lambda t: np.sqrt(beta(t) * -np.expm1(-2 * B(t))) * I,
-               [(0, 0.01), (0, 1), (0.3, 0.31), (0.2, 0.9)]),
+               [(0, 0.01), (0, 1), (0.3, 0.31)]),
     "ornstein-uhlenbeck": ("param theta : Positive = 1.3, sigma : Positive = 0.7, mu : Real[2] = [0.5, -2.0]", "0..3",
                            "theta * (mu - x) dt + sigma dW",
                            lambda t: -1.3 * I, lambda t: 1.3 * np.array([0.5, -2]), lambda t: 0.7 * I, [(0, 0.5), (0, 3), (1, 1.1)]),
@@ -56,10 +56,10 @@ PROCESSES = {
 
 MATRICES = {
     "rotation": ("let R = [[-1.0, 0.5], [0.2, -2.0]]", "0..2", "(R @ x + [1.0, t]) dt + [0.5, 0.1 + t] dW",
-                 lambda t: R, lambda t: np.array([1.0, t]), lambda t: np.diag([0.5, 0.1 + t]), [(0, 0.5), (0, 2), (0.3, 1.2)]),
+                 lambda t: R, lambda t: np.array([1.0, t]), lambda t: np.diag([0.5, 0.1 + t]), [(0, 2), (0.3, 1.2)]),
     "langevin": ("let gamma = 4.0\nfn beta(t) = 1 + 3 * t", "0..1",
                  "beta(t) * ([4.0 * x[1]] ++ [-x[0] - gamma * x[1]]) dt + [[0.0, 0.0], [0.0, sqrt(2 * gamma * beta(t))]] dW",
-                 lambda t: (1 + 3 * t) * M, lambda t: 0 * I[0], lambda t: np.diag([0, np.sqrt(8 * (1 + 3 * t))]), [(0, 0.01), (0, 1), (0.3, 0.9)]),
+                 lambda t: (1 + 3 * t) * M, lambda t: 0 * I[0], lambda t: np.diag([0, np.sqrt(8 * (1 + 3 * t))]), [(0, 0.01), (0.3, 0.9)]),
     "mixing": ("", "0..1", "[sin(t) * x[1] - x[0], -t * x[0]] dt + [[1.0, 0.2], [t, 1.0]] dW",
                lambda t: np.array([[-1, np.sin(t)], [-t, 0]]), lambda t: 0 * I[0], lambda t: np.array([[1, 0.2], [t, 1]]), [(0, 0.5), (0.3, 1)]),
 }

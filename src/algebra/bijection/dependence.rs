@@ -279,7 +279,7 @@ fn within(shape: &[usize], plates: &[usize]) -> Vec<usize> {
 }
 
 /// The places of an operand that a reduction takes together.
-fn reduced(index: &[usize], axes: &[usize], from: &[usize]) -> Vec<Vec<usize>> {
+pub(in crate::algebra) fn reduced(index: &[usize], axes: &[usize], from: &[usize]) -> Vec<Vec<usize>> {
     let sizes: Vec<usize> = axes.iter().map(|&axis| from[axis]).collect();
     let turn = |turn: usize| {
         let turns = unravel(turn, &sizes);
@@ -315,7 +315,7 @@ fn binary(op: BinaryOp, a: &Cell, b: &Cell) -> Cell {
 }
 
 /// Where an element of a rearranged array comes from; `None` in a pad.
-fn moved(op: &Op, index: &[usize], from: &[usize]) -> Option<Vec<usize>> {
+pub(in crate::algebra) fn moved(op: &Op, index: &[usize], from: &[usize]) -> Option<Vec<usize>> {
     match op {
         Op::Broadcast { axes, .. } => Some(axes.iter().map(|&axis| index[axis]).collect()),
         Op::Transpose(perm) => {
@@ -333,7 +333,7 @@ fn moved(op: &Op, index: &[usize], from: &[usize]) -> Option<Vec<usize>> {
     }
 }
 
-fn unravel(mut at: usize, shape: &[usize]) -> Vec<usize> {
+pub(in crate::algebra) fn unravel(mut at: usize, shape: &[usize]) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     for (i, &size) in index.iter_mut().zip(shape).rev() {
         *i = at % size.max(1);
@@ -342,6 +342,6 @@ fn unravel(mut at: usize, shape: &[usize]) -> Vec<usize> {
     index
 }
 
-fn ravel(index: &[usize], shape: &[usize]) -> usize {
+pub(in crate::algebra) fn ravel(index: &[usize], shape: &[usize]) -> usize {
     index.iter().zip(shape).fold(0, |at, (i, size)| at * size + i)
 }

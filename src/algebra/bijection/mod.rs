@@ -10,7 +10,7 @@
 //! - [`verify`]: what a file gives, to be compared with the forward map
 
 mod autoregressive;
-mod dependence;
+pub(super) mod dependence;
 mod elementwise;
 mod linear;
 mod map;

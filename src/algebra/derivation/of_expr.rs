@@ -190,11 +190,16 @@ impl<'m> Names<'m> {
     }
 
     fn subscript(&mut self, base: &Expr, subscripts: &[Subscript]) -> Formula {
+        let first: Vec<i64> = match &base.kind {
+            ExprKind::Const(id) => self.model.consts[*id].indices.iter().map(|index| index.first).collect(),
+            _ => vec![],
+        };
         let base = self.expr(base);
         let indices: Vec<Formula> = subscripts
             .iter()
-            .map(|subscript| match subscript {
-                Subscript::At(expr) => self.expr(expr),
+            .enumerate()
+            .map(|(at, subscript)| match subscript {
+                Subscript::At(expr) => self.expr(as_written(expr, first.get(at).copied().unwrap_or(0))),
                 Subscript::Range { from, count } => Formula::words(format!("{from}:{}", from + count - 1)),
             })
             .collect();
@@ -340,6 +345,7 @@ impl<'m> Names<'m> {
     fn members(&mut self, members: &MemberQuery) -> Formula {
         let name = self.leaf(&ExprKind::Var(members.var));
         let indexed = match &members.which {
+            Which::One(at) if self.model.vars[members.var].members().is_none() => Formula::apply(name, [self.expr(at)]),
             Which::One(at) => name.index([self.expr(at)]),
             Which::Range(from, to) => match (&from.kind, &to.kind) {
                 (ExprKind::Int(from), ExprKind::Int(to)) => name.index([Formula::words(format!("{from}:{to}"))]),
@@ -347,9 +353,17 @@ impl<'m> Names<'m> {
             },
         };
         match &members.value {
-            Some(value) => indexed.equals(self.expr(value)),
-            None => indexed,
+            Some(value) if !self.is_member(members, value) => indexed.equals(self.expr(value)),
+            Some(_) | None => indexed,
         }
+    }
+
+    /// Whether a value is a member under its own name: a draw of it, or a symbol.
+    fn is_member(&self, members: &MemberQuery, value: &Expr) -> bool {
+        let ExprKind::Local(local) = value.kind else { return false };
+        let name = self.model.vars[members.var].name.as_str();
+        let rest = self.model.locals[local].name.strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with(['(', '[']))
     }
 
     pub fn draw(&mut self, draw: &Draw) -> Formula {
@@ -425,5 +439,15 @@ pub(super) fn comparison(op: CompareOp) -> Relation {
         CompareOp::Le => Relation::LessEqual,
         CompareOp::Gt => Relation::Greater,
         CompareOp::Ge => Relation::GreaterEqual,
+    }
+}
+
+/// An index as the file has it, of a table whose first entry has that number.
+fn as_written(index: &Expr, first: i64) -> &Expr {
+    match &index.kind {
+        ExprKind::Binary(BinaryOp::Sub, written, subtracted) if first != 0 && matches!(subtracted.kind, ExprKind::Int(n) if n == first) => {
+            written
+        }
+        _ => index,
     }
 }

@@ -4,7 +4,7 @@ use super::Step;
 use crate::algebra::leaves::tensor_type;
 use crate::algebra::lowering::{InputRole, Lowering, RowCounts, differentiable};
 use crate::base::diagnostic::{At, Result};
-use crate::check::model::{Expr, ExprKind, Model, Place, Query};
+use crate::check::model::{Expr, ExprKind, LocalId, Model, Place, Query};
 use crate::check::types::Type;
 
 /// How an expression in the scope of a file is computed. A distribution `p(z | x)` is derived as such where a rule gives it, otherwise
@@ -15,6 +15,18 @@ pub fn derivation_of(model: &Model, expr: &Expr, counts: &RowCounts) -> Result<V
         return as_distribution.or_else(|_| steps(model, &log_density(query), counts)).at(expr.span);
     }
     steps(model, expr, counts).at(expr.span)
+}
+
+/// All names in an expression: those that it binds itself get their values there.
+fn free_locals(expr: &Expr) -> Vec<LocalId> {
+    let (mut open, mut found) = (vec![expr], vec![]);
+    while let Some(expr) = open.pop() {
+        if let ExprKind::Local(local) = expr.kind {
+            found.push(local);
+        }
+        expr.each_part(&mut |part| open.push(part));
+    }
+    found
 }
 
 fn log_density(query: &Query) -> Expr {
@@ -29,6 +41,13 @@ fn steps(model: &Model, expr: &Expr, counts: &RowCounts) -> Result<Vec<Step>> {
         let node = lowering.root_input(InputRole::Data(id), &var.name, ty);
         let value = lowering.root_array(node, vec![]);
         lowering.bind(Place::Var(id), value);
+    }
+    for local in free_locals(expr) {
+        let Ok(ty) = tensor_type(&model.locals[local].ty) else { continue };
+        let node = lowering.b().fill(0.0, ty.dtype, &ty.shape);
+        let node = lowering.b().distinct(node);
+        let value = lowering.root_array(node, vec![]);
+        lowering.bind(Place::Local(local), value);
     }
     lowering.eval(expr)?;
     Ok(lowering.derivation)

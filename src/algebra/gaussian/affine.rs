@@ -10,7 +10,7 @@ use super::dependence::{operation, path};
 use super::invariant::Invariance;
 use crate::base::Span;
 use crate::base::diagnostic::Result;
-use crate::base::op::{DType, ReduceOp};
+use crate::base::op::DType;
 use crate::graph::{Graph, NodeId, Op};
 use crate::pass::{derivative, simplify};
 
@@ -173,8 +173,13 @@ impl<'m> Lowering<'m> {
 
     /// Whether element i of y depends on element i of z alone, for all i: decided by following the axes of z.
     fn elementwise(&mut self, y: &Array, z: &Array) -> bool {
+        self.shape(y) == self.shape(z) && self.follows_elements(y, z)
+    }
+
+    /// Whether the elements of y whose leading axes are i depend on element i of z alone.
+    pub(in crate::algebra) fn follows_elements(&mut self, y: &Array, z: &Array) -> bool {
         let rank = self.shape(z).len();
-        if self.shape(y) != self.shape(z) {
+        if !self.shape(y).starts_with(&self.shape(z)) {
             return false;
         }
         let own: Vec<usize> = (y.plates.len()..y.plates.len() + rank).collect();
@@ -203,13 +208,19 @@ fn follow(graph: &Graph, id: NodeId, args: &[Option<&Vec<usize>>]) -> Option<Vec
         return None;
     }
     match &node.op {
-        Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast(_) => Some(first.clone()),
+        Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select | Op::Cast(_) | Op::Stop => Some(first.clone()),
+        // Of an index, the axes stay where they are.
+        Op::Gather { .. } if args[0].is_none() => Some(first.clone()),
         Op::Broadcast { axes, .. } => Some(first.iter().map(|&axis| axes[axis]).collect()),
         Op::Transpose(perm) => first.iter().map(|axis| perm.iter().position(|p| p == axis)).collect(),
         Op::Reshape(shape) if *shape == graph.ty(node.args[0]).shape => Some(first.clone()),
-        Op::Reduce { op: ReduceOp::Sum, axes } => {
+        Op::Reduce { axes, .. } => {
             let shift = |axis: &usize| (!axes.contains(axis)).then(|| axis - axes.iter().filter(|a| *a < axis).count());
             first.iter().map(shift).collect()
+        }
+        Op::Slice { start, stop } => {
+            let shape = &graph.ty(node.args[0]).shape;
+            first.iter().all(|&axis| start[axis] == 0 && stop[axis] == shape[axis]).then(|| first.clone())
         }
         Op::Contract { a, b, out } if args.iter().flatten().count() == 1 => {
             let labels = if args[0].is_some() { a } else { b };

@@ -13,7 +13,7 @@ use crate::graph::{Graph, NodeId, Op};
 
 impl<'m> Lowering<'m> {
     /// x[to] given x[from], of a density that is a Gaussian chain. Times are whole numbers that may vary; outside of the declared
-    /// range, and where `to` does not come after `from`, everything is NaN.
+    /// range, and where `to` comes before `from`, everything is NaN.
     pub(super) fn chain_transition(&mut self, density: DensityId, from: &Array, to: &Array) -> Result<Transition> {
         let chain = self.forward_chain(density)?;
         self.transition_of(&chain, from, to)
@@ -30,12 +30,12 @@ impl<'m> Lowering<'m> {
         }
         let early = self.at_member(&tables.total, tables.first, from)?;
         let step = self.at_member(&tables.step, tables.first + 1, to)?;
-        let (one, gap) = (self.int(1), self.sub(to, from)?);
+        let (zero, one, gap) = (self.int(0), self.int(1), self.sub(to, from)?);
         if step.has_matrix() {
             let problem = Diagnostic::unsupported("a law between two running members of a chain whose coefficients are matrices");
             return Err(problem.at(chain.span()).help("neighbours `x[t-1]`, `x[t]` and the first member are supported"));
         }
-        let (adjacent, ordered) = (self.compare(CompareOp::Eq, &gap, &one)?, self.compare(CompareOp::Ge, &gap, &one)?);
+        let (adjacent, ordered) = (self.compare(CompareOp::Eq, &gap, &one)?, self.compare(CompareOp::Ge, &gap, &zero)?);
         // By division and subtraction, except for neighbours, of which a difference would be small.
         let ratio = self.binary(BinaryOp::Div, late.signal.array(), early.signal.array())?;
         let signal = self.select(&adjacent, step.signal.array(), &ratio)?;
@@ -132,16 +132,10 @@ impl<'m> Lowering<'m> {
         let mean = self.add(m, &moved)?;
         let (identity, seen) = (self.identity(n), self.matmul(&gain, &a)?);
         let left = self.sub(&identity, &seen)?;
-        let own = self.congruence(&left, &s)?;
-        let noise = self.congruence(&gain, &r)?;
-        let var = Coefficient::Matrix(self.add(&own, &noise)?);
+        let [left, s, gain, r] = [left, s, gain, r].map(Coefficient::Matrix);
+        let (own, noise) = (self.coefficient_congruence(&left, &s)?, self.coefficient_congruence(&gain, &r)?);
+        let var = self.coefficient_sum(&own, &noise)?;
         Ok(Moments { mean, var })
-    }
-
-    /// A S Aᵀ
-    fn congruence(&mut self, a: &Array, s: &Array) -> Result<Array> {
-        let (left, transposed) = (self.matmul(a, s)?, self.transpose_last(a));
-        self.matmul(&left, &transposed)
     }
 
     /// Why a chain has no law in closed form.
@@ -164,6 +158,10 @@ fn offset(graph: &Graph, id: NodeId) -> (Option<NodeId>, i64) {
     let node = graph.node(id);
     match &node.op {
         Op::Fill { bits, .. } => (None, f64::from_bits(*bits) as i64),
+        Op::Broadcast { .. } => match offset(graph, node.args[0]) {
+            (None, number) => (None, number),
+            (Some(_), _) => (Some(id), 0),
+        },
         Op::Binary(op @ (BinaryOp::Add | BinaryOp::Sub)) => match (offset(graph, node.args[0]), offset(graph, node.args[1])) {
             ((base, a), (None, b)) => (base, if *op == BinaryOp::Add { a + b } else { a - b }),
             ((None, a), (base, b)) if *op == BinaryOp::Add => (base, a + b),

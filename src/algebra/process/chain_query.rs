@@ -1,10 +1,11 @@
 //! Queries of one member of a chain given others, at numbers that may vary: `q(x[t] | x[0])`, `q(x[t] | x[s])`,
 //! `q(x[t-1] | x[t], x[0])`.
 
-use super::super::chain::is_continuous;
+use super::super::chain::{is_continuous, is_finite};
 use super::super::lowering::Lowering;
 use super::super::value::{Array, Distribution};
 use super::chain::{Chain, Direction};
+use super::finite_law::Impossible;
 use super::transition::Moments;
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
@@ -22,9 +23,10 @@ impl<'m> Lowering<'m> {
     pub(in crate::algebra) fn chain_member(&mut self, query: &Query, member: &MemberQuery, at: &Expr) -> Result<Option<Distribution>> {
         let Some(chain) = self.chain_of(query.density, member.var, Direction::Forward) else { return Ok(None) };
         let given = |var| chain.kernels.iter().any(|kernel| kernel.factor.given.contains(&var));
-        if query.given.iter().any(|(var, _)| !given(*var)) || !is_continuous(&self.model.vars[member.var].member_type()) {
+        if query.given.iter().any(|(var, _)| !given(*var)) {
             return Ok(None);
         }
+        let state = self.model.vars[member.var].member_type();
         let Some(near) = self.neighbours(&chain, query, at)? else { return Ok(None) };
         if let (Some((None, from)), Some((None, to)), None) = (linear_number(near.early.1), linear_number(at), near.late)
             && to == from + 1
@@ -33,7 +35,12 @@ impl<'m> Lowering<'m> {
             return Ok(None);
         }
         let known = is_known(at) && is_known(near.early.1) && near.late.is_none_or(|(_, at)| is_known(at));
-        match self.gaussian_chain_member(&chain, query, at, &near) {
+        let law = match () {
+            () if is_finite(&state) => self.finite_chain_member(&chain, query, at, &near),
+            () if is_continuous(&state) => self.gaussian_chain_member(&chain, query, at, &near),
+            () => return Ok(None),
+        };
+        match law {
             // What stands between members with known numbers may have other rules.
             Err(_) if known => Ok(None),
             law => law.map(Some),
@@ -44,6 +51,7 @@ impl<'m> Lowering<'m> {
         let t = self.eval_array(at)?;
         let (x, s) = (self.given_member(near.early.0, near.early.1)?, self.eval_array(near.early.1)?);
         let early = self.transition_of(chain, &s, &t)?;
+        let shifted = early.shift.is_some();
         let moments = match near.late {
             None => Moments { mean: self.transported(&early, &x)?, var: early.var },
             Some((late, at_late)) => {
@@ -52,8 +60,26 @@ impl<'m> Lowering<'m> {
                 self.between(&early, &late, &x, &z)?
             }
         };
-        self.record_chain_law(chain, query, near, at);
+        self.record_chain_law(chain, query, near, at, shifted);
         self.normal(chain.var, moments)
+    }
+
+    fn finite_chain_member(&mut self, chain: &Chain<'m>, query: &Query, at: &Expr, near: &Neighbours<'_>) -> Result<Distribution> {
+        let t = self.eval_array(at)?;
+        let (x, s) = (self.given_member(near.early.0, near.early.1)?, self.eval_array(near.early.1)?);
+        let law = match near.late {
+            None => self.finite_transition(chain, &s, &t, &x),
+            Some(_) if self.whole_number(&s) != Some(chain.first) => {
+                let what = "a finite chain between two members of which the earlier is not the first";
+                return Err(Diagnostic::unsupported(what).at(query.span));
+            }
+            Some((late, at_late)) => {
+                let (z, u) = (self.given_member(late, at_late)?, self.eval_array(at_late)?);
+                self.finite_between(chain, (&x, &z), (&t, &u), Impossible::Undefined)
+            }
+        }?;
+        self.record_finite_law(chain, query, near, at);
+        Ok(law)
     }
 
     /// Which of the given members comes before the target and which after it; none where other rules must answer.

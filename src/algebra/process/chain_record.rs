@@ -4,15 +4,38 @@ use super::super::derivation::{Big, Formula, Names, Step};
 use super::super::lowering::Lowering;
 use super::bound::ChainBound;
 use super::chain::Chain;
-use super::chain_query::Neighbours;
+use super::chain_query::{Neighbours, linear_number};
 use crate::check::model::{Expr, Query};
 
 const TRANSITIONS: &str = "Sohl-Dickstein et al.: Deep unsupervised learning using nonequilibrium thermodynamics (2015), appendix B";
+const FINITE: &str = "Austin et al.: Structured denoising diffusion models in discrete state-spaces (2021), equation 3";
 const BOUND: &str = "Ho, Jain, Abbeel: Denoising diffusion probabilistic models (2020), equation 5";
 const BRIDGE: &str = "Ho, Jain, Abbeel: Denoising diffusion probabilistic models (2020), equations 6 and 7";
 
 impl<'m> Lowering<'m> {
-    pub(super) fn record_chain_law(&mut self, chain: &Chain<'m>, query: &Query, near: &Neighbours<'_>, at: &Expr) {
+    pub(super) fn record_chain_law(&mut self, chain: &Chain<'m>, query: &Query, near: &Neighbours<'_>, at: &Expr, shifted: bool) {
+        self.record_kernels(chain);
+        let density = &self.model.densities[chain.density];
+        let name = self.var_formula(chain.var);
+        let x = |number: &Formula| name.clone().index([number.clone()]);
+        let (s, t) = (self.formula(near.early.1), self.formula(at));
+        let given_vars: Vec<Formula> = query.given.iter().map(|(var, _)| self.var_formula(*var)).collect();
+        let law =
+            |target: Formula, given: Vec<Formula>| Formula::density_of(&density.name, vec![target], [given, given_vars.clone()].concat());
+        let early = Coefficients::new((near.early.1, &s), (at, &t), shifted);
+        if let Some(step) = early.transition(law(x(&t), vec![x(&s)]), &x, query) {
+            self.derive(step);
+        }
+        let Some((_, at_late)) = near.late else { return };
+        let u = self.formula(at_late);
+        let late = Coefficients::new((at, &t), (at_late, &u), shifted);
+        if let Some(step) = late.transition(law(x(&u), vec![x(&t)]), &x, query) {
+            self.derive(step);
+        }
+        self.derive(bridge_step(law(x(&t), vec![x(&u), x(&s)]), (&early, &late), &x, query));
+    }
+
+    fn record_kernels(&mut self, chain: &Chain<'m>) {
         let density = &self.model.densities[chain.density];
         for kernel in &chain.kernels {
             let mut names = Names::new(self.model);
@@ -22,46 +45,73 @@ impl<'m> Lowering<'m> {
             let dist = names.expr(&kernel.factor.dist).at(target);
             self.derive(Step::new("declared factor", self.kernel_formula(density, kernel.factor), dist, kernel.factor.span));
         }
-        let x = |number: Formula| self.var_formula(chain.var).index([number]);
-        let (s, t) = (self.formula(near.early.1), self.formula(at));
-        let name = |number: &Formula| x(number.clone());
-        let given_vars: Vec<Formula> = query.given.iter().map(|(var, _)| self.var_formula(*var)).collect();
-        let law = |target: &Formula, given: Vec<Formula>| {
-            Formula::density_of(&density.name, vec![target.clone()], [given, given_vars.clone()].concat())
-        };
-        match near.late {
-            None => {
-                let (target, from) = (name(&t), name(&s));
-                let step = self.transition_step(chain, law(&target, vec![from.clone()]), (&s, &t), query);
-                self.derive(step);
-            }
-            Some((_, at_late)) => {
-                let u = self.formula(at_late);
-                let (from, target, to) = (name(&s), name(&t), name(&u));
-                let steps = [
-                    self.transition_step(chain, law(&target, vec![from.clone()]), (&s, &t), query),
-                    self.transition_step(chain, law(&to, vec![target.clone()]), (&t, &u), query),
-                ];
-                steps.into_iter().for_each(|step| self.derive(step));
-                self.derive(bridge_step(law(&target, vec![to, from]), (&s, &t, &u), self.var_formula(chain.var), query));
-            }
-        }
     }
 
-    /// q(x_t | x_s) = N(x_t; α x_s, σ²), with the recursion of its coefficients.
-    fn transition_step(&self, chain: &Chain<'m>, law: Formula, (s, t): (&Formula, &Formula), query: &Query) -> Step {
-        let x = self.var_formula(chain.var);
-        let of = |name: &str| Formula::from(name).index([t.clone(), s.clone()]);
-        let (signal, var) = (of("alpha"), of("sigma").squared());
-        let normal = Formula::normal(signal.clone() * x.clone().index([s.clone()]), var.clone()).at(x.index([t.clone()]));
-        let one = Formula::from(1);
-        let before = |name: &str| Formula::from(name).index([t.clone() - one.clone(), s.clone()]);
-        let step = |name: &str| Formula::from(name).index([t.clone()]);
-        Step::new("Gaussian transition", law, normal, query.span)
-            .with(signal.equals(step("a") * before("alpha")))
-            .with(var.equals(step("a").squared() * before("sigma").squared() + step("v")))
-            .with(Formula::tuple([step("a"), step("v")]).equals(Formula::words("the coefficient and the variance of one step")))
-            .source(TRANSITIONS)
+    pub(super) fn record_finite_law(&mut self, chain: &Chain<'m>, query: &Query, near: &Neighbours<'_>, at: &Expr) {
+        self.record_kernels(chain);
+        let q = &self.model.densities[chain.density].name;
+        let x = |number: &Formula| self.var_formula(chain.var).index([number.clone()]);
+        let law = |target: &Formula, given: Vec<Formula>| Formula::density_of(q, vec![target.clone()], given);
+        let (s, t) = (self.formula(near.early.1), self.formula(at));
+        let (from, target) = (x(&s), x(&t));
+        let (of, i, before) = (Formula::from("Q").bar(), Formula::from("i"), Formula::from("i") - Formula::from(1));
+        let entry = of.clone().index([t]).index([from.clone(), target.clone()]);
+        let step = Step::new("Kolmogorov: product of transition matrices", law(&target, vec![from.clone()]), entry, query.span)
+            .with(of.clone().index([i.clone()]).equals(of.index([before]) * Formula::from("Q").index([i])))
+            .with(Formula::from("Q").index(["i", "k", "l"]).equals(Formula::words("the probability of l at i after k at i − 1")))
+            .source(FINITE);
+        let late = near.late.map(|(_, at)| x(&self.formula(at)));
+        self.derive(step);
+        if let Some(to) = late {
+            let joint = law(&to, vec![target.clone()]) * law(&target, vec![from.clone()]);
+            let whole = law(&target, vec![to.clone(), from.clone()]);
+            self.derive(Step::new("bridge by Bayes' rule", whole, joint / law(&to, vec![from]), query.span).source(FINITE));
+        }
+    }
+}
+
+/// x_t = signal x_s + shift + noise of variance var, by its names: those of one step, or of several.
+struct Coefficients {
+    from: Formula,
+    to: Formula,
+    one_step: bool,
+    signal: Formula,
+    shift: Formula,
+    var: Formula,
+}
+
+impl Coefficients {
+    fn new((from, s): (&Expr, &Formula), (to, t): (&Expr, &Formula), shifted: bool) -> Coefficients {
+        let one_step = matches!((linear_number(from), linear_number(to)), (Some((a, s)), Some((b, t))) if a == b && t == s + 1);
+        let named = |one: &str, several: &str| match one_step {
+            true => Formula::from(one).index([t.clone()]),
+            false => Formula::from(several).index([t.clone(), s.clone()]),
+        };
+        let shift = if shifted { named("c", "gamma") } else { Formula::from(0) };
+        let var = if one_step { named("v", "v") } else { named("sigma", "sigma").squared() };
+        Coefficients { from: s.clone(), to: t.clone(), one_step, signal: named("a", "alpha"), shift, var }
+    }
+
+    /// Of several steps: the law, with the recursion of its coefficients.
+    fn transition(&self, law: Formula, x: &dyn Fn(&Formula) -> Formula, query: &Query) -> Option<Step> {
+        if self.one_step {
+            return None;
+        }
+        let (i, before) = (Formula::from("i"), Formula::from("i") - Formula::from(1));
+        let of = |name: &str, at: &Formula| Formula::from(name).index([at.clone(), self.from.clone()]);
+        let (a, c, v) =
+            (Formula::from("a").index([i.clone()]), Formula::from("c").index([i.clone()]), Formula::from("v").index([i.clone()]));
+        let normal = Formula::normal(self.signal.clone() * x(&self.from) + self.shift.clone(), self.var.clone()).at(x(&self.to));
+        let mut step = Step::new("Gaussian transition", law, normal, query.span)
+            .with(of("alpha", &i).equals(a.clone() * of("alpha", &before)))
+            .with(of("sigma", &i).squared().equals(a.clone().squared() * of("sigma", &before).squared() + v.clone()));
+        let mut names = vec![a.clone(), v];
+        if !self.shift.is_number(0.0) {
+            step = step.with(of("gamma", &i).equals(a * of("gamma", &before) + c.clone()));
+            names.push(c);
+        }
+        let words = if names.len() == 3 { "coefficient, variance and shift of one step" } else { "coefficient and variance of one step" };
+        Some(step.with(Formula::Tuple(names).equals(Formula::words(words))).source(TRANSITIONS))
     }
 }
 
@@ -87,13 +137,19 @@ impl<'m> Lowering<'m> {
     }
 }
 
-/// q(y | x, z) = N(y; (r m + a s z) / V, s r / V)
-fn bridge_step(law: Formula, (s, t, u): (&Formula, &Formula, &Formula), x: Formula, query: &Query) -> Step {
-    let pair = |name: &str, to: &Formula, from: &Formula| Formula::from(name).index([to.clone(), from.clone()]);
-    let at = |number: &Formula| x.clone().index([number.clone()]);
-    let (early, late, whole) = (pair("sigma", t, s).squared(), pair("sigma", u, t).squared(), pair("sigma", u, s).squared());
-    let mean = late.clone() / whole.clone() * (pair("alpha", t, s) * at(s)) + pair("alpha", u, t) * early.clone() / whole.clone() * at(u);
-    let normal = Formula::normal(mean, early.clone() * late.clone() / whole.clone()).at(at(t));
-    let total = pair("alpha", u, t).squared() * early + late;
-    Step::new("bridge by Bayes' rule", law, normal, query.span).with(whole.equals(total)).source(BRIDGE)
+/// q(y | x, z) = N(y; (r m + a s (z − c)) / V, s r / V)
+fn bridge_step(law: Formula, (early, late): (&Coefficients, &Coefficients), x: &dyn Fn(&Formula) -> Formula, query: &Query) -> Step {
+    let whole = Formula::from("V");
+    let (s, r) = (early.var.clone(), late.var.clone());
+    let prior = early.signal.clone() * x(&early.from) + early.shift.clone();
+    let seen = x(&late.to) - late.shift.clone();
+    let mean = r.clone() / whole.clone() * prior + late.signal.clone() * s.clone() / whole.clone() * seen;
+    let normal = Formula::normal(mean, s.clone() * r.clone() / whole.clone()).at(x(&early.to));
+    let mut step = Step::new("bridge by Bayes' rule", law, normal, query.span);
+    step = step.with(whole.equals(late.signal.clone().squared() * s + r));
+    if late.one_step {
+        let names = Formula::tuple([late.signal.clone(), late.var.clone()]);
+        step = step.with(names.equals(Formula::words("coefficient and variance of the last step")));
+    }
+    step.source(BRIDGE)
 }

@@ -17,12 +17,13 @@ use super::super::lowering::Lowering;
 use super::super::value::Array;
 use super::chain::{Chain, Kernel};
 use super::coefficient::Coefficient;
+use super::finite::interpreted;
 use super::transition::Transition;
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, DType};
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{DensityId, VarId};
-use crate::graph::{self, Graph, Literal, NodeId, Op};
+use crate::graph::{Graph, Literal, NodeId, Op};
 use std::collections::HashMap;
 
 /// Tables with a leading axis of times.
@@ -104,13 +105,7 @@ impl<'m> Lowering<'m> {
             return Ok(None);
         }
         let arrays = tables.arrays();
-        let types: Vec<_> = arrays.iter().map(|array| inner.ty(array)).collect();
-        let nodes: Vec<NodeId> = arrays.iter().map(|array| inner.node(array)).collect();
-        let closed = inner.frames.leave(&nodes)?;
-        let values = graph::interpret::interpret(&closed.graph, &[]);
-        let literals = types.into_iter().zip(values);
-        let literals: Vec<Literal> =
-            literals.map(|(ty, value)| Literal { dtype: ty.dtype, shape: ty.shape, values: value.elements.clone() }).collect();
+        let literals = interpreted(inner, &arrays)?;
         self.refuse_degenerate(chain, &tables, &literals)?;
         Ok(Some((tables, literals)))
     }

@@ -23,7 +23,10 @@ impl Lowering<'_> {
         let Some(process) = &model.densities[density].process else { return Err(Diagnostic::internal("a density without a process")) };
         match &process.kind {
             ProcessKind::Interpolant { .. } => self.interpolant_dynamics(process, t),
-            ProcessKind::Ito { .. } => self.ito_dynamics(process, t),
+            ProcessKind::Ito { .. } => {
+                self.refuse_undefined_noise(process)?;
+                self.ito_dynamics(process, t)
+            }
             ProcessKind::Chain => {
                 let name = &model.densities[density].name;
                 Err(Diagnostic::unsupported(format!("a drift of `{name}`, which runs in discrete steps"))
@@ -65,11 +68,15 @@ impl Lowering<'_> {
         }
     }
 
-    /// g(t) of a forward process.
+    /// g(t) of a process: of a reverse one that of the forward one, of a flow none.
     pub(super) fn diffusion(&mut self, density: DensityId, t: &Array) -> Result<Coefficient> {
         let model = self.model;
+        if model.is_flow(density) {
+            return Ok(Coefficient::Scalar(self.real(0.0)));
+        }
         let density = model.forward(density);
-        if let Some(Process { kind: ProcessKind::Ito { time, diffusion, .. }, var, .. }) = &model.densities[density].process {
+        if let Some(process @ Process { kind: ProcessKind::Ito { time, diffusion, .. }, var, .. }) = &model.densities[density].process {
+            self.refuse_undefined_noise(process)?;
             self.bind_local(*time, Value::Array(t.clone()));
             let value = self.eval_array(diffusion)?;
             let state = super::super::leaves::tensor_type(&model.vars[*var].ty)?.rank();

@@ -4,26 +4,34 @@
 //! dx = (F x + u) dt + g dW. Everything else, marginals, bridges, reverse kernels and equations, follows from these.
 
 mod bound;
+mod bound_draws;
 mod calculus;
 mod chain;
 mod chain_law;
 mod chain_query;
 mod chain_record;
 mod chain_tables;
-mod closed;
 mod coefficient;
 mod dynamics;
-mod equation;
+mod finite;
+mod finite_law;
 mod guidance;
+mod guidance_record;
 mod interpolant;
 mod ito;
 mod kernel;
 mod member;
-mod numeric;
+mod path;
 mod prediction;
-mod probe;
-mod quadrature;
+mod record;
 mod reverse;
+mod schedule;
 mod transition;
+mod validity;
 
 pub(super) use chain_tables::ChainCache;
+pub(super) use finite::FiniteCache;
+pub(super) use ito::EquationCache;
+
+pub use schedule::Schedule;
+pub(super) use validity::LookedAt;

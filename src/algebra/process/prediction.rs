@@ -20,7 +20,6 @@ pub(super) struct Seen<'a> {
     density: DensityId,
     x: &'a Array,
     t: &'a Array,
-    marginal: Marginal,
     prediction: Prediction,
     /// The prediction
     y: Array,
@@ -35,14 +34,8 @@ impl<'m> Lowering<'m> {
 
     /// Asks the network of a process.
     pub(super) fn seen<'a>(&mut self, density: DensityId, x: &'a Array, t: &'a Array) -> Result<Seen<'a>> {
-        let model = self.model;
-        let Some(reverse) = model.reverse(density) else { return Err(no_network(&model.densities[density].name)) };
-        let frozen = self.frozen || model.densities[density].frozen;
-        let outer = std::mem::replace(&mut self.frozen, frozen);
-        let y = self.network_output(density, x, t);
-        self.frozen = outer;
-        let marginal = self.marginal(reverse.of, t)?;
-        Ok(Seen { density, x, t, marginal, prediction: reverse.prediction, y: y? })
+        let (prediction, y) = self.network_says(density, x, t)?;
+        Ok(Seen { density, x, t, prediction, y })
     }
 
     pub(super) fn of_seen(&mut self, seen: &Seen<'_>, wanted: Prediction) -> Result<Array> {
@@ -59,8 +52,11 @@ impl<'m> Lowering<'m> {
     }
 
     fn x0_of(&mut self, seen: &Seen<'_>) -> Result<Array> {
-        let Marginal { signal, spread, var, .. } = &seen.marginal;
-        let centred = self.centred(seen)?;
+        if matches!(seen.prediction, Prediction::Noise | Prediction::Score) {
+            self.need_signal(seen.density, seen.t, seen.prediction)?;
+        }
+        let marginal = self.marginal(seen.density, seen.t)?;
+        let (Marginal { signal, spread, var, .. }, centred) = (&marginal, self.centred(seen, &marginal)?);
         match seen.prediction {
             Prediction::X0 => Ok(seen.y.clone()),
             // (x − b noise) / a
@@ -78,15 +74,18 @@ impl<'m> Lowering<'m> {
             // (a x − b v) / (a² + b²)
             Prediction::V => {
                 let v = self.unary(UnaryOp::Neg, &seen.y);
-                self.turned(seen, (signal, &centred), (spread, &v))
+                self.turned(&marginal, (signal, &centred), (spread, &v))
             }
-            Prediction::Velocity => Ok(self.ends_of_velocity(seen, &centred)?.0),
+            Prediction::Velocity => Ok(self.ends_of_velocity(seen, &marginal, &centred)?.0),
         }
     }
 
     pub(super) fn noise_of(&mut self, seen: &Seen<'_>) -> Result<Array> {
-        let Marginal { signal, spread, .. } = &seen.marginal;
-        let centred = self.centred(seen)?;
+        if seen.prediction == Prediction::X0 {
+            self.need_noise(seen.density, seen.t, seen.prediction)?;
+        }
+        let marginal = self.marginal(seen.density, seen.t)?;
+        let (Marginal { signal, spread, .. }, centred) = (&marginal, self.centred(seen, &marginal)?);
         match seen.prediction {
             Prediction::Noise => Ok(seen.y.clone()),
             // (x − a x(0)) / b
@@ -102,8 +101,8 @@ impl<'m> Lowering<'m> {
                 Ok(self.unary(UnaryOp::Neg, &noise))
             }
             // (b x + a v) / (a² + b²)
-            Prediction::V => self.turned(seen, (spread, &centred), (signal, &seen.y)),
-            Prediction::Velocity => Ok(self.ends_of_velocity(seen, &centred)?.1),
+            Prediction::V => self.turned(&marginal, (spread, &centred), (signal, &seen.y)),
+            Prediction::Velocity => Ok(self.ends_of_velocity(seen, &marginal, &centred)?.1),
         }
     }
 
@@ -120,16 +119,19 @@ impl<'m> Lowering<'m> {
             )
             .help("use `flow(…)`, which needs none"));
         }
+        self.need_noise(seen.density, seen.t, seen.prediction)?;
         let noise = self.noise_of(seen)?;
-        let score = self.spread_solve(&seen.marginal.spread, &noise, true)?;
+        let marginal = self.marginal(seen.density, seen.t)?;
+        let score = self.spread_solve(&marginal.spread, &noise, true)?;
         Ok(self.unary(UnaryOp::Neg, &score))
     }
 
     /// a noise − b x(0)
     fn v_of(&mut self, seen: &Seen<'_>) -> Result<Array> {
         let (x0, noise) = (self.x0_of(seen)?, self.noise_of(seen)?);
-        let (a, b) = self.elementwise_marginal(seen, Prediction::V)?;
-        let (noise, x0) = (self.mul(&a, &noise)?, self.mul(&b, &x0)?);
+        let marginal = self.marginal(seen.density, seen.t)?;
+        let (a, b) = elementwise(&marginal)?;
+        let (noise, x0) = (self.mul(a, &noise)?, self.mul(b, &x0)?);
         self.sub(&noise, &x0)
     }
 
@@ -138,7 +140,11 @@ impl<'m> Lowering<'m> {
         if let Some((_, rate)) = self.interpolated(seen)? {
             let (x0, noise) = (self.x0_of(seen)?, self.noise_of(seen)?);
             let (x0, noise) = (self.coefficient_times(&rate.a, &x0)?, self.coefficient_times(&rate.b, &noise)?);
-            return self.add(&x0, &noise);
+            let velocity = self.add(&x0, &noise)?;
+            return match &rate.shift {
+                Some(shift) => self.add(&velocity, shift),
+                None => Ok(velocity),
+            };
         }
         self.equation_drift(seen, 0.5)
     }
@@ -147,10 +153,8 @@ impl<'m> Lowering<'m> {
     /// (Anderson: Reverse-time diffusion equation models, 1982; Song et al. 2021, equations 6 and 13).
     pub(super) fn equation_drift(&mut self, seen: &Seen<'_>, part: f64) -> Result<Array> {
         let forward = self.model.forward(seen.density);
-        let dynamics = self.dynamics(forward, seen.t)?;
-        let drift = self.drift_of(&dynamics, seen.x)?;
-        let Some(g) = &dynamics.diffusion else { return Ok(drift) };
-        let squared = self.coefficient_square(g)?;
+        let (drift, g) = (self.forward_drift(forward, seen.x, seen.t)?, self.diffusion(forward, seen.t)?);
+        let squared = self.coefficient_square(&g)?;
         let squared = self.coefficient_scaled(part, &squared)?;
         let score = self.score_of(seen)?;
         let turned = self.coefficient_times(&squared, &score)?;
@@ -158,23 +162,23 @@ impl<'m> Lowering<'m> {
     }
 
     /// x(0) and noise from a velocity: of an interpolant by its two equations, otherwise by the score 2 (F x + u − velocity) / g².
-    fn ends_of_velocity(&mut self, seen: &Seen<'_>, centred: &Array) -> Result<(Array, Array)> {
-        let Marginal { signal, spread, var, .. } = &seen.marginal;
+    fn ends_of_velocity(&mut self, seen: &Seen<'_>, marginal: &Marginal, centred: &Array) -> Result<(Array, Array)> {
+        let Marginal { signal, spread, var, .. } = marginal;
         if let Some((now, rate)) = self.interpolated(seen)? {
-            // x = a x(0) + b noise, y = a' x(0) + b' noise
+            // Less their shifts: x = a x(0) + b noise, y = a' x(0) + b' noise
             let det = self.cross((&now.a, rate.b.elementwise()?), (&now.b, rate.a.elementwise()?))?;
-            let x0 = self.cross((&rate.b, centred), (&now.b, &seen.y))?;
-            let noise = self.cross((&now.a, &seen.y), (&rate.a, centred))?;
+            let y = match &rate.shift {
+                Some(shift) => self.sub(&seen.y, shift)?,
+                None => seen.y.clone(),
+            };
+            let x0 = self.cross((&rate.b, centred), (&now.b, &y))?;
+            let noise = self.cross((&now.a, &y), (&rate.a, centred))?;
             return Ok((self.binary(BinaryOp::Div, &x0, &det)?, self.binary(BinaryOp::Div, &noise, &det)?));
         }
         let forward = self.model.forward(seen.density);
-        let dynamics = self.dynamics(forward, seen.t)?;
-        let drift = self.drift_of(&dynamics, seen.x)?;
+        let (drift, g) = (self.forward_drift(forward, seen.x, seen.t)?, self.diffusion(forward, seen.t)?);
         let excess = self.sub(&drift, &seen.y)?;
-        let squared = match &dynamics.diffusion {
-            Some(g) => self.coefficient_square(g)?,
-            None => return Err(matrices("a velocity without noise").help("predict x0 instead")),
-        };
+        let squared = self.coefficient_square(&g)?;
         let half = self.coefficient_scaled(0.5, &squared)?;
         if half.is_matrix() {
             return Err(matrices("a velocity: not all of the state has noise of its own").help("predict noise, score or x0 instead"));
@@ -196,20 +200,13 @@ impl<'m> Lowering<'m> {
     }
 
     /// (c x + d v) / (a² + b²)
-    fn turned(&mut self, seen: &Seen<'_>, (c, x): (&Coefficient, &Array), (d, v): (&Coefficient, &Array)) -> Result<Array> {
-        let (a, b) = self.elementwise_marginal(seen, Prediction::V)?;
-        let (a, b) = (self.mul(&a, &a)?, self.mul(&b, &b)?);
+    fn turned(&mut self, marginal: &Marginal, (c, x): (&Coefficient, &Array), (d, v): (&Coefficient, &Array)) -> Result<Array> {
+        let (a, b) = elementwise(marginal)?;
+        let (a, b) = (self.mul(a, a)?, self.mul(b, b)?);
         let square = self.add(&a, &b)?;
         let (x, v) = (self.coefficient_times(c, x)?, self.coefficient_times(d, v)?);
         let sum = self.add(&x, &v)?;
         self.binary(BinaryOp::Div, &sum, &square)
-    }
-
-    fn elementwise_marginal(&self, seen: &Seen<'_>, of: Prediction) -> Result<(Array, Array)> {
-        match (seen.marginal.signal.elementwise(), seen.marginal.spread.elementwise()) {
-            (Ok(a), Ok(b)) => Ok((a.clone(), b.clone())),
-            _ => Err(matrices(of.name()).help("predict noise, score or x0 instead")),
-        }
     }
 
     /// a and b of an interpolant, with their derivatives.
@@ -230,15 +227,23 @@ impl<'m> Lowering<'m> {
     }
 
     /// x − shift
-    fn centred(&mut self, seen: &Seen<'_>) -> Result<Array> {
-        match &seen.marginal.shift {
+    fn centred(&mut self, seen: &Seen<'_>, marginal: &Marginal) -> Result<Array> {
+        match &marginal.shift {
             Some(shift) => self.sub(seen.x, shift),
             None => Ok(seen.x.clone()),
         }
     }
 }
 
-fn no_network(name: &str) -> Diagnostic {
+/// a and b, where they are no matrices.
+fn elementwise(marginal: &Marginal) -> Result<(&Array, &Array)> {
+    match (marginal.signal.elementwise(), marginal.spread.elementwise()) {
+        (Ok(a), Ok(b)) => Ok((a, b)),
+        _ => Err(matrices("v").help("predict noise, score or x0 instead")),
+    }
+}
+
+pub(super) fn no_network(name: &str) -> Diagnostic {
     Diagnostic::new(Code::NoRule, format!("`{name}` predicts nothing: no network belongs to it"))
         .help(format!("ask it of a reverse process: `p = reverse({name}, noise: f)`"))
 }

@@ -1,13 +1,14 @@
 //! x(t) given x(s), and what follows from it for three times.
 
+use super::super::gaussian::factor::Family;
 use super::super::lowering::Lowering;
 use super::super::value::Array;
 use super::coefficient::Coefficient;
 use super::interpolant::Interpolation;
-use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::base::op::DType;
-use crate::check::model::{DensityId, ProcessKind};
+use crate::base::{Code, Diagnostic};
+use crate::check::model::{DensityId, Initial, ProcessKind};
 
 /// x(t) given x(s) is normal with mean signal · x(s) + shift and variance var.
 #[derive(Clone, Debug)]
@@ -78,18 +79,13 @@ impl Lowering<'_> {
         Ok(self.time_number(density, first))
     }
 
-    pub(super) fn last_time(&mut self, density: DensityId) -> Result<Array> {
-        let (_, last) = self.time_range(density)?;
-        Ok(self.time_number(density, last))
-    }
-
     pub(super) fn time_range(&self, density: DensityId) -> Result<(f64, f64)> {
         let process = self.model.densities[density].process.as_ref();
         process.and_then(|process| self.model.times(process.var)).ok_or_else(|| Diagnostic::internal("a process without times"))
     }
 
     /// A time as its process counts it.
-    fn time_number(&mut self, density: DensityId, time: f64) -> Array {
+    pub(super) fn time_number(&mut self, density: DensityId, time: f64) -> Array {
         let whole = self.model.densities[density].process.as_ref().is_some_and(|p| self.model.vars[p.var].members().is_some());
         let dtype = if whole { DType::Int } else { DType::Real };
         let node = self.b().fill(time, dtype, &[]);
@@ -113,13 +109,41 @@ impl Lowering<'_> {
             && let ProcessKind::Interpolant { .. } = process.kind
         {
             // As it is written: what multiplies a second variable may be negative.
-            let Interpolation { a, b } = self.interpolation(process, t)?;
+            let Interpolation { a, b, shift } = self.interpolation(process, t)?;
             let var = self.coefficient_square(&b)?;
-            return Ok(Marginal { signal: a, shift: None, spread: b, var });
+            return Ok(Marginal { signal: a, shift, spread: b, var });
         }
-        let Transition { signal, shift, var } = self.marginal_transition(density, t)?;
+        let Transition { signal, shift, var } = self.from_data(density, t)?;
         let spread = self.spread(&var);
         Ok(Marginal { signal, shift, spread, var })
+    }
+
+    /// x at a time given the data: x at the first time, or, where `q(x(0) | y)` is declared, its mean.
+    pub(super) fn from_data(&mut self, density: DensityId, t: &Array) -> Result<Transition> {
+        let mut transition = self.marginal_transition(density, t)?;
+        if let Some(initial) = self.initial_moments(density)? {
+            let passed = self.coefficient_congruence(&transition.signal, &initial.var)?;
+            transition.var = self.coefficient_sum(&passed, &transition.var)?;
+        }
+        Ok(transition)
+    }
+
+    /// The declared distribution of the first state.
+    pub(super) fn initial_moments(&mut self, density: DensityId) -> Result<Option<Moments>> {
+        let model = self.model;
+        let Some(initial) = &model.densities[model.forward(density)].initial else { return Ok(None) };
+        let dist = self.eval(&initial.dist)?.distribution()?;
+        let [mean, spread] = &dist.params[..] else { return Err(not_normal(initial)) };
+        match self.gaussian_family(dist.dist) {
+            Some(Family::Normal) => {
+                let var = self.mul(spread, spread)?;
+                let scalar = self.shape(&var).is_empty();
+                let var = if scalar { Coefficient::Scalar(var) } else { Coefficient::Diagonal(var) };
+                Ok(Some(Moments { mean: mean.clone(), var }))
+            }
+            Some(Family::MvNormal) => Ok(Some(Moments { mean: mean.clone(), var: Coefficient::Matrix(spread.clone()) })),
+            None => Err(not_normal(initial)),
+        }
     }
 
     /// x(s) given x(t) and x at the first time, s < t: Bayes' rule for x(s) given the first and x(t) given x(s).
@@ -127,4 +151,10 @@ impl Lowering<'_> {
         let (before, step) = (self.marginal_transition(density, s)?, self.transition(density, s, t)?);
         self.between(&before, &step, x0, x)
     }
+}
+
+fn not_normal(initial: &Initial) -> Diagnostic {
+    Diagnostic::new(Code::NoRule, "the first state of a process is normal, or its later states have no known distribution")
+        .label(initial.span, "not normal")
+        .help("use `Normal(mean, std)` or `MvNormal(mean, cov: S)`")
 }

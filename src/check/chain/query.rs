@@ -41,7 +41,9 @@ impl<'a> Checker<'a> {
                     Some(drawn) => Some(drawn),
                     None if needs_value && !is_data => {
                         self.has_value(var, span)?;
-                        None
+                        let running = matches!(&which, Which::One(at) if self.constant_of(at).is_none());
+                        let at = format!("[{}]", crate::syntax::print_expr(index));
+                        if running { self.symbolic_instant(var, &at, span) } else { None }
                     }
                     None => None,
                 }

@@ -11,7 +11,9 @@ pub use conjugate::{Argument as ConjugateArgument, Conjugate, ConjugateKind, Mar
 pub use expr::{
     Bound, Draw, Estimator, Expr, ExprKind, Fold, Noise, Pattern, Place, Primitive, Query, Require, Stmt, StmtKind, Subscript, Times,
 };
-pub use process::{Guidance, Guided, Prediction, Process, ProcessKind, ProcessMember, Reverse, constant_time};
+pub use process::{
+    Guidance, Guided, Initial, Prediction, Process, ProcessKind, ProcessMember, Reverse, StateFactor, Variance, constant_time,
+};
 
 use super::types::Type;
 use crate::base::{Arena, Id, Span};
@@ -265,6 +267,10 @@ pub struct Density {
     /// Factors between members of chains
     pub chain: Vec<MemberFactor>,
     pub process: Option<Process>,
+    /// Factors given the state of the process
+    pub states: Vec<StateFactor>,
+    /// Of the first state of the process
+    pub initial: Option<Initial>,
     /// `ref = frozen(pi)`: the factors are those of the other, with derivative zero
     pub frozen: bool,
     pub span: Span,

@@ -53,10 +53,23 @@ pub struct Guided {
     pub guidance: Guidance,
 }
 
+/// `p(y | x(t)) = dist`, beside the factors of a process: of a variable given the state at any time.
+#[derive(Clone, Debug)]
+pub struct StateFactor {
+    pub target: VarId,
+    pub state: LocalId,
+    pub time: LocalId,
+    /// Of type `Distribution(type of the target)`
+    pub dist: Expr,
+    pub span: Span,
+}
+
 #[derive(Clone, Debug)]
 pub enum Guidance {
-    /// `guide(p, y, weight: w)`
-    Weight(Expr),
+    /// `guide(p, y, weight: w)`, where the network takes y: (1 + w) f(x, t, y) − w f(x, t, none)
+    ClassifierFree(Expr),
+    /// `guide(p, y, weight: w)`, where p has a factor p(y | x(t)): score + w ∇ log p(y | x(t))
+    Classifier(Expr),
     /// `drop(p, y, rate: r)`: no label with probability r
     Drop(Expr),
 }
@@ -71,6 +84,27 @@ pub struct Reverse {
     pub time: LocalId,
     /// What the network makes of state, time and the variables that it is given
     pub network: Expr,
+    pub variance: Variance,
+}
+
+/// The variance of a kernel from x(t) back to x(s).
+#[derive(Clone, Debug)]
+pub enum Variance {
+    /// That of x(s) given x(t) and x(0) (Ho, Jain, Abbeel: Denoising diffusion probabilistic models, 2020, section 3.2)
+    Posterior,
+    /// That of x(t) given x(s) (the same)
+    Forward,
+    /// Between the two in logarithms, at the part that a second output of the network says (Nichol, Dhariwal: Improved denoising
+    /// diffusion probabilistic models, 2021, equation 15)
+    Learned { part: Expr },
+}
+
+/// `q(x(0) | y) = dist`: the distribution of the first state, where not all of it is data.
+#[derive(Clone, Debug)]
+pub struct Initial {
+    pub given: Vec<VarId>,
+    pub dist: Expr,
+    pub span: Span,
 }
 
 /// What a network may predict about x(t) = a x(0) + b noise. Each is a linear combination of x(0) and noise.
@@ -105,6 +139,10 @@ pub enum ProcessMember {
     Diffusion,
     /// `q.diffuse(t, w)`: g w
     Diffuse,
+    /// `q.velocity(x0, e, t)`: the derivative by the time of a x0 + b e
+    Rate,
+    /// `q.noise()`: a draw of the noise, or of x at the last time where that is data
+    Other,
     /// `q.time(u)`: the time at the part u of the range
     Time,
     /// `q.initial()`: a draw of the state from which sampling starts
@@ -115,6 +153,8 @@ pub enum ProcessMember {
     Bridge,
     /// `p.prior()`: that of the state from which sampling starts
     Prior,
+    /// `p.last`: the time from which sampling starts
+    Last,
     /// `p.score(x, t)`
     Predicted(Prediction),
 }
@@ -131,11 +171,14 @@ impl ProcessMember {
             ProcessMember::Drift => "drift",
             ProcessMember::Diffusion => "diffusion",
             ProcessMember::Diffuse => "diffuse",
+            ProcessMember::Rate => "velocity",
+            ProcessMember::Other => "noise",
             ProcessMember::Time => "time",
             ProcessMember::Initial => "initial",
             ProcessMember::Kernel => "kernel",
             ProcessMember::Bridge => "bridge",
             ProcessMember::Prior => "prior",
+            ProcessMember::Last => "last",
             ProcessMember::Predicted(prediction) => prediction.name(),
         }
     }
@@ -183,6 +226,24 @@ impl Model {
             Some(ProcessKind::Flow { of } | ProcessKind::Guided(Guided { of, .. })) => self.reverse(*of),
             Some(ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => None,
         }
+    }
+
+    /// Whether a process is run by its probability-flow equation.
+    pub fn is_flow(&self, density: DensityId) -> bool {
+        match self.densities[density].process.as_ref().map(|process| &process.kind) {
+            Some(ProcessKind::Flow { .. }) => true,
+            Some(ProcessKind::Guided(guided)) => self.is_flow(guided.of),
+            Some(ProcessKind::Reverse(_) | ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => false,
+        }
+    }
+
+    /// The factor of a variable given the state, of a process or of the one from which it was made.
+    pub fn state_factor(&self, density: DensityId, target: VarId) -> Option<&StateFactor> {
+        let found = self.densities[density].states.iter().find(|factor| factor.target == target);
+        found.or_else(|| match self.densities[density].process.as_ref().map(|process| &process.kind) {
+            Some(ProcessKind::Flow { of } | ProcessKind::Guided(Guided { of, .. })) => self.state_factor(*of, target),
+            Some(ProcessKind::Reverse(_) | ProcessKind::Chain | ProcessKind::Ito { .. } | ProcessKind::Interpolant { .. }) | None => None,
+        })
     }
 
     /// The data that x is at a time of a process: `data x(0) = …`.

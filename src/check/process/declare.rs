@@ -119,7 +119,12 @@ impl<'a> Checker<'a> {
     /// Puts the process into the model, or remembers that there is none.
     pub fn process_of(&mut self, id: DensityId, var: VarId, kind: Checked<ProcessKind>, span: Span) -> Checked<()> {
         match kind {
-            Ok(kind) => self.put_process(id, Process { var, kind, span }),
+            Ok(kind) => {
+                // Its kernels are normal.
+                let state = Type::Distribution(Box::new(self.model.vars[var].member_type()));
+                self.gaussian_answers(&state, span)?;
+                self.put_process(id, Process { var, kind, span });
+            }
             Err(fault) => {
                 self.made.poisoned.insert(id);
                 return Err(fault);
@@ -166,7 +171,7 @@ impl<'a> Checker<'a> {
         self.scope.names.retain(|(name, binding)| !(*name == variable.name && matches!(binding, Binding::Local(id, _) if *id == state)));
         self.scope.instants = super::Instants::default();
         let diffusion = match diffusion {
-            Some(diffusion) => self.expr(diffusion, None),
+            Some(diffusion) => super::super::coerce::to_real(self.expr(diffusion, None)),
             None => zero(Type::real([])),
         };
         self.fits_state(&diffusion, &shape)?;
@@ -208,7 +213,12 @@ impl<'a> Checker<'a> {
                 self.scope.instants.push_number(var, last, end);
                 end
             }
-            None => self.bind("noise", state.clone(), left.span),
+            // Noise is what x is at the last time, where nothing else is known of it.
+            None => {
+                let noise = self.bind("noise", state.clone(), left.span);
+                self.scope.instants.push_number(var, last, noise);
+                noise
+            }
         };
         let value = self.expect(value, &state, why);
         if value.is_error() {

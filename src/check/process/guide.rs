@@ -12,7 +12,10 @@ impl<'a> Checker<'a> {
     /// `guide(p, y, weight: w)`, `guide(p, y = 3, weight: w)`
     pub(super) fn guide(&mut self, made: &Made<'a>) -> Checked<Guided> {
         let (name, value) = self.label(made, "guide(p, y, weight: 2)")?;
-        let label = self.label_of(made.of, name)?;
+        let label = match self.vars.get(&name.name) {
+            Some(label) if self.state_head(made.of, *label).is_some() => self.guiding_factor(made, *label, name.span)?,
+            _ => self.label_of(made.of, name)?,
+        };
         let value = value.map(|value| self.label_value(label, value)).transpose()?;
         let weight = self.strength(made, "weight", 1.0)?;
         let (known, at) = (self.constant_of(&weight), weight.span);
@@ -20,7 +23,9 @@ impl<'a> Checker<'a> {
             let problem = Diagnostic::new(Code::OutOfRange, format!("the weight of guidance is {weight}")).at(at);
             return Err(problem.help("a weight is 0, where nothing is added, or above").into());
         }
-        Ok(Guided { of: made.of, label, value, guidance: Guidance::Weight(weight) })
+        let by_factor = self.state_head(made.of, label).is_some();
+        let guidance = if by_factor { Guidance::Classifier(weight) } else { Guidance::ClassifierFree(weight) };
+        Ok(Guided { of: made.of, label, value, guidance })
     }
 
     /// `drop(p, y, rate: r)`
@@ -37,6 +42,19 @@ impl<'a> Checker<'a> {
             return Err(problem.help("a rate lies between 0 and 1").into());
         }
         Ok(Guided { of: made.of, label, value: None, guidance: Guidance::Drop(rate) })
+    }
+
+    /// A factor p(y | x(t)) guides; the network does not know y then.
+    fn guiding_factor(&self, made: &Made<'a>, label: VarId, span: Span) -> Checked<VarId> {
+        match self.model.reverse(made.of).and_then(|reverse| self.taken_as(reverse, label)) {
+            None => Ok(label),
+            Some((_, declared)) => {
+                let name = &self.model.vars[label].name;
+                let problem = Diagnostic::new(Code::WrongKind, format!("both a factor and the network could guide by `{name}`"));
+                let problem = problem.label(span, "guided by it here").label(declared, "the network takes it here");
+                Err(problem.help("give the factor to a process whose network does not take the label").into())
+            }
+        }
     }
 
     /// The label in the second argument: `y` or `y = 3`.
@@ -96,7 +114,10 @@ impl<'a> Checker<'a> {
                     format!("the network of `{}` is not given `{var}`", self.heads[of.index()].name),
                 );
                 let problem = problem.label(name.span, "guided by it here").label(span, "made here");
-                Err(problem.help(format!("let the network take it after state and time: `net f(x, t, {var} : …)`")).into())
+                let help = format!(
+                    "let the network take it, `net f(x, t, {var} : …)`, or declare a factor given the state, `p({var} | x(t)) = …`"
+                );
+                Err(problem.help(help).into())
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::super::checker::{Checked, Checker};
 use super::super::density::Asked;
-use super::super::model::{Expr, ExprKind, LocalId, MemberQuery, Place, VarId, Which};
+use super::super::model::{Expr, ExprKind, Family, LocalId, MemberQuery, Place, VarId, Which};
 use super::super::types::{Support, Type};
 use super::super::{coerce, message};
 use crate::base::{Code, Diagnostic, Span};
@@ -77,10 +77,39 @@ impl<'a> Checker<'a> {
             self.has_value(data, span)?;
             return Ok(Expr::new(ExprKind::Var(data), self.model.vars[data].ty.clone(), span));
         }
+        if let Some(symbol) = self.symbolic_instant(var, &format!("({})", written(time)), span) {
+            return Ok(symbol);
+        }
         let declared = &self.model.vars[var];
         let problem = Diagnostic::new(Code::LatentWithoutValue, format!("`{}` has no value at this time", declared.name));
         let problem = problem.label(span, "used here").label(declared.span, "declared here");
         Err(problem.help(format!("draw it: `E[{0}(t) ~ q({0}(t) | {0}(0))](…)`", declared.name)).into())
+    }
+
+    /// Where an expression is read and not computed, a member that stands for itself.
+    pub fn symbolic_instant(&mut self, var: VarId, at: &str, span: Span) -> Option<Expr> {
+        if !self.scope.bound.contains(&var) {
+            return None;
+        }
+        let name = format!("{}{at}", self.model.vars[var].name);
+        let local = self.local(&name, self.model.vars[var].member_type(), span);
+        Some(self.read(local, span))
+    }
+
+    /// Times of indexed families as names, for an expression that is read and not computed.
+    pub fn bind_times(&mut self) {
+        for var in self.model.vars.ids().collect::<Vec<VarId>>() {
+            let support = match self.model.vars[var].family {
+                Family::Chain { .. } => Support::Int,
+                Family::Process { .. } => Support::Real,
+                Family::Single | Family::Member { .. } | Family::Instant { .. } => continue,
+            };
+            for name in [self.time_name(var).as_str(), "s"] {
+                if self.declarations.get(name, false).is_none() && !self.scope.names.iter().any(|(known, _)| known == name) {
+                    self.bind(name, Type::scalar(support.clone()), self.model.vars[var].span);
+                }
+            }
+        }
     }
 
     /// The time of a process, of which a known one is in range.

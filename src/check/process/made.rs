@@ -1,9 +1,7 @@
 //! Processes made from others: `reverse(q, noise: f)`, `flow(p)`.
 
-use super::super::call::{Given, Supplied};
-use super::super::checker::{Callable, Checked, Checker, Fault, Scope};
-use super::super::model::{DensityId, Expr, ExprKind, Prediction, Process, ProcessKind, Reverse, VarId};
-use super::super::types::Type;
+use super::super::checker::{Callable, Checked, Checker};
+use super::super::model::{DensityId, Process, ProcessKind, VarId};
 use crate::base::{Code, Diagnostic, Span};
 use crate::syntax::ast::{self, ArgKind, Ident};
 
@@ -39,6 +37,7 @@ impl<'a> Checker<'a> {
         let made = self.source_of(maker, args, span).and_then(|of| {
             let family = self.family_of(of, value.span)?;
             self.heads[id.index()].process = Some(family);
+            self.made.made_by.insert(id, (maker, of));
             self.made.processes.push(Made { id, maker, args, of, span });
             Ok(id)
         });
@@ -89,6 +88,18 @@ impl<'a> Checker<'a> {
                 Err(problem.help("give the name of a density that is declared as a process or made by `reverse`").into())
             }
         }
+    }
+
+    /// The forward process from which a process was made, itself if it is one.
+    pub fn forward_of(&self, id: DensityId) -> DensityId {
+        let id = self.made.frozen.get(&id).copied().unwrap_or(id);
+        self.made.made_by.get(&id).map_or(id, |(_, of)| self.forward_of(*of))
+    }
+
+    /// Whether a process was made from another.
+    pub fn is_made(&self, id: DensityId) -> bool {
+        let id = self.made.frozen.get(&id).copied().unwrap_or(id);
+        self.made.made_by.contains_key(&id)
     }
 
     /// The indexed family whose members a density relates.
@@ -142,51 +153,24 @@ impl<'a> Checker<'a> {
             "reverse" => ProcessKind::Reverse(self.reverse(&made, var)?),
             "guide" => ProcessKind::Guided(self.guide(&made)?),
             "drop" => ProcessKind::Guided(self.drop_label(&made)?),
-            _ => ProcessKind::Flow { of: made.of },
+            _ => self.flow(&made, var)?,
         };
         self.put_process(id, Process { var, kind, span: made.span });
         Ok(())
     }
 
-    fn reverse(&mut self, made: &Made<'a>, var: VarId) -> Checked<Reverse> {
-        let known = Prediction::ALL.map(Prediction::name);
-        let [_, ast::Arg { kind: ArgKind::Named(name, network), .. }] = made.args else {
-            let problem = Diagnostic::new(Code::ArgumentCount, "`reverse` takes a process and what a network predicts").at(made.span);
-            return Err(problem.help(format!("write `reverse(q, noise: f)`, or one of {}", known.join(", "))).into());
+    fn flow(&self, made: &Made<'a>, var: VarId) -> Checked<ProcessKind> {
+        let of = &self.heads[made.of.index()];
+        let problem = match self.made.made_by.get(&made.of) {
+            _ if self.model.vars[var].members().is_some() => {
+                let problem = Diagnostic::new(Code::NoRule, format!("`{}` runs in discrete steps and has no probability flow", of.name));
+                problem.help("use `ddim(p, eta: 0)`, which draws nothing after the first state, or declare an equation `q : dx = …`")
+            }
+            None => Diagnostic::new(Code::NoRule, format!("the flow of `{}` needs its score, which no network predicts", of.name))
+                .help(format!("make a reverse process first: `p = reverse({}, score: f)`, then `flow(p)`", of.name)),
+            Some(("flow", _)) => Diagnostic::new(Code::WrongKind, format!("`{}` is a flow already", of.name)).help("use it as it is"),
+            Some(_) => return Ok(ProcessKind::Flow { of: made.of }),
         };
-        let Some(prediction) = Prediction::ALL.into_iter().find(|prediction| prediction.name() == name.name) else {
-            return Err(super::super::call::unknown_argument(&name.name, "prediction", known.into_iter(), name.span).into());
-        };
-        let ty = self.model.vars[var].member_type();
-        let (state, time) = (self.local(&self.model.vars[var].name.clone(), ty.clone(), network.span), self.time_local(var, network.span));
-        let scope = Scope { instance: Some(Default::default()), ..Scope::default() };
-        let network = self.in_scope(scope, None, |this| this.network(network, state, time))?;
-        let why = Some((self.model.vars[var].span, format!("the state is {ty}")));
-        let network = self.coerce(network, &ty, why)?;
-        Ok(Reverse { of: made.of, prediction, state, time, network })
-    }
-
-    /// f(x, t, …): what the network takes beyond state and time are random variables, by name.
-    fn network(&mut self, f: &'a ast::Expr, state: super::super::model::LocalId, time: super::super::model::LocalId) -> Checked<Expr> {
-        let Some(Callable::Definition(id, sizes)) = self.as_callable(f).transpose()? else {
-            return Err(Diagnostic::new(Code::WrongKind, "this is not a function of state and time").at(f.span).into());
-        };
-        let mut givens = vec![];
-        for (position, param) in self.declarations.definitions[id].decl.params.iter().enumerate() {
-            let value = match position {
-                0 => self.read(state, f.span),
-                1 => self.read(time, f.span),
-                _ => {
-                    let var = self.var_named(&param.name)?;
-                    Expr::new(ExprKind::Var(var), self.model.vars[var].ty.clone(), f.span)
-                }
-            };
-            givens.push(Given { name: None, value: Supplied::Value(value), span: f.span });
-        }
-        let call = self.call_with(id, sizes, givens, f.span)?;
-        match call.ty {
-            Type::Error => Err(Fault::Reported),
-            _ => Ok(call),
-        }
+        Err(problem.label(made.span, "asked for here").label(of.span, format!("`{}` is declared here", of.name)).into())
     }
 }

@@ -4,10 +4,11 @@
 use super::super::call::{Given, Supplied, unknown_argument};
 use super::super::checker::{Callable, Checked, Checker};
 use super::super::coerce::to_real;
-use super::super::declarations::{DefinitionKind, Global};
+use super::super::declarations::{Definition, DefinitionKind, Global};
 use super::super::definition::with_statement;
-use super::super::model::{DensityId, Expr, ExprKind, Family, Prediction, ProcessMember, VarId};
+use super::super::model::{DensityId, Expr, ExprKind, Family, Prediction, ProcessKind, ProcessMember, VarId};
 use super::super::types::{Support, Type};
+use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span};
 use crate::syntax::ast::{self, TypeExprKind};
 
@@ -31,6 +32,8 @@ const MEMBERS: &[(&str, &[Sort], ProcessMember, Sort)] = &[
     ("drift", &[Sort::State, Sort::Time], ProcessMember::Drift, Sort::State),
     ("diffusion", &[Sort::Time], ProcessMember::Diffusion, Sort::Number),
     ("diffuse", &[Sort::Time, Sort::State], ProcessMember::Diffuse, Sort::State),
+    ("velocity", &[Sort::State, Sort::State, Sort::Time], ProcessMember::Rate, Sort::State),
+    ("noise", &[], ProcessMember::Other, Sort::State),
     ("time", &[Sort::Number], ProcessMember::Time, Sort::Time),
     ("initial", &[], ProcessMember::Initial, Sort::State),
     ("kernel", &[Sort::State, Sort::Time, Sort::Time], ProcessMember::Kernel, Sort::Distribution),
@@ -44,11 +47,14 @@ const MEMBERS: &[(&str, &[Sort], ProcessMember, Sort)] = &[
 ];
 
 /// Members without arguments that stand for expressions of their own.
-const VALUES: &[&str] = &["data", "first", "last", "times", "backward"];
+const VALUES: &[&str] = &["data", "first", "last", "times", "backward", "continuous", "stochastic", "steps"];
 
 /// Times are drawn from this part of the range on: at its start the noise is zero and the score has no bound (Song et al.:
 /// Score-based generative modeling through stochastic differential equations, 2021, appendix C).
 const EARLIEST: f64 = 1e-3;
+
+/// As many as the chains of Ho et al. 2020 have
+const CONTINUOUS_STEPS: i64 = 1000;
 
 impl<'a> Checker<'a> {
     /// The process behind `q` in `q.signal(t)`, if it is one.
@@ -131,14 +137,8 @@ impl<'a> Checker<'a> {
             Some(&Global::Definition(id)) => Some(id),
             _ => None,
         };
-        let takes_process = |id: &usize| {
-            let definition = &self.declarations.definitions[*id];
-            let first = definition.decl.params.first().and_then(|param| param.ty.as_ref());
-            definition.kind == DefinitionKind::Fn && first.is_some_and(is_process)
-        };
-        let Some(id) = declared.filter(takes_process) else {
-            let known = MEMBERS.iter().map(|(known, ..)| *known).chain(VALUES.iter().copied());
-            return Err(unknown_argument(&name.name, "member of a process", known, name.span).into());
+        let Some(id) = declared.filter(|id| takes_process(&self.declarations.definitions[*id])) else {
+            return Err(self.no_member(name).into());
         };
         let (mut givens, before) = self.givens(args, usize::MAX)?;
         givens.insert(0, Given { name: None, value: Supplied::Written(base), span: base.span });
@@ -146,7 +146,16 @@ impl<'a> Checker<'a> {
         Ok(with_statement(before, call))
     }
 
-    /// `q.data`, `q.first`, `q.last`, `q.times`, and `q.backward`: whether it runs from the last time to the first
+    /// What is neither in the tables nor a function of a process.
+    fn no_member(&self, name: &ast::Ident) -> Diagnostic {
+        let functions = self.declarations.definitions.iter().filter(|definition| takes_process(definition));
+        let functions = functions.map(|definition| definition.decl.name.name.as_str());
+        let known = MEMBERS.iter().map(|(known, ..)| *known).chain(VALUES.iter().copied()).chain(functions);
+        unknown_argument(&name.name, "member of a process", known, name.span)
+    }
+
+    /// `q.data`, `q.first`, `q.last`, `q.times`; whether it runs from the last time to the first (`q.backward`), in continuous time, with
+    /// noise.
     pub fn process_value(&mut self, id: DensityId, base: &'a ast::Expr, name: &'a ast::Ident, span: Span) -> Checked<Expr> {
         let family = self.family_of(id, base.span)?;
         let (first, last) = self.model.times(family).unwrap_or((0.0, 1.0));
@@ -157,14 +166,23 @@ impl<'a> Checker<'a> {
         };
         match name.name.as_str() {
             "first" => Ok(number(first)),
+            "last" if self.is_made(id) => {
+                let kind = ExprKind::ProcessMember { density: id, member: ProcessMember::Last, args: vec![] };
+                Ok(Expr::new(kind, self.time_type(family), span))
+            }
             "last" => Ok(number(last)),
-            "backward" => Ok(Expr::new(ExprKind::Bool(self.model.reverse(id).is_some()), Type::scalar(Support::Bool), span)),
+            "backward" => Ok(truth(self.model.reverse(id).is_some(), span)),
+            "continuous" => Ok(truth(!whole, span)),
+            "stochastic" => Ok(truth(self.is_stochastic(id), span)),
             "data" => match self.model.data_at(family, first) {
                 Some(data) => {
                     self.has_value(data, span)?;
                     Ok(Expr::new(ExprKind::Var(data), self.model.vars[data].ty.clone(), span))
                 }
                 None => {
+                    if let Some(mean) = self.initial_mean(id, span)? {
+                        return Ok(mean);
+                    }
                     let var = &self.model.vars[family];
                     let problem = Diagnostic::new(Code::DataMissing, format!("`{}` has no data at its first time", var.name));
                     Err(problem
@@ -179,10 +197,31 @@ impl<'a> Checker<'a> {
                 let earliest = number(first + EARLIEST * (last - first));
                 self.uniform_times("Uniform", ["low", "high"], [earliest, number(last)], span)
             }
-            _ => {
-                let known = VALUES.iter().copied().chain(MEMBERS.iter().map(|(known, ..)| *known));
-                Err(unknown_argument(&name.name, "member of a process", known, name.span).into())
-            }
+            _ => Err(self.no_member(name).into()),
+        }
+    }
+
+    /// Whether the equation of a process has a noise.
+    fn is_stochastic(&self, id: DensityId) -> bool {
+        match self.model.densities[id].process.as_ref().map(|process| &process.kind) {
+            Some(ProcessKind::Ito { diffusion, .. }) => self.constant_of(diffusion) != Some(0.0),
+            Some(_) | None => !self.model.is_flow(id),
+        }
+    }
+
+    /// `p.steps` where a size may stand: how many a chain has; of continuous time `CONTINUOUS_STEPS`.
+    pub fn process_size(&mut self, base: &'a ast::Expr, name: &ast::Ident) -> Option<Checked<Size>> {
+        let id = match self.process_base(base).filter(|_| name.name == "steps")? {
+            Ok(id) => id,
+            Err(fault) => return Some(Err(fault)),
+        };
+        Some(self.family_of(id, base.span).map(|family| Size::from(self.steps_of(family))))
+    }
+
+    fn steps_of(&self, family: VarId) -> i64 {
+        match (self.model.vars[family].family, self.model.times(family)) {
+            (Family::Process { .. } | Family::Instant { .. }, _) | (_, None) => CONTINUOUS_STEPS,
+            (Family::Chain { .. } | Family::Member { .. } | Family::Single, Some((first, last))) => (last - first) as i64,
         }
     }
 
@@ -192,6 +231,16 @@ impl<'a> Checker<'a> {
         let bounds = bounds.into_iter().map(|bound| if ty == Type::real([]) { to_real(bound) } else { bound });
         Ok(Expr::new(ExprKind::Dist(dist, bounds.collect()), Type::Distribution(Box::new(ty)), span))
     }
+}
+
+/// A function whose first parameter is a process may be called as a member of one.
+fn takes_process(definition: &Definition<'_>) -> bool {
+    let first = definition.decl.params.first().and_then(|param| param.ty.as_ref());
+    definition.kind == DefinitionKind::Fn && first.is_some_and(is_process)
+}
+
+fn truth(value: bool, span: Span) -> Expr {
+    Expr::new(ExprKind::Bool(value), Type::scalar(Support::Bool), span)
 }
 
 /// `p : Process`

@@ -3,11 +3,16 @@
 mod declare;
 mod declared;
 mod guide;
+mod initial;
 mod instant;
 mod made;
 mod member;
+mod reverse;
+mod state_factor;
 
 pub use declared::Declared;
+pub use initial::InitialHead;
 pub use instant::Instants;
 pub use made::{MAKERS, Made, maker};
 pub use member::{is_process, is_size};
+pub use state_factor::StateHead;

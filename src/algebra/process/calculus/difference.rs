@@ -2,7 +2,6 @@
 
 use super::number::Number;
 use super::sum::{Base, Factors, Function, Sum, Variable};
-use std::collections::BTreeMap;
 
 /// Exponents up to here are written as powers of one expm1.
 const MOST_POWERS: i64 = 8;
@@ -144,16 +143,5 @@ fn common_measure(a: Number, b: Number) -> Number {
             if (x.value() > 0.0) == (a.value() > 0.0) { x } else { -x }
         }
         (a, _) => a,
-    }
-}
-
-impl Sum {
-    /// c with self = c other, a number.
-    fn ratio_to(&self, other: &Sum) -> Option<Number> {
-        let terms = |sum: &Sum| -> BTreeMap<Factors, Number> { sum.terms().map(|(factors, c)| (factors.clone(), c)).collect() };
-        let (own, others) = (terms(self), terms(other));
-        let (factors, coefficient) = others.iter().next()?;
-        let ratio = *own.get(factors)? * coefficient.recip();
-        (&other.scale(ratio) - self).is_zero().then_some(ratio)
     }
 }

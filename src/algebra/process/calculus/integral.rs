@@ -8,33 +8,49 @@ use super::evaluate::Point;
 use super::number::Number;
 use super::polynomial::Polynomial;
 use super::sum::{Base, Factors, Function, Sum, Variable};
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Finds primitives over time.
 pub struct Integrator {
-    /// Where signs are decided and results tried: different times, and different values of what is learned
-    pub points: Vec<Point>,
+    points: Vec<Point>,
+    /// Sums that may still be looked at: the search ends
+    fuel: Rc<Cell<usize>>,
 }
 
 /// Rules may use each other's results this many times over.
 const DEPTH: usize = 8;
+const FUEL: usize = 1000;
+/// Longer sums are not looked at.
+const MOST_TERMS: usize = 200;
 /// Of the integrand, the largest error at a point, relative to it
 const TOLERANCE: f64 = 1e-8;
 
 impl Integrator {
+    /// `points`: where signs are decided and results tried, at different times and for different values of what is learned.
+    pub fn new(points: Vec<Point>) -> Integrator {
+        Integrator { points, fuel: Rc::new(Cell::new(FUEL)) }
+    }
+
     /// A function whose derivative by time is `f`; `None` where none was found.
     pub fn primitive(&self, f: &Sum) -> Option<Sum> {
+        self.fuel.set(FUEL);
         self.integrate(f, DEPTH).filter(|primitive| self.is_primitive(primitive, f))
     }
 
     /// The same, where time stands for u.
     pub(super) fn over(&self, u: &Sum) -> Integrator {
-        Integrator { points: self.points.iter().map(|point| point.at(u.evaluate(point))).collect() }
+        Integrator { points: self.points.iter().map(|point| point.at(u.evaluate(point))).collect(), fuel: self.fuel.clone() }
+    }
+
+    pub(super) fn first_value(&self, v: &Sum) -> Option<f64> {
+        self.points.iter().map(|point| v.evaluate(point)).find(|value| value.is_finite())
     }
 
     /// log |v|, by its sign where it has one first.
     pub(super) fn logarithm(&self, v: &Sum) -> Sum {
-        let first = self.points.iter().map(|point| v.evaluate(point)).find(|value| value.is_finite());
+        let first = self.first_value(v);
         Sum::log(&if first.is_some_and(|value| value < 0.0) { -v } else { v.clone() })
     }
 
@@ -58,10 +74,11 @@ impl Integrator {
         if f.is_zero() {
             return Some(Sum::zero());
         }
-        let deeper = depth.checked_sub(1)?;
+        let deeper = depth.checked_sub(1).filter(|_| f.len() <= MOST_TERMS)?;
+        self.fuel.set(self.fuel.get().checked_sub(1)?);
         let rules: [&dyn Fn() -> Option<Sum>; 7] = [
             &|| self.powers(f),
-            &|| exponential(f),
+            &|| self.exponential(f),
             &|| super::trigonometric::linear(f),
             &|| self.rational(f),
             &|| super::trigonometric::tangents(self, f, deeper),
@@ -121,6 +138,26 @@ impl Integrator {
         })
     }
 
+    /// ∫ p exp(u) = q exp(u) where q' + q u' = p, of polynomials: from the highest power down.
+    fn exponential(&self, f: &Sum) -> Option<Sum> {
+        let is_moving = |base: &&Base| matches!(base, Base::Apply(Function::Exp, u) if !u.is_constant());
+        let base = moving_bases(f).into_iter().find(|base| is_moving(&base))?;
+        let Base::Apply(_, exponent) = &base else { return None };
+        let slope = Polynomial::of(exponent)?.derivative();
+        let parts = by_power(f, &base);
+        let [(Number::Ratio(1, 1), weight)] = &parts[..] else { return None };
+        let (mut rest, mut found) = (Polynomial::of(weight)?, Sum::zero());
+        while let Some(degree) = rest.degree() {
+            let power = degree.checked_sub(slope.degree()?)?;
+            let next = Polynomial::monomial(rest.leading().over(&slope.leading()), power);
+            found = &found + &next.sum();
+            let reduced = rest.minus(&next.derivative()).minus(&next.times(&slope));
+            // The leading terms cancel, whatever the coefficients look like.
+            rest = self.without_zeros(&Polynomial::new((0..degree).map(|power| reduced.coefficient(power)).collect()));
+        }
+        Some(&found * &Sum::exp(exponent))
+    }
+
     /// ∫ w Lⁿ = W Lⁿ - ∫ W n Lⁿ⁻¹ L', of a logarithm or an inverse tangent L.
     fn by_parts(&self, f: &Sum, depth: usize) -> Option<Sum> {
         let is_late = |base: &&Base| matches!(base, Base::Apply(Function::Log | Function::Atan, _));
@@ -138,26 +175,6 @@ impl Integrator {
         }
         Some(total)
     }
-}
-
-/// ∫ p exp(u) = q exp(u) where q' + q u' = p, of polynomials: from the highest power down.
-fn exponential(f: &Sum) -> Option<Sum> {
-    let is_moving = |base: &&Base| matches!(base, Base::Apply(Function::Exp, u) if !u.is_constant());
-    let base = moving_bases(f).into_iter().find(|base| is_moving(&base))?;
-    let Base::Apply(_, exponent) = &base else { return None };
-    let slope = Polynomial::of(exponent)?.derivative();
-    let parts = by_power(f, &base);
-    let [(Number::Ratio(1, 1), weight)] = &parts[..] else { return None };
-    let (mut rest, mut found) = (Polynomial::of(weight)?, Sum::zero());
-    while let Some(degree) = rest.degree() {
-        let power = degree.checked_sub(slope.degree()?)?;
-        let next = Polynomial::monomial(rest.leading().over(&slope.leading()), power);
-        found = &found + &next.sum();
-        let reduced = rest.minus(&next.derivative()).minus(&next.times(&slope));
-        // The leading terms cancel, whatever the coefficients look like.
-        rest = Polynomial::new((0..degree).map(|power| reduced.coefficient(power)).collect());
-    }
-    Some(&found * &Sum::exp(exponent))
 }
 
 /// The bases of all terms that depend on time.

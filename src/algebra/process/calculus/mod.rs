@@ -2,6 +2,7 @@
 
 mod difference;
 mod evaluate;
+mod formula;
 mod function;
 mod integral;
 mod number;

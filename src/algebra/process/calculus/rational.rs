@@ -1,6 +1,5 @@
 //! Rational functions: partial fractions, then logarithms and inverse tangents.
 
-use super::evaluate::Point;
 use super::integral::{Integrator, by_power, moving_bases};
 use super::number::Number;
 use super::polynomial::Polynomial;
@@ -82,7 +81,7 @@ impl Integrator {
     }
 
     /// Coefficients that vanish for all values of their atoms are zero.
-    fn without_zeros(&self, p: &Polynomial) -> Polynomial {
+    pub(super) fn without_zeros(&self, p: &Polynomial) -> Polynomial {
         let count = p.degree().map_or(0, |degree| degree + 1);
         let tidy = |power| Some(p.coefficient(power)).filter(|c| !self.vanishes(c)).unwrap_or_default();
         Polynomial::new((0..count).map(tidy).collect())
@@ -132,7 +131,7 @@ impl Integrator {
             let rest = self.quadratic(q, n)?.scale(2 * (2 * n - 1));
             return Some(&first + &(&(&rest * &c) * &inverse));
         }
-        let sign = self.points.first().map(|point: &Point| d.evaluate(point))?;
+        let sign = self.first_value(&d)?;
         if sign > 0.0 {
             let root = d.pow(Number::ratio(1, 2));
             Some(&Sum::apply(super::sum::Function::Atan, &slope.over(&root)) * &root.recip().scale(2))

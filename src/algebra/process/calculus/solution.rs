@@ -45,7 +45,7 @@ impl Linear {
     }
 
     /// The solution that is zero at s: E(t) - Φ(t) / Φ(s) E(s) = E(t) - E(s) - (Φ(t) - Φ(s)) E(s) / Φ(s).
-    pub fn from_zero(&self) -> Sum {
+    pub fn accumulated(&self) -> Sum {
         let relative = &self.homogeneous.difference() * &self.homogeneous.recip().at_start();
         let sum = &self.particular.difference() - &(&relative * &self.particular.at_start());
         super::difference::gathered(&sum)

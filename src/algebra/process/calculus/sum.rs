@@ -142,7 +142,13 @@ impl Sum {
         self.pow(Number::from(-1))
     }
 
+    /// The quotient; of multiples of one sum, their ratio.
     pub fn over(&self, other: &Sum) -> Sum {
+        if other.len() > 1
+            && let Some(ratio) = self.ratio_to(other)
+        {
+            return Sum::from(ratio);
+        }
         self * &other.recip()
     }
 
@@ -177,6 +183,13 @@ impl Sum {
         let content = if power.whole().is_some() { leading } else { Number::from(leading.value().abs()) };
         let factors = Factors::from([(Base::Sum(self.scale(content.recip())), power)]);
         Sum::term(content.pow(power), factors)
+    }
+
+    /// c with self = c other, a number.
+    pub fn ratio_to(&self, other: &Sum) -> Option<Number> {
+        let (factors, coefficient) = other.terms().next()?;
+        let ratio = *self.0.get(factors)? * coefficient.recip();
+        (&other.scale(ratio) - self).is_zero().then_some(ratio)
     }
 
     /// The power, where it is to be multiplied out.

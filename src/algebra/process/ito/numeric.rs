@@ -3,118 +3,144 @@
 //! With h = t - s and nodes r = s + c h: A(t, r) = exp ∫ F from r to t, the shift is h Σ w A(t, r) u(r) and the variance
 //! h Σ w A(t, r)² g(r)². The number of nodes is such that twice as many change nothing above [`TOLERANCE`].
 
-use super::super::lowering::Lowering;
-use super::super::value::{Array, PlateId};
-use super::equation::{Equation, NumericEquation, TURNS, not_a_process};
+use super::super::calculus::{Linear, Scope};
+use super::super::dynamics::Dynamics;
+use super::super::transition::Transition;
+use super::equation::{Equation, NumericEquation, Solution, TURNS, not_a_process};
 use super::quadrature::Rule;
-use super::transition::Transition;
+use crate::algebra::lowering::Lowering;
+use crate::algebra::value::{Array, PlateId};
 use crate::base::diagnostic::Result;
-use crate::base::op::{BinaryOp, DType, UnaryOp};
+use crate::base::op::{DType, UnaryOp};
 use crate::graph::Value;
 
 /// Relative
-const TOLERANCE: f64 = 1e-10;
+pub(super) const TOLERANCE: f64 = 1e-10;
 /// Numbers of panels that are tried
 const PANELS: [usize; 6] = [1, 2, 4, 8, 16, 32];
-/// Times between the ends at which rules are compared
-const GRID: usize = 12;
+/// Parts of the range over which rules are compared
+const SPANS: [(f64, f64); 4] = [(0.0, 1.0), (0.0, 0.5), (0.0, 0.01), (0.5, 1.0)];
+
+/// What the integrals between two times are made of.
+struct Nodes<'n> {
+    mean: Option<&'n (Linear, Scope)>,
+    rule: &'n Rule,
+    from: &'n Array,
+    to: &'n Array,
+    /// t - s
+    h: Array,
+}
 
 impl<'m> Lowering<'m> {
-    pub(super) fn by_quadrature(&mut self, equation: &Equation<'_, 'm>, from: &Array, to: &Array) -> Result<Transition> {
+    pub(super) fn solution_by_nodes(&mut self, equation: &Equation<'_, 'm>) -> Result<Solution> {
         let rule = self.sufficient_rule(equation)?;
-        let h = self.sub(to, from)?;
+        Ok(Solution::Nodes { mean: self.closed_signal(equation)?, rule })
+    }
+
+    pub(super) fn transition_by_nodes(
+        &mut self,
+        equation: &Equation<'_, 'm>,
+        mean: Option<&(Linear, Scope)>,
+        rule: &Rule,
+        [from, to]: [&Array; 2],
+    ) -> Result<Transition> {
+        let nodes = Nodes { mean, rule, from, to, h: self.sub(to, from)? };
         let plate = self.plate(rule.nodes.len());
-        let (weights, inner) = (self.over_nodes(&rule.weights, plate), self.at_nodes(&rule, plate, from, &h)?);
-        let at = self.in_plate(plate, |this| (equation.at)(this, &inner))?;
-        let signal_to_end = self.factors_to_end(equation, &rule, plate, [from, to], &h)?;
-        let integral = |this: &mut Self, x: &Array| -> Result<Array> {
-            let weighted = this.mul(&weights, x)?;
-            let sum = this.sum_over(&weighted, &[plate]);
-            this.mul(&h, &sum)
-        };
-        let signal = self.whole_factor(equation, &rule, plate, [from, to], &h)?;
-        let shift = match &at.shift {
+        let dynamics = self.dynamics_at_nodes(equation, &nodes, plate)?;
+        let (signal, carried) = (self.whole_factor(equation, &nodes)?, self.factors_to_end(equation, &nodes, plate)?);
+        let shift = match &dynamics.shift {
             Some(shift) => {
-                let carried = self.mul(&signal_to_end, shift)?;
-                Some(integral(self, &carried)?)
+                let carried = self.mul(&carried, shift)?;
+                Some(self.integral(&nodes, &rule.weights, &carried, plate)?)
             }
             None => None,
         };
-        let g = match &at.diffusion {
-            Some(g) => g.elementwise()?.clone(),
+        let var = match &dynamics.diffusion {
+            Some(g) => {
+                let spread = self.mul(&carried, g.elementwise()?)?;
+                let squared = self.mul(&spread, &spread)?;
+                self.integral(&nodes, &rule.weights, &squared, plate)?
+            }
             None => self.real(0.0),
         };
-        let spread = self.mul(&signal_to_end, &g)?;
-        let squared = self.mul(&spread, &spread)?;
-        let var = integral(self, &squared)?;
         let (signal, var) = (self.elementwise_of(signal), self.elementwise_of(var));
         Ok(Transition { signal, shift, var })
     }
 
     /// A(t, s)
-    fn whole_factor(&mut self, equation: &Equation<'_, 'm>, rule: &Rule, plate: PlateId, ends: [&Array; 2], h: &Array) -> Result<Array> {
-        if let Some((mean, scope)) = self.mean_in_closed_form(equation)? {
-            let scope = self.scope_between(scope, ends[0], ends[1])?;
+    fn whole_factor(&mut self, equation: &Equation<'_, 'm>, nodes: &Nodes<'_>) -> Result<Array> {
+        if let Some((mean, scope)) = nodes.mean {
+            let scope = self.at_times(scope, nodes.from, nodes.to)?;
             return self.emit_between(&mean.factor(), &scope);
         }
-        let weights = self.over_nodes(&rule.weights, plate);
-        let slope = self.slope_at_nodes(equation, rule, plate, ends[0], h)?;
-        let weighted = self.mul(&weights, &slope)?;
-        let sum = self.sum_over(&weighted, &[plate]);
-        let exponent = self.mul(h, &sum)?;
+        let plate = self.plate(nodes.rule.nodes.len());
+        let slope = self.slope_at_nodes(equation, nodes, plate)?;
+        let exponent = self.integral(nodes, &nodes.rule.weights, &slope, plate)?;
         Ok(self.unary(UnaryOp::Exp, &exponent))
     }
 
     /// A(t, r) at each node r.
-    fn factors_to_end(&mut self, equation: &Equation<'_, 'm>, rule: &Rule, plate: PlateId, ends: [&Array; 2], h: &Array) -> Result<Array> {
-        if let Some((mean, scope)) = self.mean_in_closed_form(equation)? {
-            let nodes = self.at_nodes(rule, plate, ends[0], h)?;
-            let scope = self.scope_between(scope, &nodes, ends[1])?;
+    fn factors_to_end(&mut self, equation: &Equation<'_, 'm>, nodes: &Nodes<'_>, plate: PlateId) -> Result<Array> {
+        if let Some((mean, scope)) = nodes.mean {
+            let inner = self.at_nodes(nodes, plate)?;
+            let scope = self.at_times(scope, &inner, nodes.to)?;
             return self.emit_between(&mean.factor(), &scope);
         }
-        let other = self.plate(rule.nodes.len());
-        let slope = self.slope_at_nodes(equation, rule, other, ends[0], h)?;
-        let n = rule.nodes.len();
-        let tails = self.b().literal(DType::Real, &[n, n], &rule.tails.concat());
+        let n = nodes.rule.nodes.len();
+        let other = self.plate(n);
+        let slope = self.slope_at_nodes(equation, nodes, other)?;
+        let tails = self.b().literal(DType::Real, &[n, n], &nodes.rule.tails.concat());
         let tails = self.array(tails, vec![plate, other]);
         let weighted = self.mul(&tails, &slope)?;
         let sum = self.sum_over(&weighted, &[other]);
-        let exponent = self.mul(h, &sum)?;
+        let exponent = self.mul(&nodes.h, &sum)?;
         Ok(self.unary(UnaryOp::Exp, &exponent))
     }
 
-    fn slope_at_nodes(&mut self, equation: &Equation<'_, 'm>, rule: &Rule, plate: PlateId, from: &Array, h: &Array) -> Result<Array> {
-        let nodes = self.at_nodes(rule, plate, from, h)?;
-        match self.in_plate(plate, |this| (equation.at)(this, &nodes))?.slope {
+    fn slope_at_nodes(&mut self, equation: &Equation<'_, 'm>, nodes: &Nodes<'_>, plate: PlateId) -> Result<Array> {
+        match self.dynamics_at_nodes(equation, nodes, plate)?.slope {
             Some(slope) => Ok(slope.elementwise()?.clone()),
             None => Ok(self.real(0.0)),
         }
     }
 
-    fn in_plate<T>(&mut self, plate: PlateId, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    fn dynamics_at_nodes(&mut self, equation: &Equation<'_, 'm>, nodes: &Nodes<'_>, plate: PlateId) -> Result<Dynamics> {
+        let inner = self.at_nodes(nodes, plate)?;
+        self.in_plate(plate, |this| (equation.at)(this, &inner))
+    }
+
+    /// h Σ w x
+    fn integral(&mut self, nodes: &Nodes<'_>, weights: &[f64], x: &Array, plate: PlateId) -> Result<Array> {
+        let weights = self.over_nodes(weights, plate);
+        let weighted = self.mul(&weights, x)?;
+        let sum = self.sum_over(&weighted, &[plate]);
+        self.mul(&nodes.h, &sum)
+    }
+
+    pub(super) fn in_plate<T>(&mut self, plate: PlateId, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.scope.push(plate);
         let result = f(self);
         self.scope.pop();
         result
     }
 
-    fn over_nodes(&mut self, numbers: &[f64], plate: PlateId) -> Array {
+    pub(super) fn over_nodes(&mut self, numbers: &[f64], plate: PlateId) -> Array {
         let node = self.b().literal(DType::Real, &[numbers.len()], numbers);
         self.array(node, vec![plate])
     }
 
     /// s + c h
-    fn at_nodes(&mut self, rule: &Rule, plate: PlateId, from: &Array, h: &Array) -> Result<Array> {
-        let nodes = self.over_nodes(&rule.nodes, plate);
-        let along = self.binary(BinaryOp::Mul, &nodes, h)?;
-        self.add(from, &along)
+    fn at_nodes(&mut self, nodes: &Nodes<'_>, plate: PlateId) -> Result<Array> {
+        let places = self.over_nodes(&nodes.rule.nodes, plate);
+        let along = self.mul(&places, &nodes.h)?;
+        self.add(nodes.from, &along)
     }
 
     /// The smallest rule that agrees with the next.
     fn sufficient_rule(&mut self, equation: &Equation<'_, 'm>) -> Result<Rule> {
         let (first, last) = equation.range;
-        let time = |i: usize| first + (last - first) * i as f64 / GRID as f64;
-        let pairs: Vec<(f64, f64)> = (1..=GRID).flat_map(|i| [(first, time(i)), (time(i - 1), time(i))]).collect();
+        let time = |part: f64| first + (last - first) * part;
+        let pairs = SPANS.map(|(from, to)| (time(from), time(to)));
         let turns = (0..TURNS).map(|turn| self.numeric_equation(equation, turn)).collect::<Result<Vec<_>>>()?;
         let solve = |rule: &Rule| -> Vec<Vec<f64>> {
             let each = |&(s, t): &(f64, f64)| turns.iter().flat_map(|numbers| solved(numbers, rule, s, t)).collect();

@@ -1,14 +1,15 @@
 //! Coefficients as numbers while compiling: to decide signs, to try what was derived, and to choose a number of nodes.
 
-use super::super::lowering::{InputRole, Lowering};
-use super::super::value::Array;
+use crate::algebra::frame::Frames;
+use crate::algebra::lowering::{InputRole, Lowering};
+use crate::algebra::value::Array;
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
 use crate::base::op::DType;
 use crate::base::philox::{philox4x32, uniform};
 use crate::check::model::ParamId;
 use crate::graph::{Builder, Graph, NodeId, Op, TensorType, Value, interpret};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 /// Nodes as functions of the time, in f64.
 pub(super) struct Probe {
@@ -30,14 +31,12 @@ impl Lowering<'_> {
     /// ones; what else a run is given is random.
     pub(super) fn probe(&mut self, nodes: &[NodeId], time: NodeId, turn: u32) -> Result<Probe> {
         let mut starts = HashMap::new();
-        let at_root = self.frames.current() == 0;
-        let (graph, sources) = alone(self.b().graph(), nodes, time)?;
+        let (graph, sources) = alone(&self.frames, nodes, time)?;
         let mut inputs = vec![Value::scalar(0.0, DType::Real)];
         for (number, (input, ty)) in sources.into_iter().enumerate() {
-            let role = self.inputs.get(input).filter(|_| at_root);
-            let start = match role {
+            let start = match input.and_then(|input| self.inputs.get(input)) {
                 Some(InputRole::Param(id)) if turn == 0 => self.start_value(*id, &mut starts),
-                _ => None,
+                Some(_) | None => None,
             };
             inputs.push(start.filter(|value| value.ty == ty).unwrap_or_else(|| random(&ty, turn, number as u32)));
         }
@@ -59,7 +58,7 @@ impl Lowering<'_> {
     }
 
     /// The number that an array holds, if it is in the text.
-    pub(super) fn known_number(&mut self, x: &Array) -> Option<f64> {
+    pub(in crate::algebra::process) fn known_number(&mut self, x: &Array) -> Option<f64> {
         let node = self.node(x);
         match self.b().graph().node(node).op {
             Op::Fill { bits, .. } => Some(f64::from_bits(bits)),
@@ -68,33 +67,41 @@ impl Lowering<'_> {
     }
 }
 
-/// What nodes depend on, as a graph of its own whose first input stands for `time`; and the other inputs, by number and type.
-fn alone(graph: &Graph, nodes: &[NodeId], time: NodeId) -> Result<(Graph, Vec<(usize, TensorType)>)> {
-    let (mut open, mut seen) = (nodes.to_vec(), HashSet::new());
-    while let Some(id) = open.pop() {
-        if id != time && seen.insert(id) {
-            open.extend(&graph.node(id).args);
+/// An input: its number in the root graph, if it is one of its inputs, and its type.
+type Source = (Option<usize>, TensorType);
+
+/// What nodes of the innermost graph depend on, through all graphs around it, as a graph of its own whose first input stands for
+/// `time`; and its other inputs.
+fn alone(frames: &Frames, nodes: &[NodeId], time: NodeId) -> Result<(Graph, Vec<Source>)> {
+    let innermost = frames.depth() - 1;
+    let mut needed: Vec<BTreeSet<NodeId>> = vec![BTreeSet::new(); frames.depth()];
+    let mut open: Vec<(usize, NodeId)> = nodes.iter().map(|&node| (innermost, node)).collect();
+    while let Some((depth, id)) = open.pop() {
+        if (depth, id) == (innermost, time) || !needed[depth].insert(id) {
+            continue;
         }
+        open.extend(frames.graph_at(depth).node(id).args.iter().map(|&arg| (depth, arg)));
+        open.extend(frames.imported(depth, id).map(|outer| (depth - 1, outer)));
     }
-    let mut needed: Vec<NodeId> = seen.into_iter().collect();
-    needed.sort_unstable();
     let (mut b, mut inputs) = (Builder::new(), vec![]);
     let argument = b.input("t", TensorType::real([]));
-    let mut copies: HashMap<NodeId, NodeId> = HashMap::from([(time, argument)]);
-    for id in needed {
-        let node = graph.node(id);
-        let args: Vec<NodeId> = node.args.iter().filter_map(|arg| copies.get(arg).copied()).collect();
-        let copy = match node.op {
-            Op::Input(number) => {
-                inputs.push((number, node.ty.clone()));
+    let mut copies: HashMap<(usize, NodeId), NodeId> = HashMap::from([((innermost, time), argument)]);
+    for (depth, id) in needed.iter().enumerate().flat_map(|(depth, ids)| ids.iter().map(move |&id| (depth, id))) {
+        let node = frames.graph_at(depth).node(id);
+        let args: Vec<NodeId> = node.args.iter().filter_map(|&arg| copies.get(&(depth, arg)).copied()).collect();
+        let outer = frames.imported(depth, id).and_then(|outer| copies.get(&(depth - 1, outer)).copied());
+        let copy = match (&node.op, outer) {
+            (_, Some(outer)) => outer,
+            (Op::Input(number), None) => {
+                inputs.push(((depth == 0).then_some(*number), node.ty.clone()));
                 b.input("", node.ty.clone())
             }
-            ref op => b.push(op.clone(), &args),
+            (op, None) => b.push(op.clone(), &args),
         };
-        copies.insert(id, copy);
+        copies.insert((depth, id), copy);
     }
     let lost = || Diagnostic::internal("a node that is not in its graph");
-    let outputs = nodes.iter().map(|id| copies.get(id).copied().ok_or_else(lost)).collect::<Result<Vec<_>>>()?;
+    let outputs = nodes.iter().map(|&id| copies.get(&(innermost, id)).copied().ok_or_else(lost)).collect::<Result<Vec<_>>>()?;
     Ok((b.finish(&outputs)?, inputs))
 }
 

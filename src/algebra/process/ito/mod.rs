@@ -1,16 +1,29 @@
 //! Itô processes with an affine drift: their equation, by symbolic derivatives, and their kernels, by the mean and variance equations.
 
-use super::super::gaussian::affine::{self, Affine, NotAffine};
-use super::super::leaves::tensor_type;
-use super::super::lowering::Lowering;
-use super::super::value::{Array, Value};
+mod closed;
+mod dense;
+mod equation;
+mod matrix;
+mod numeric;
+mod panels;
+mod piece;
+mod probe;
+mod quadrature;
+mod record;
+
+pub use equation::EquationCache;
+
 use super::coefficient::Coefficient;
 use super::dynamics::Dynamics;
-use super::equation::Equation;
 use super::transition::Transition;
+use crate::algebra::gaussian::affine::{self, Affine, NotAffine};
+use crate::algebra::leaves::tensor_type;
+use crate::algebra::lowering::Lowering;
+use crate::algebra::value::{Array, Value};
 use crate::base::diagnostic::Result;
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Expr, LocalId, Process, ProcessKind};
+use equation::Equation;
 
 /// What stands on the right of `dx =`.
 #[derive(Clone, Copy)]
@@ -38,12 +51,13 @@ impl<'m> Lowering<'m> {
     /// x(to) given x(from): Särkkä and Solin: Applied stochastic differential equations (2019), section 6.1.
     pub(super) fn ito_transition(&mut self, process: &'m Process, from: &Array, to: &Array) -> Result<Transition> {
         let ito = Ito::of(process)?;
-        let time = self.placeholder(&[], None);
+        let shape = tensor_type(&self.model.vars[process.var].member_type())?.shape;
+        let (time, _) = self.equation_placeholders(process.var, &shape);
         let dynamics = self.ito_dynamics(process, &time)?;
         let range = self.model.times(process.var).ok_or_else(|| Diagnostic::internal("a process without times"))?;
         let at = |this: &mut Lowering<'m>, t: &Array| this.ito_dynamics(process, t);
-        let equation = Equation { at: &at, dynamics, time, range, drift: ito.drift.span, diffusion: ito.diffusion.span };
-        self.solve_equation(&equation, from, to)
+        let equation = Equation { at: &at, dynamics, time, range, shape, drift: ito.drift.span, diffusion: ito.diffusion.span };
+        self.solve_equation(process, &equation, from, to)
     }
 
     /// The equation of an Itô process with an affine drift at a time.
@@ -51,7 +65,7 @@ impl<'m> Lowering<'m> {
         let ito = Ito::of(process)?;
         self.bind_local(ito.time, Value::Array(t.clone()));
         let shape = tensor_type(&self.model.vars[process.var].member_type())?.shape;
-        let x = self.placeholder(&shape, None);
+        let (_, x) = self.equation_placeholders(process.var, &shape);
         let drift = &mut |this: &mut Lowering<'m>, at: &[Array]| this.drift_at(ito, &at[0]);
         let y = drift(self, std::slice::from_ref(&x))?;
         let slope = match self.affine_at(std::slice::from_ref(&x), &y, drift)? {
