@@ -26,26 +26,29 @@ macro_rules! examples {
 }
 
 examples! {
+    analog_bits;
     bayes_linear_regression: "evidence" in -13.5237 ..= -13.5235, "prediction" in 1.8494 ..= 1.8495;
     beta_bernoulli_test: "log_bayes_factor" in 0.99279 ..= 0.99280, "greater" in 0.966 ..= 0.971;
     beta_vae: "distortion (held out)" in 18.2 ..= 19.2, "rate (held out)" in 1.85 ..= 2.05;
     bits_per_dim: "logistic_bits" in 2.059 ..= 2.062, "normal_bits" in 2.046 ..= 2.050, "dequantised_bits" in 6.029 ..= 6.04;
-    cld;
     classifier: "accuracy (held out)" in 0.96 ..= 1.0;
     classifier_free;
     classifier_guidance;
+    cld;
     coin: "theta" in 0.5714 ..= 0.5715;
     coin_exact: "theta" in 0.5714285714 ..= 0.5714285715;
+    colorization: "right (held out)" in 0.68 ..= 0.77;
     consistency;
     d3pm: "bits (held out)" in 0.37 ..= 0.395;
     ddim;
     ddpm;
     ddpm_explicit;
-    colorization: "right (held out)" in 0.68 ..= 0.77;
     ddpm_mnist;
     edm;
+    egnn_diffusion;
     factor_analysis: "loglik" in -15.43360 ..= -15.43358;
     flow_matching;
+    gamma_diffusion;
     gan;
     gaussian: "mu" in 2.79999 ..= 2.80001, "sigma" in 0.62449 ..= 0.62451;
     gaussian_mle: "mu" in 2.7999999999 ..= 2.8000000001, "sigma" in 0.6244997998 ..= 0.6244997999;
@@ -67,7 +70,6 @@ examples! {
     naive_bayes: "accuracy" in 0.96 ..= 0.96, "loglik" in -2.1736673 ..= -2.1736672;
     ncsn: "error" in 0.47 ..= 0.53;
     nice: "log_density (held out)" in -0.75 ..= -0.55;
-    pf_ode_likelihood;
     pc_sampler;
     pf_ode_likelihood: "of_model (held out)" in -2.75 ..= -2.5, "there_back (held out)" in 0.0 ..= 1e-4;
     ppca: "loglik" in 17.4519 ..= 17.4520, "elbo" in 17.445 ..= 17.453;
@@ -79,7 +81,6 @@ examples! {
     score_sde;
     score_sde_subvp;
     score_sde_ve;
-    sliced_score_matching;
     sliced_score_matching: "by_projections (held out)" in -2.5 ..= -2.2, "error_projections (held out)" in 0.05 ..= 0.2;
     spline_flow: "log_density (held out)" in -0.40 ..= -0.30;
     subspace;
