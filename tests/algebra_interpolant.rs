@@ -90,7 +90,7 @@ fn rates_keep_their_digits_where_the_signal_is_lost() {
 #[test]
 fn coefficients_may_be_learned() {
     let p = format!("param k : Positive = 0.5\n{}", program("(1 - t)^k * x(0) + t^k * noise"));
-    close(&p, "q.velocity([1, 2], [0, 0], 0.75)", &[-0.5 * 0.25f64.powf(-0.5), -1.0 * 0.25f64.powf(-0.5)]);
+    close(&p, "q.velocity([1, 2], [0, 0], 0.75)", &[-0.5 * 0.25f64.powf(-0.5), -0.25f64.powf(-0.5)]);
     close(&p, "grad[k](q.signal(0.75))", &[0.25f64.ln() * 0.5]);
 }
 

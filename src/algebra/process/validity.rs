@@ -51,7 +51,7 @@ impl<'m> Lowering<'m> {
         for ((what, values), allowed) in
             ["the factor of x(0) less 1", "the factor of the other end", "what is added"].iter().zip(found.iter().flatten()).zip(allowed)
         {
-            if let Some(value) = values.iter().take(1).flatten().find(|value| !(value.abs() <= allowed)) {
+            if let Some(value) = values.iter().take(1).flatten().find(|value| value.is_nan() || value.abs() > allowed) {
                 let message = format!("at t = {first} this interpolant is not {name}({first}): {what} is {value} there");
                 return Err(Diagnostic::new(Code::SupportMismatch, message)
                     .at(interpolant.value.span)
@@ -79,7 +79,7 @@ impl<'m> Lowering<'m> {
         let Some([squared, slope]) = found.as_deref() else { return Ok(()) };
         for ((t, values), slope) in times.iter().zip(squared).zip(slope) {
             let scale = slope.iter().fold(1.0f64, |most, value| most.max(value.abs()));
-            if let Some(value) = values.iter().find(|value| !(**value >= -ROUNDING * scale)) {
+            if let Some(value) = values.iter().find(|value| value.is_nan() || **value < -ROUNDING * scale) {
                 let message = "no diffusion has the marginals of this interpolant: g² = (b²)' − 2 b² a'/a is negative";
                 return Err(Diagnostic::new(Code::SupportMismatch, message)
                     .label(interpolant.value.span, format!("at t = {t} it is {value}: the noise falls faster than the signal"))
