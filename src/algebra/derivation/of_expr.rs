@@ -279,7 +279,8 @@ impl<'m> Names<'m> {
             }
             StmtKind::Let(Pattern::Tuple(parts), value) => {
                 // Parts of what a function gives are called as the file calls them.
-                if matches!(value.kind, ExprKind::Call(..)) {
+                let named = |part: &Pattern| matches!(part, Pattern::Local(local) if self.model.locals[*local].name != "_");
+                if matches!(value.kind, ExprKind::Call(..)) && parts.iter().all(named) {
                     return;
                 }
                 let value = self.expr(value);
