@@ -123,7 +123,7 @@ fn likelihoods() {
         let (model, program) = declared(name, process);
         let engine = Engine { device: Device::Cpu, precision: Precision::F64, threads: 1, seed: 7 };
         let found =
-            evaluated(&program, "log_likelihood(flow(p), x(0), steps: 200)", &engine).unwrap_or_else(|problems| panic!("{problems}"));
+            evaluated(&program, "log_likelihood(flow(p), x(0), steps: 400)", &engine).unwrap_or_else(|problems| panic!("{problems}"));
         let expected = numbers(&model["values"]["late_log_likelihood_from_noise_prior"]);
         assert_eq!(found.len(), expected.len());
         assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6), "{name}: found {found:?}, expected {expected:?}");

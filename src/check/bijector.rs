@@ -100,7 +100,7 @@ impl<'a> Checker<'a> {
                 return Err(Fault::Reported);
             }
             let name = format!("{bijector}.{}", member.name.name);
-            Ok(this.model.functions.push(Function { name, params, body, span: member.name.span }))
+            Ok(this.model.functions.push(Function { name, settled: vec![], params, body, span: member.name.span }))
         })
     }
 

@@ -36,6 +36,8 @@ impl<'a> From<&Definition<'a>> for Parameters<'a> {
 pub struct Arguments<'a> {
     pub scope: Scope<'a>,
     keys: Vec<ArgKey>,
+    /// What was given that is no value, as it reads
+    settled: Vec<String>,
     /// Names and types of those that are values
     pub params: Vec<(&'a ast::Ident, Type)>,
     pub values: Vec<Expr>,
@@ -84,7 +86,7 @@ impl<'a> Checker<'a> {
     ) -> Checked<Arguments<'a>> {
         let names = self.bind_sizes(&decl.name.name, decl.sizes, sizes, span)?;
         let scope = Scope { names, library: decl.library, constant: self.scope.constant, ..Scope::default() };
-        let mut made = Arguments { scope, keys: vec![], params: vec![], values: vec![] };
+        let mut made = Arguments { scope, keys: vec![], settled: vec![], params: vec![], values: vec![] };
         let mut solved = Solved::new();
         let mut failed = false;
         for (param, slot) in decl.params.iter().zip(slots) {
@@ -129,6 +131,7 @@ impl<'a> Checker<'a> {
                 }
             };
             made.keys.push(ArgKey::Callable(Callable::Density(density)));
+            made.settled.push(self.model.densities[density].name.clone());
             made.scope.names.push((param.name.name.clone(), Binding::Callable(Callable::Density(density))));
             return Ok(());
         }
@@ -139,6 +142,9 @@ impl<'a> Checker<'a> {
                 Supplied::Value(_) | Supplied::Settled(_) => return Err(message::not_a_size(ty.span).into()),
             };
             made.keys.push(ArgKey::Size(size.clone()));
+            if !by_default {
+                made.settled.push(format!("{}: {size}", param.name.name));
+            }
             made.scope.names.push((param.name.name.clone(), Binding::Size(size)));
             return Ok(());
         }
@@ -274,7 +280,7 @@ impl<'a> Checker<'a> {
         }
         let names = self.bind_sizes(&decl.name.name, decl.sizes, sizes, used)?;
         let scope = Scope { names, library: definition.library, ..Scope::default() };
-        let mut made = Arguments { scope, keys: vec![], params: vec![], values: vec![] };
+        let mut made = Arguments { scope, keys: vec![], settled: vec![], params: vec![], values: vec![] };
         for param in definition.decl.params {
             let Some(ty) = &param.ty else {
                 let problem = Diagnostic::new(Code::SizeNotKnown, format!("the argument `{}` of a net needs a type", param.name.name));
@@ -295,7 +301,7 @@ impl<'a> Checker<'a> {
         used: Option<(Span, String)>,
     ) -> FunctionId {
         let decl = definition.decl;
-        let params = arguments.params;
+        let (params, settled) = (arguments.params, arguments.settled);
         self.in_scope(arguments.scope, used, |this| {
             let params: Vec<_> = params.into_iter().map(|(name, ty)| this.bind(&name.name, ty, name.span)).collect();
             let result = decl.result.map(|ty| this.annotation(ty));
@@ -307,7 +313,7 @@ impl<'a> Checker<'a> {
                 Some(None) => Expr::error(decl.body.span),
                 None => this.expr(decl.body, None),
             };
-            this.model.functions.push(Function { name, params, body, span: decl.name.span })
+            this.model.functions.push(Function { name, settled, params, body, span: decl.name.span })
         })
     }
 
@@ -322,7 +328,7 @@ impl<'a> Checker<'a> {
             let binding = if size.variadic { Binding::Sizes(vec![unknown]) } else { Binding::Size(unknown) };
             scope.names.push((size.name.name.clone(), binding));
         }
-        let mut made = Arguments { scope, keys: vec![], params: vec![], values: vec![] };
+        let mut made = Arguments { scope, keys: vec![], settled: vec![], params: vec![], values: vec![] };
         for param in decl.params {
             match &param.ty {
                 Some(ty) if matches!(ty.kind, TypeExprKind::Fn { .. }) => {

@@ -218,7 +218,7 @@ impl<'a> Checker<'a> {
         let body = self.settle(body).unwrap_or_else(|| Expr::error(member.body.span));
         locals.extend_from_slice(params);
         let name = format!("{dist}.{}", member.name.name);
-        self.model.functions.push(Function { name, params: locals, body, span: member.name.span })
+        self.model.functions.push(Function { name, settled: vec![], params: locals, body, span: member.name.span })
     }
 
     /// `d.mean`, `d.logits`

@@ -171,7 +171,7 @@ impl<'a> Checker<'a> {
                     let local = this.bind(name, from.clone(), member.name.span);
                     let body = this.expect(&member.body, to, None);
                     let name = format!("{}.{}", decl.name.name, member.name.name);
-                    this.model.functions.push(Function { name, params: vec![local], body, span: member.name.span })
+                    this.model.functions.push(Function { name, settled: vec![], params: vec![local], body, span: member.name.span })
                 })
             };
             let (mut forward, mut inverse) = (None, None);

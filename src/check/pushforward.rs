@@ -183,7 +183,7 @@ impl<'a> Checker<'a> {
         let log = Expr::new(ExprKind::LogPushforward(id, Box::new(self.read(x, span))), Type::real([]), span);
         let log_params = std::iter::once(x).chain(params.iter().copied()).collect();
         let mut function = |member: &str, params: Vec<LocalId>, body: Expr| -> FunctionId {
-            self.model.functions.push(Function { name: format!("{name}.{member}"), params, body, span })
+            self.model.functions.push(Function { name: format!("{name}.{member}"), settled: vec![], params, body, span })
         };
         let log_prob = function("log_prob", log_params, log);
         let draw = function("draw", params.clone(), Expr::new(ExprKind::DrawPushforward(id), event.clone(), span));

@@ -119,7 +119,7 @@ impl<'a> Checker<'a> {
                 RuleKind::MaximumLikelihood => this.fitted(rule, dists[0])?,
             };
             let dists: Vec<&str> = dists.iter().map(|dist| this.model.dists[*dist].name.as_str()).collect();
-            let function = Function { name: format!("rule {}", dists.join(" || ")), params, body, span: rule.span };
+            let function = Function { name: format!("rule {}", dists.join(" || ")), settled: vec![], params, body, span: rule.span };
             Ok(this.model.functions.push(function))
         })
     }

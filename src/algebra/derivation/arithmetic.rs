@@ -149,6 +149,7 @@ impl<T: Into<Formula>> Mul<T> for Formula {
         };
         match (self, other.into()) {
             (Formula::Number(1.0), other) | (other, Formula::Number(1.0)) => other,
+            (Formula::Number(0.0), _) | (_, Formula::Number(0.0)) => Formula::Number(0.0),
             (Formula::Number(a), Formula::Number(b)) => Formula::Number(a * b),
             (Formula::Number(a), b) if a < 0.0 => -(Formula::Number(-a) * b),
             (Formula::Neg(a), Formula::Neg(b)) => *a * *b,
@@ -164,7 +165,8 @@ fn numbers_first(factors: Vec<Formula>) -> Formula {
     let number = |factor: &Formula| if let Formula::Number(value) = factor { Some(*value) } else { None };
     let product: f64 = factors.iter().filter_map(number).product();
     let mut others: Vec<Formula> = factors.into_iter().filter(|factor| number(factor).is_none()).collect();
-    if product != 1.0 {
+    // sqrt(2)² / 2 is 1.
+    if (product - 1.0).abs() > 1e-12 {
         others.insert(0, Formula::Number(product));
     }
     if others.len() == 1 { others.remove(0) } else { Formula::Mul(others) }

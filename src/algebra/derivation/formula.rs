@@ -139,6 +139,8 @@ impl Formula {
         let indices = indices.into_iter().map(Into::into);
         match self {
             Formula::Index(base, first) => Formula::Index(base, first.into_iter().chain(indices).collect()),
+            // All elements are the same.
+            Formula::Number(number) => Formula::Number(number),
             base => Formula::Index(Box::new(base), indices.collect()),
         }
     }

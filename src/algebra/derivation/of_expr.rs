@@ -2,8 +2,11 @@
 
 use super::formula::{Big, Formula, Relation};
 use super::total::Total;
+use crate::base::Span;
 use crate::base::op::{BinaryOp, CompareOp, ReduceOp, UnaryOp};
-use crate::check::model::{Bound, Draw, Expr, ExprKind, Fold, FunctionId, Index, LocalId, Model, Noise, Pattern, Place, Primitive};
+use crate::check::model::{
+    Bound, Draw, Expr, ExprKind, Fold, Function, FunctionId, Index, LocalId, Model, Noise, Pattern, Place, Primitive,
+};
 use crate::check::model::{MemberQuery, Query, Stmt, StmtKind, Subscript, Which};
 use crate::check::types::Type;
 use std::collections::HashMap;
@@ -80,7 +83,7 @@ impl<'m> Names<'m> {
                 stmts.iter().for_each(|stmt| self.statement(stmt));
                 self.expr(result)
             }
-            ExprKind::Call(function, args) => self.call(*function, args),
+            ExprKind::Call(function, args) => self.call(*function, args, expr.span),
             ExprKind::Apply(bijector, args) => Formula::apply(self.model.bijectors[*bijector].name.as_str(), self.all(args)),
             ExprKind::Dist(dist, args) => {
                 let dist = &self.model.dists[*dist];
@@ -275,6 +278,11 @@ impl<'m> Names<'m> {
                 self.bind(*local, value);
             }
             StmtKind::Let(Pattern::Tuple(parts), value) => {
+                // Parts of what a function gives are called as the file calls them.
+                let named = |part: &Pattern| matches!(part, Pattern::Local(local) if self.model.locals[*local].name != "_");
+                if matches!(value.kind, ExprKind::Call(..)) && parts.iter().all(named) {
+                    return;
+                }
                 let value = self.expr(value);
                 for (at, part) in parts.iter().enumerate() {
                     if let Pattern::Local(local) = part {
@@ -290,8 +298,14 @@ impl<'m> Names<'m> {
         }
     }
 
-    fn call(&mut self, function: FunctionId, args: &[Expr]) -> Formula {
-        let name = &self.model.functions[function].name;
+    fn call(&mut self, function: FunctionId, args: &[Expr], span: Span) -> Formula {
+        let Function { name, settled, .. } = &self.model.functions[function];
+        if !settled.is_empty() {
+            // What the call leaves out is not written either.
+            let written = args.iter().filter(|arg| arg.span.file == span.file && span.start <= arg.span.start && arg.span.end <= span.end);
+            let written: Vec<Formula> = written.map(|arg| self.expr(arg)).collect();
+            return Formula::apply(Formula::name(name.as_str()), settled.iter().map(|text| Formula::words(text.clone())).chain(written));
+        }
         let mut args = self.all(args);
         match (name.as_str(), args.len()) {
             ("dot", 2) => args.remove(0).transpose() * args.remove(0),

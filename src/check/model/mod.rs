@@ -184,6 +184,8 @@ pub struct Constraint {
 #[derive(Clone, Debug)]
 pub struct Function {
     pub name: String,
+    /// Processes and sizes that are settled in this instance, as they read in a derivation
+    pub settled: Vec<String>,
     pub params: Vec<LocalId>,
     pub body: Expr,
     pub span: Span,
