@@ -13,8 +13,8 @@ use std::rc::Rc;
 /// In continuous time, this many equal parts of the range are looked at.
 const PARTS: usize = 128;
 
-/// A signal or a noise is zero where it is smaller than the other by this factor.
-const VANISHES: f64 = 1e-6;
+/// A signal or a noise is zero where it is smaller than the other by this factor: half of the digits of f64 are left above it.
+const VANISHES: f64 = 1e-8;
 
 /// Where the signal is zero at the last time, sampling starts this part of the range before it.
 const BEFORE_LAST: f64 = 1e-3;

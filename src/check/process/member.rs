@@ -48,7 +48,7 @@ const MEMBERS: &[(&str, &[Sort], ProcessMember, Sort)] = &[
 ];
 
 /// Members without arguments that stand for expressions of their own.
-const VALUES: &[&str] = &["data", "first", "last", "times", "backward", "continuous", "stochastic", "steps"];
+const VALUES: &[&str] = &["data", "first", "last", "times", "backward", "continuous", "stochastic", "finite", "steps"];
 
 /// Times are drawn from this part of the range on: at its start the noise is zero and the score has no bound (Song et al.:
 /// Score-based generative modeling through stochastic differential equations, 2021, appendix C).
@@ -174,6 +174,7 @@ impl<'a> Checker<'a> {
             "last" => Ok(number(last)),
             "backward" => Ok(truth(self.model.reverse(id).is_some(), span)),
             "continuous" => Ok(truth(!whole, span)),
+            "finite" => Ok(truth(is_finite(&self.model.vars[family].member_type()), span)),
             "stochastic" => Ok(truth(self.is_stochastic(id), span)),
             "data" => match self.model.data_at(family, first) {
                 Some(data) => {
@@ -252,4 +253,9 @@ pub fn is_process(ty: &ast::TypeExpr) -> bool {
 /// `steps : Size`
 pub fn is_size(ty: &ast::TypeExpr) -> bool {
     matches!(&ty.kind, TypeExprKind::Named { name, bound: None, shape } if name.name == "Size" && shape.is_empty())
+}
+
+/// Whether states of a type can be listed.
+fn is_finite(state: &Type) -> bool {
+    matches!(state, Type::Array(array) if matches!(array.support, Support::Bit | Support::Cat(_)))
 }
