@@ -80,7 +80,10 @@ impl<'a> Checker<'a> {
             ast::StmtKind::Draw { target, dist } => StmtKind::Draw(self.draw(target, dist, span)?),
             ast::StmtKind::Assign { target, value } => self.assign(target, value)?,
             ast::StmtKind::Repeat { index, times, body } => return self.repeat(index.as_ref(), times, body, into),
-            ast::StmtKind::For { index, range, body } => self.for_loop(index, range, body)?,
+            ast::StmtKind::For { index, range, body } => match self.for_loop(index, range, body)? {
+                Some(turns) => turns,
+                None => return Ok(()),
+            },
             ast::StmtKind::While { condition, body } => self.while_loop(condition, body)?,
             ast::StmtKind::If { .. } => {
                 let problem = Diagnostic::unsupported("`if` as a statement").at(span);
@@ -173,7 +176,8 @@ impl<'a> Checker<'a> {
         let local = &self.model.locals[id];
         let (ty, why) =
             (Type::Distribution(Box::new(local.ty.clone())), Some((local.span, "a loop keeps the type of what it rebinds".to_string())));
-        let same = matches!((&local.ty, of), (Type::Array(a), Type::Array(b)) if shape::same_shape(&a.shape, &b.shape));
+        let same = matches!((&local.ty, of), (Type::Array(a), Type::Array(b))
+            if shape::same_shape(&a.shape, &b.shape) && a.support.is_real() == b.support.is_real());
         if !same {
             return Err(message::mismatch(&self.model, dist, &ty, why).into());
         }
@@ -282,11 +286,25 @@ impl<'a> Checker<'a> {
         matches!(bound, Some((_, Binding::Sizes(_))))
     }
 
-    fn for_loop(&mut self, index: &'a ast::Ident, range: &'a ast::Expr, body: &'a [ast::Stmt]) -> Checked<StmtKind> {
+    /// Nothing where there is no turn.
+    fn for_loop(&mut self, index: &'a ast::Ident, range: &'a ast::Expr, body: &'a [ast::Stmt]) -> Checked<Option<StmtKind>> {
         let (from, to) = match &range.kind {
-            ast::ExprKind::Range { from, to } => (self.number(from)?.unwrap_or(0), self.number(to)?.unwrap_or(0)),
-            _ => (0, self.number(range)?.unwrap_or(1) - 1),
+            ast::ExprKind::Range { from, to } => (self.number(from)?, self.number(to)?),
+            _ => (Some(0), self.number(range)?.map(|count| count - 1)),
         };
+        if let (Some(from), Some(to)) = (from, to)
+            && to < from
+            && counts_up(range)
+        {
+            return match from - to {
+                1 => Ok(None),
+                _ => Err(Diagnostic::new(Code::OutOfRange, format!("this range ends at {to}, below its start"))
+                    .at(range.span)
+                    .help("to count downward, start from a name and end at a number: `n..1`")
+                    .into()),
+            };
+        }
+        let (from, to) = (from.unwrap_or(0), to.unwrap_or(0));
         self.widen_carried(body);
         self.scope.loops.push(vec![]);
         let mut lowered = vec![];
@@ -297,7 +315,7 @@ impl<'a> Checker<'a> {
             index
         });
         let carried = self.scope.loops.pop().unwrap_or_default();
-        Ok(StmtKind::For { index, from, to, body: lowered, carried })
+        Ok(Some(StmtKind::For { index, from, to, body: lowered, carried }))
     }
 
     fn while_loop(&mut self, condition: &'a ast::Expr, body: &'a [ast::Stmt]) -> Checked<StmtKind> {
@@ -315,7 +333,7 @@ impl<'a> Checker<'a> {
     fn widen_carried(&mut self, body: &[ast::Stmt]) {
         for stmt in body {
             match &stmt.kind {
-                ast::StmtKind::Assign { target, .. } => {
+                ast::StmtKind::Assign { target, .. } | ast::StmtKind::Draw { target, .. } => {
                     if let ast::ExprKind::Name(name) = &target.kind
                         && let Some((_, _, id)) = self.assignable(&name.name)
                         && let Type::Array(ArrayType { support, .. }) = &mut self.model.locals[id].ty
@@ -330,5 +348,15 @@ impl<'a> Checker<'a> {
                 _ => {}
             }
         }
+    }
+}
+
+/// `n` and `1..n` with an end that is computed: with n = 0 there is no turn. Between two numbers, or from what is computed, a range may run downward.
+fn counts_up(range: &ast::Expr) -> bool {
+    match &range.kind {
+        ast::ExprKind::Range { from, to } => {
+            matches!(from.kind, ast::ExprKind::Number { .. }) && !matches!(to.kind, ast::ExprKind::Number { .. })
+        }
+        _ => true,
     }
 }

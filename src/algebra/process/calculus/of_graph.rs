@@ -64,7 +64,7 @@ impl<'b> Reader<'b> {
             }
             _ => None,
         };
-        if found.is_none() && !self.depends(id) { Some(Sum::atom(id)) } else { found }
+        if found.is_none() && !self.depends(id) { Some(Sum::atom(self.builder.cast(id, DType::Real))) } else { found }
     }
 
     /// What rearranges elements rearranges those of atoms.

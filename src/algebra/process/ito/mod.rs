@@ -21,6 +21,7 @@ use crate::algebra::leaves::tensor_type;
 use crate::algebra::lowering::Lowering;
 use crate::algebra::value::{Array, Value};
 use crate::base::diagnostic::Result;
+use crate::base::op::DType;
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Expr, LocalId, Process, ProcessKind};
 use equation::Equation;
@@ -77,10 +78,11 @@ impl<'m> Lowering<'m> {
             affine::Coefficient::Diagonal(each) => Coefficient::Diagonal(each),
             affine::Coefficient::Matrix(matrix) => Coefficient::Matrix(matrix),
         });
-        let zero = self.b().fill(0.0, crate::base::op::DType::Real, &shape);
+        let zero = self.b().fill(0.0, DType::Real, &shape);
         let zero = self.array(zero, vec![]);
         let shift = drift(self, &[zero])?;
         let value = self.eval_array(ito.diffusion)?;
+        let value = self.cast(&value, DType::Real);
         let diffusion = match self.shape(&value).len() {
             0 => Coefficient::Scalar(value),
             rank if rank == shape.len() => Coefficient::Diagonal(value),
@@ -103,5 +105,5 @@ fn not_affine(ito: Ito<'_>, obstacle: &NotAffine) -> Diagnostic {
     Diagnostic::new(Code::NoKernel, message)
         .label(ito.drift.span, "the drift")
         .label(obstacle.span, format!("the state passes through {}", obstacle.operation))
-        .help("simulate the process with `euler_maruyama(q, …)`, and train with `score_matching(p, q, form: implicit)` or `form: sliced`")
+        .help("simulate it with `euler_maruyama(q, …)`, and match scores by `implicit(s, x)` or `sliced(s, x)`, which need no kernel")
 }
