@@ -89,9 +89,22 @@ impl Lowering<'_> {
 
     /// Σ ∂fᵢ/∂xᵢ
     pub(super) fn trace_of_jacobian(&mut self, wrt: Place, body: &Expr) -> Result<Array> {
+        if leaves::tensor_type(&body.ty)?.shape.is_empty() {
+            return self.slope_of_scalar(wrt, body);
+        }
         let (rows, plate) = self.jacobian_rows(wrt, body)?;
         let diagonal = self.diagonal_over(&rows, plate)?;
         Ok(self.sum_over(&diagonal, &[plate]))
+    }
+
+    /// ∂f/∂x of a function of one number.
+    fn slope_of_scalar(&mut self, wrt: Place, body: &Expr) -> Result<Array> {
+        let x = self.place(wrt)?;
+        let plates = union([&x.plates[..], &self.scope]);
+        let fresh = self.copied(&x, &plates);
+        let y = self.with_place(wrt, &fresh, |this| this.eval_array(body))?;
+        self.refuse_hidden_dependence(&y, &x, &fresh)?;
+        self.gradient_of_sum(&y, &fresh)
     }
 
     pub(super) fn hessian(&mut self, wrt: Place, body: &Expr) -> Result<Array> {

@@ -85,7 +85,14 @@ impl<'a> Checker<'a> {
             Some(Err(fault)) => Err(fault),
             Some(Ok(_)) | None => {
                 let problem = Diagnostic::new(Code::WrongKind, "this is not a process").at(e.span);
-                Err(problem.help("give the name of a density that is declared as a process or made by `reverse`").into())
+                let frozen = matches!(&e.kind, ast::ExprKind::Call { callee, .. }
+                    if matches!(&callee.kind, ast::ExprKind::Name(name) if name.name == "frozen"));
+                Err(problem
+                    .help(match frozen {
+                        true => "declare it under a name, `r = frozen(p)`, and give that",
+                        false => "give the name of a density that is declared as a process or made by `reverse`",
+                    })
+                    .into())
             }
         }
     }
@@ -161,7 +168,8 @@ impl<'a> Checker<'a> {
 
     fn flow(&self, made: &Made<'a>, var: VarId) -> Checked<ProcessKind> {
         let of = &self.heads[made.of.index()];
-        let problem = match self.made.made_by.get(&made.of) {
+        let source = self.made.frozen.get(&made.of).copied().unwrap_or(made.of);
+        let problem = match self.made.made_by.get(&source) {
             _ if self.model.vars[var].members().is_some() => {
                 let problem = Diagnostic::new(Code::NoRule, format!("`{}` runs in discrete steps and has no probability flow", of.name));
                 problem.help("use `ddim(p, eta: 0)`, which draws nothing after the first state, or declare an equation `q : dx = …`")
