@@ -151,6 +151,15 @@ fn a_drawn_variable_may_be_rebound() {
     close(p, "{ z ~ Delta(2.0)\n for t in 1..2 { z = z - grad[z](log p(z)) / 2 }\n log p(z) }", &[log_normal(4.5, 0.0, 1.0)]);
 }
 
+/// A draw of an outer name in a loop takes its place, be it a local or a variable of the density.
+#[test]
+fn draws_in_a_loop_are_carried() {
+    let p = "p(z : Real) = Delta(1.0)\n";
+    close(p, "{ z ~ p(z)\n for t in 1..3 { z ~ Delta(2 * z) }\n z }", &[8.0]);
+    close(p, "{ y ~ Delta(1.0)\n for t in 1..3 { y ~ Delta(y + t) }\n y }", &[7.0]);
+    close(p, "{ let y = 1.0\n for t in 1..2 { for s in 1..2 { y ~ Delta(3 * y) } }\n y }", &[81.0]);
+}
+
 #[test]
 fn draws_are_functions_of_seed_and_row() {
     let p = "data x : Real = [1.0, 2.0, 3.0]\np(z : Real) = Normal(0, 1)\n";

@@ -143,8 +143,15 @@ impl<'a> Checker<'a> {
         let target = match var {
             Some(id) => {
                 dist = self.fit_event(dist, id)?;
-                self.scope.bound.push(id);
-                self.scope.drawn.push((id, self.scope.loops.len()));
+                let loops = self.scope.loops.len();
+                // In a loop, a draw of what was drawn before the loop takes its place, as an assignment does.
+                match self.scope.drawn.iter().rfind(|(drawn, _)| *drawn == id) {
+                    Some(&(_, depth)) if depth < loops => self.carry(Place::Var(id), depth),
+                    _ => {
+                        self.scope.bound.push(id);
+                        self.scope.drawn.push((id, loops));
+                    }
+                }
                 Place::Var(id)
             }
             None => match dist.ty.clone() {
