@@ -140,7 +140,7 @@ fn what_is_no_interpolant_is_refused_at_its_line() {
 fn a_diffusion_coefficient_that_is_no_number_is_refused() {
     let p = "var x(t in 0..1) : Real[2]\ndata x(0) = [[0.3, -1.2]]\nq : dx = -x dt + sqrt(0.5 - t) dW\n";
     let problem = refusal(p, "q.diffusion(0.1)");
-    assert!(problem.contains("not a real number at t = 0.515625"), "{problem}");
+    assert!(problem.contains("not a finite number at t = 0.515625"), "{problem}");
     let wrong = p.replace("sqrt(0.5 - t)", "[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]");
     assert!(refusal(&wrong, "q.diffusion(0.1)").contains("a number, an array of the shape of the state, or a square matrix"));
 }

@@ -99,10 +99,23 @@ impl<'m> Lowering<'m> {
         let Some(of) = self.process_symbols(density) else { return };
         let start = of.of(of.x.clone(), 0);
         let noise = Formula::from("epsilon");
-        let value = of.signal() * start + of.noise() * noise.clone();
+        let declared = self.declared_interpolant(&of);
+        let law = Formula::density_of(self.forward_name(density), vec![of.state()], vec![start.clone()]);
+        let law = declared.is_none().then(|| law.equals(Formula::normal(of.signal() * start.clone(), of.noise().squared())));
+        let value = declared.unwrap_or_else(|| of.signal() * start + of.noise() * noise.clone());
         let mut step = Step::new("state given the data", of.state(), value, of.forward.span);
         step = step.with(Formula::drawn(noise, Formula::normal(0, 1)));
-        self.derive(step);
+        self.derive(law.into_iter().fold(step, Step::with));
+    }
+
+    /// An interpolant as it is declared, of x(0) and noise.
+    fn declared_interpolant(&self, of: &Symbols<'_>) -> Option<Formula> {
+        let ProcessKind::Interpolant { time, start, other, end: None, value } = &of.forward.kind else { return None };
+        let mut names = Names::new(self.model);
+        names.bind(*time, of.t.clone());
+        names.bind(*start, of.of(of.x.clone(), 0));
+        names.bind(*other, Formula::from("epsilon"));
+        Some(names.expr(value))
     }
 
     /// One prediction from another.

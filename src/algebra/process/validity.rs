@@ -4,6 +4,7 @@ use super::super::lowering::{Lowering, RowCounts};
 use super::super::value::Array;
 use super::coefficient::Coefficient;
 use super::interpolant::Interpolant;
+use super::ito::undefined_diffusion;
 use crate::base::diagnostic::Result;
 use crate::base::op::DType;
 use crate::base::{Code, Diagnostic, Span};
@@ -102,12 +103,8 @@ impl<'m> Lowering<'m> {
         })?;
         let Some([values]) = found.as_deref() else { return Ok(()) };
         for (t, values) in times.iter().zip(values) {
-            if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-                let value = if value.is_nan() { "not a real number".to_string() } else { value.to_string() };
-                let problem = Diagnostic::new(Code::SupportMismatch, format!("the diffusion coefficient is {value} at t = {t}"));
-                return Err(problem
-                    .label(diffusion.span, "such as the square root of a negative number")
-                    .help("choose a schedule that is not negative in the declared range of times"));
+            if values.iter().any(|value| !value.is_finite()) {
+                return Err(undefined_diffusion(*t, diffusion.span));
             }
         }
         Ok(())

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Times at which coefficients are looked at, between the ends.
-const GRID: usize = 32;
+const GRID: usize = 64;
 /// Values of parameters with which they are looked at: those at the start, and random ones.
 pub(super) const TURNS: u32 = 3;
 
@@ -159,13 +159,12 @@ impl<'m> Lowering<'m> {
                 return Err(not_a_process(format!("the drift is not a finite number at t = {time}"), equation.drift));
             }
             let elements: &[f64] = diffusion.as_ref().map_or(&[], |value| &value.elements);
-            let wrong =
-                |message: String| Err(not_a_process(message, equation.diffusion).help("the coefficient of dW is a standard deviation"));
             if elements.iter().any(|value| !value.is_finite()) {
-                return wrong(format!("the diffusion coefficient is not a finite number at t = {time}"));
+                return Err(undefined_diffusion(time, equation.diffusion));
             }
             if let Some(value) = elements.iter().find(|value| **value < 0.0 && equation.is_elementwise()) {
-                return wrong(format!("the diffusion coefficient is negative at t = {time}: {value:.4}"));
+                let message = format!("the diffusion coefficient is negative at t = {time}: {value:.4}");
+                return Err(not_a_process(message, equation.diffusion).help(STANDARD_DEVIATION));
             }
             if i == 1 && elements.iter().all(|value| *value == 0.0) {
                 let message = format!("no noise has come in at t = {time}: the state there has no density");
@@ -178,4 +177,11 @@ impl<'m> Lowering<'m> {
 
 pub(super) fn not_a_process(message: String, at: Span) -> Diagnostic {
     Diagnostic::new(Code::NoProcess, message).at(at)
+}
+
+const STANDARD_DEVIATION: &str = "the coefficient of dW is a standard deviation";
+
+/// Such as the square root of a negative number.
+pub fn undefined_diffusion(time: f64, at: Span) -> Diagnostic {
+    not_a_process(format!("the diffusion coefficient is not a finite number at t = {time}"), at).help(STANDARD_DEVIATION)
 }

@@ -11,7 +11,7 @@ mod probe;
 mod quadrature;
 mod record;
 
-pub use equation::EquationCache;
+pub use equation::{EquationCache, undefined_diffusion};
 
 use super::coefficient::Coefficient;
 use super::dynamics::Dynamics;
