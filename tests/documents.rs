@@ -15,10 +15,11 @@ fn programs(page: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_readme_shows_the_example_as_it_is() {
+fn the_readme_shows_the_examples_as_they_are() {
     let readme = read("README.md");
-    let [shown] = programs(&readme)[..] else { panic!("one program") };
-    assert!(read("examples/vae.tilde").ends_with(shown), "README.md and examples/vae.tilde differ");
+    let [vae, score_sde] = programs(&readme)[..] else { panic!("two programs") };
+    assert!(read("examples/vae.tilde").ends_with(vae), "README.md and examples/vae.tilde differ");
+    assert!(read("examples/score_sde.tilde").ends_with(score_sde), "README.md and examples/score_sde.tilde differ");
 }
 
 #[test]
