@@ -83,3 +83,13 @@ fn a_finite_chain_is_sampled_through_each_step() {
     assert!(told.contains("3 steps of a chain with finitely many states"), "{told}");
     assert!(evaluated(p, "ancestral(p)", &engine).is_ok());
 }
+
+/// Sampling without a step would return the noise from which it starts.
+#[test]
+fn inpainting_takes_steps() {
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    for (arguments, words) in [("steps: 0", "a sampler with 0 steps"), ("repeats: 0", "0 repeats of each step")] {
+        let told = evaluated(GAUSSIAN, &format!("inpaint(p, 1.0, 1.0, {arguments})"), &engine).expect_err("is accepted");
+        assert!(told.contains(words), "{told}");
+    }
+}
