@@ -61,7 +61,7 @@ examples! {
     iwae: "elbo (held out)" in -19.45 ..= -19.2, "iwae (held out)" in -18.35 ..= -18.05;
     kalman: "level_variance" in 1455.0 ..= 1485.0, "noise_variance" in 15050.0 ..= 15150.0;
     langevin: "adjusted_mean" in -0.36 ..= -0.24, "accepted" in 0.88 ..= 0.91;
-    latent_diffusion;
+    latent_diffusion: "objective (held out)" in -114.5 ..= -112.0, "loss (held out)" in 0.2 ..= 0.27;
     linear_gaussian_posterior: "log_evidence" in -3.347128 ..= -3.347126;
     maf: "log_density (held out)" in -2.8 ..= -1.8;
     minibatch_ot;
