@@ -157,6 +157,7 @@ fn draws_in_a_loop_are_carried() {
     let p = "p(z : Real) = Delta(1.0)\n";
     close(p, "{ z ~ p(z)\n for t in 1..3 { z ~ Delta(2 * z) }\n z }", &[8.0]);
     close(p, "{ y ~ Delta(1.0)\n for t in 1..3 { y ~ Delta(y + t) }\n y }", &[7.0]);
+    close(p, "{ let z = 1.0\n for t in 1..3 { z ~ Delta(2 * z) }\n z }", &[8.0]);
     close(p, "{ let y = 1.0\n for t in 1..2 { for s in 1..2 { y ~ Delta(3 * y) } }\n y }", &[81.0]);
 }
 

@@ -3,7 +3,7 @@
 
 mod evaluation;
 
-use evaluation::evaluated;
+use evaluation::{close, evaluated};
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
@@ -448,4 +448,13 @@ fn the_states_are_those_of_another_implementation() {
             assert!(distance(&found, &expected) < 1e-7, "{grid}, {method}: {found:?}\nexpected {expected:?}");
         }
     }
+}
+
+/// From the noise to the data, forwards from the data; a chain's in whole steps.
+#[test]
+fn grids_run_as_the_process_does() {
+    close(GAUSSIAN, "uniform_time(p, 4)", &[1.0, 0.75, 0.5, 0.25, 0.0]);
+    close(GAUSSIAN, "uniform_time(q, 4)", &[0.0, 0.25, 0.5, 0.75, 1.0]);
+    close(GAUSSIAN, "quadratic(p, 2)", &[1.0, 0.25, 0.0]);
+    close(CHAIN, "[int(uniform_time(p, 4)[i]) for i in 5]", &[20.0, 15.0, 10.0, 5.0, 0.0]);
 }

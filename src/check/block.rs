@@ -132,7 +132,8 @@ impl<'a> Checker<'a> {
     /// `z ~ dist`: of a declared variable, its value from here on; any other name is a new local.
     pub fn draw(&mut self, target: &'a ast::Expr, dist: &'a ast::Expr, span: Span) -> Checked<Draw> {
         let ast::ExprKind::Name(name) = &target.kind else { return self.member_draw(target, dist, span) };
-        let var = self.vars.get(&name.name).copied().filter(|_| !self.scope.library);
+        // A local hides a variable of its name, as everywhere.
+        let var = self.vars.get(&name.name).copied().filter(|_| !self.scope.library && self.assignable(&name.name).is_none());
         let want = var.map(|id| Type::Distribution(Box::new(self.model.vars[id].ty.clone())));
         if let ast::ExprKind::Name(source) = &dist.kind
             && source.name == "data"
