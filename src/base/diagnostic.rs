@@ -72,8 +72,11 @@ impl<T> At<T> for Result<T> {
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
 impl Diagnostics {
+    /// One problem is told once, however many goals lead to it.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if !self.0.contains(&diagnostic) {
+        let same =
+            |known: &Diagnostic| known.code == diagnostic.code && known.message == diagnostic.message && known.span() == diagnostic.span();
+        if !self.0.iter().any(same) {
             self.0.push(diagnostic);
         }
     }
@@ -92,5 +95,21 @@ impl Diagnostics {
 impl From<Diagnostic> for Diagnostics {
     fn from(diagnostic: Diagnostic) -> Self {
         Diagnostics(vec![diagnostic])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::FileId;
+
+    #[test]
+    fn one_problem_is_told_once() {
+        let problem = || Diagnostic::new(Code::OutOfRange, "t is 3").at(Span::new(FileId(0), 4, 9));
+        let mut problems = Diagnostics::default();
+        problems.push(problem());
+        problems.push(problem().label(Span::new(FileId(0), 20, 25), "asked for here"));
+        problems.push(Diagnostic::new(Code::OutOfRange, "t is 4").at(Span::new(FileId(0), 4, 9)));
+        assert_eq!(problems.0.len(), 2);
     }
 }
