@@ -90,6 +90,10 @@ impl<'a> Checker<'a> {
         let mut solved = Solved::new();
         let mut failed = false;
         for (param, slot) in decl.params.iter().zip(slots) {
+            // A default may speak of an argument that was reported.
+            if failed && slot.is_none() {
+                continue;
+            }
             match self.argument(decl, param, slot, &mut made, &mut solved, span) {
                 Ok(()) => {}
                 Err(fault) => {
