@@ -383,7 +383,7 @@ fn what_no_sampler_can_do_is_refused() {
     refused(GAUSSIAN, "dopri5(flow(p), most_steps: 3)", &["E0610", "stopped at t = 0.", "after 3 steps"]);
     refused(CHAIN, "ancestral(p, steps: 21)", &["E0610", "21 steps of a chain that has 20"]);
     refused(CHAIN, "euler_maruyama(p, steps: 10)", &["E0610", "`predictor_corrector`"]);
-    refused(CHAIN, "heun(flow(p), steps: 10)", &["E0901"]);
+    refused(CHAIN, "heun(flow(p), steps: 10)", &["E0302", "has no probability flow", "`ddim(p, eta: 0)`"]);
     refused(CHAIN, "heun(p, steps: 10)", &["E0610", "a chain has no differential equation"]);
     refused(CHAIN, "edm_sampler(p)", &["E0610", "`dpm_solver`"]);
 }
