@@ -4,7 +4,7 @@
 //! - [`nest`]: a loop as Cranelift code; [`lanes`], [`operations`], [`math`]: its instructions; [`scalar`]: functions it calls
 //! - [`jit`]: loops of one plan in one module
 //! - [`contract`], [`library`], [`linear`]: library calls
-//! - [`pool`]: threads; [`memory`]: the arena and pointers into it
+//! - [`pool`]: threads; [`memory`]: the arena and pointers into it; [`bindings`]: where buffers stand now
 //! - [`execute`]: running steps, loops and branches over sub-programs
 
 use super::{Plan, PlanOptions, Precision, Tensor};
@@ -18,6 +18,7 @@ use jit::{Code, Compiler};
 use memory::{Memory, read_pointer, write_pointer};
 use std::time::{Duration, Instant};
 
+mod bindings;
 mod contract;
 mod eigen;
 mod execute;
@@ -74,8 +75,10 @@ pub struct CpuPlan {
 pub struct Statistics {
     /// Steps of the plan, those of nested bodies included
     pub steps: usize,
-    /// Compiled loops among them
+    /// Loops among them
     pub loops: usize,
+    /// Compiled functions: equal loops share one
+    pub functions: usize,
     pub arena_bytes: usize,
     /// Graph -> Kernels
     pub lowering: Duration,
@@ -95,8 +98,9 @@ impl CpuPlan {
         let (code, natives) = compiler.finish()?;
         let bytes = lanes::element_bytes(options.precision) as usize;
         let statistics = Statistics {
-            steps: count_steps(&kernels),
-            loops: natives.len(),
+            steps: count_steps(&kernels, &|_| true),
+            loops: count_steps(&kernels, &|step| matches!(step, Step::Loop(_))),
+            functions: natives.len(),
             arena_bytes: kernels.arena * bytes,
             lowering,
             generation: start.elapsed() - lowering,
@@ -145,14 +149,15 @@ impl CpuPlan {
     }
 }
 
-fn count_steps(kernels: &Kernels) -> usize {
+/// Steps of a kind, those of nested bodies included.
+fn count_steps(kernels: &Kernels, counts: &dyn Fn(&Step) -> bool) -> usize {
     let inner = |step: &Step| match step {
         Step::Loop(_) | Step::Contract(_) | Step::Library(_) => 0,
-        Step::Scan(scan) => count_steps(&scan.body),
-        Step::While(looped) => count_steps(&looped.condition) + count_steps(&looped.body),
-        Step::Cond(cond) => count_steps(&cond.then) + count_steps(&cond.otherwise),
+        Step::Scan(scan) => count_steps(&scan.body, counts),
+        Step::While(looped) => count_steps(&looped.condition, counts) + count_steps(&looped.body, counts),
+        Step::Cond(cond) => count_steps(&cond.then, counts) + count_steps(&cond.otherwise, counts),
     };
-    kernels.steps.iter().map(|step| 1 + inner(step)).sum()
+    kernels.steps.iter().map(|step| usize::from(counts(step)) + inner(step)).sum()
 }
 
 /// Inputs that a step writes.
@@ -174,7 +179,7 @@ fn bind_constants(program: &mut Program, precision: Precision, constants: &mut V
         if let Place::Constant(values) = &buffer.place {
             let ty = TensorType::new(buffer.dtype, [buffer.len]);
             let tensor = Tensor::new(ty, precision, values.iter().copied());
-            program.pointers[id.index()] = read_pointer(&tensor);
+            program.bindings.bind(id, read_pointer(&tensor));
             constants.push(tensor);
         }
     }
