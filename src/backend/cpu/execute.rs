@@ -1,6 +1,6 @@
 //! Running steps: pointers are bound, then one step after another.
 
-use super::contract::contract;
+use super::contract::{Scratches, contract};
 use super::jit::{Compiler, Native};
 use super::library;
 use super::memory::Table;
@@ -19,6 +19,8 @@ const PARTS: usize = 8;
 pub struct Machine {
     pub natives: Vec<Native>,
     pub pool: Pool,
+    /// A scratch for each thread of the pool
+    pub scratches: Scratches,
     pub precision: Precision,
     /// Of an element
     pub bytes: usize,
@@ -121,7 +123,7 @@ impl Program {
         let table = Table { pointers: &self.pointers, bytes: machine.bytes };
         match (&self.kernels.steps[number], &mut self.steps[number]) {
             (_, Compiled::Loop(function)) => run_loop(machine.natives[*function], table, &mut machine.pool),
-            (Step::Contract(c), _) => contract(c, table, machine.precision, &mut machine.pool),
+            (Step::Contract(c), _) => contract(c, table, machine.precision, &mut machine.pool, &machine.scratches),
             (Step::Library(call), _) => library::call(call, table, machine.precision, &mut machine.pool),
             (Step::Scan(scan), Compiled::Control(programs)) => run_scan(scan, programs, table, machine),
             (Step::While(looped), Compiled::Control(programs)) => run_while(looped, programs, table, machine),

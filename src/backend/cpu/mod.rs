@@ -106,7 +106,9 @@ impl CpuPlan {
         let mut arena = Memory::new(kernels.arena * bytes);
         program.bind_arena(arena.pointer(), bytes);
         let zeros = |ty: &TensorType| Tensor::zeros(ty.clone(), options.precision);
-        let machine = Machine { natives, pool: pool::Pool::new(options.threads.max(1)), precision: options.precision, bytes };
+        let threads = options.threads.max(1);
+        let scratches = contract::Scratches::new(threads, &kernels, options.precision);
+        let machine = Machine { natives, pool: pool::Pool::new(threads), scratches, precision: options.precision, bytes };
         Ok(CpuPlan {
             program,
             machine,
