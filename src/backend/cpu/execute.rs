@@ -1,7 +1,7 @@
 //! Running steps: pointers are bound, then one step after another.
 
 use super::bindings::Bindings;
-use super::contract::contract;
+use super::contract::{Scratches, contract};
 use super::jit::{Compiler, Native};
 use super::lanes::element_bytes;
 use super::library;
@@ -23,6 +23,8 @@ const PARTS: usize = 8;
 pub struct Machine {
     pub natives: Vec<Native>,
     pub pool: Pool,
+    /// A scratch for each thread of the pool
+    pub scratches: Scratches,
     pub precision: Precision,
     /// Of an element
     pub bytes: usize,
@@ -133,7 +135,7 @@ impl Program {
                 let slots = Table { pointers: self.bindings.slots(slots.clone()), bytes: machine.bytes };
                 run_loop(machine.natives[*function], slots, &mut machine.pool)
             }
-            (Step::Contract(c), _) => contract(c, table, machine.precision, &mut machine.pool),
+            (Step::Contract(c), _) => contract(c, table, machine.precision, &mut machine.pool, &machine.scratches),
             (Step::Library(call), _) => library::call(call, table, machine.precision, &mut machine.pool),
             (Step::Scan(scan), Compiled::Control(programs)) => run_scan(scan, programs, table, machine),
             (Step::While(looped), Compiled::Control(programs)) => run_while(looped, programs, table, machine),

@@ -1,7 +1,7 @@
 //! Kernels -> native code on the processor at hand.
 //!
 //! - [`schedule`]: the order of a loop's axes, which of them runs along vector lanes
-//! - [`nest`]: a loop as Cranelift code; [`lanes`], [`operations`], [`math`]: its instructions; [`scalar`]: functions it calls
+//! - [`nest`]: a loop as Cranelift code; [`lanes`], [`operations`], [`math`]: its instructions; [`arithmetic`]: what those of elementary functions ask of an emitter; [`scalar`]: functions it calls
 //! - [`jit`]: loops of one plan in one module
 //! - [`contract`], [`library`], [`linear`]: library calls
 //! - [`pool`]: threads; [`memory`]: the arena and pointers into it; [`bindings`]: where buffers stand now
@@ -18,6 +18,7 @@ use jit::{Code, Compiler};
 use memory::{Memory, read_pointer, write_pointer};
 use std::time::{Duration, Instant};
 
+mod arithmetic;
 mod bindings;
 mod contract;
 mod eigen;
@@ -110,7 +111,9 @@ impl CpuPlan {
         let mut arena = Memory::new(kernels.arena * bytes);
         program.bind_arena(arena.pointer(), bytes);
         let zeros = |ty: &TensorType| Tensor::zeros(ty.clone(), options.precision);
-        let machine = Machine { natives, pool: pool::Pool::new(options.threads.max(1)), precision: options.precision, bytes };
+        let threads = options.threads.max(1);
+        let scratches = contract::Scratches::new(threads, &kernels, options.precision);
+        let machine = Machine { natives, pool: pool::Pool::new(threads), scratches, precision: options.precision, bytes };
         Ok(CpuPlan {
             program,
             machine,

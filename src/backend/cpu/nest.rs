@@ -285,7 +285,7 @@ impl<'a> Nest<'a, '_> {
 
     fn index(&mut self, id: ValueId, map: &Affine, copy: usize, lanes: usize) -> Value {
         let stride = self.stride(map);
-        let ty = self.emit.int(1);
+        let ty = self.emit.int_type(1);
         let b = &mut self.emit.b;
         let mut first = self.at[id];
         let ahead = (copy * lanes) as i64 * stride;
