@@ -8,6 +8,7 @@ mod eval;
 mod explain;
 mod fmt;
 mod parts;
+mod profile;
 mod run_folder;
 mod sample;
 mod summary;

@@ -6,8 +6,11 @@
 //! - [`contract`], [`library`], [`linear`]: library calls
 //! - [`pool`]: threads; [`memory`]: the arena and pointers into it; [`bindings`]: where buffers stand now
 //! - [`execute`]: running steps, loops and branches over sub-programs
+//! - [`pool`]: threads; [`memory`]: the arena and pointers into it
+//! - [`execute`]: running steps, loops and branches over sub-programs; [`clock`]: their times; [`profile`]: their names; [`limits`]: what
+//!   the machine could do
 
-use super::{Plan, PlanOptions, Precision, Tensor};
+use super::{Measured, Plan, PlanOptions, Precision, Tensor};
 use crate::base::Diagnostic;
 use crate::graph::{Graph, TensorType};
 use crate::kernel::place::Access;
@@ -20,18 +23,21 @@ use std::time::{Duration, Instant};
 
 mod arithmetic;
 mod bindings;
+mod clock;
 mod contract;
 mod eigen;
 mod execute;
 mod jit;
 mod lanes;
 mod library;
+pub mod limits;
 mod linear;
 mod math;
 mod memory;
 mod nest;
 mod operations;
 mod pool;
+mod profile;
 mod random;
 mod scalar;
 mod schedule;
@@ -141,14 +147,10 @@ impl CpuPlan {
         &self.texts
     }
 
-    /// Starts to measure the time of each step.
-    pub fn measure(&mut self) {
-        self.program.times = Some(vec![Duration::ZERO; self.program.kernels.steps.len()]);
-    }
-
-    /// The time spent in each step since [`CpuPlan::measure`].
-    pub fn times(&self) -> &[Duration] {
-        self.program.times.as_deref().unwrap_or_default()
+    /// The time spent in each step since [`Plan::measure`], with the steps inside of it.
+    pub fn times(&self) -> Vec<Duration> {
+        let clock = self.program.clock.as_ref();
+        clock.map_or_else(Vec::new, |clock| (0..self.program.kernels.steps.len()).map(|step| clock.time(step)).collect())
     }
 }
 
@@ -222,5 +224,15 @@ impl Plan for CpuPlan {
             Place::Input(number) => &self.inputs[number],
             Place::Output(_) | Place::Arena(_) | Place::Constant(_) => &self.outputs[index],
         }
+    }
+
+    fn measure(&mut self) {
+        self.program.measure();
+    }
+
+    fn measured(&self) -> Vec<Measured> {
+        let mut found = vec![];
+        self.program.measured(0, self.machine.precision, &mut found);
+        found
     }
 }

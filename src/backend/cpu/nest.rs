@@ -76,20 +76,11 @@ fn levels(nest: &Loop, schedule: &Schedule) -> (Vec<usize>, Vec<bool>) {
     for instr in &nest.body {
         let steps = |position: usize| instr.map().is_some_and(|map| map.strides[schedule.order[position]] != 0);
         let own = (0..schedule.order.len()).rev().find(|&position| steps(position)).map_or(0, |position| position + 1);
-        let operands = operands(instr);
+        let operands = instr.operands();
         levels.push(operands.iter().map(|&v| levels[v]).fold(own, usize::max));
         varies.push(schedule.vector.is_some_and(steps) || operands.iter().any(|&v| varies[v]));
     }
     (levels, varies)
-}
-
-fn operands(instr: &Instr) -> Vec<ValueId> {
-    match instr.kind {
-        InstrKind::Constant(_) | InstrKind::Index(_) | InstrKind::Load { .. } => vec![],
-        InstrKind::Unary(_, x) | InstrKind::Cast(x) => vec![x],
-        InstrKind::Binary(_, a, b) | InstrKind::Compare(_, a, b) => vec![a, b],
-        InstrKind::Select(c, a, b) => vec![c, a, b],
-    }
 }
 
 impl<'a> Nest<'a, '_> {
