@@ -1,4 +1,4 @@
-//! A loop as native code: `fn(buffers, begin, end)` runs the turns `begin..end` of the outermost parallel axis.
+//! A loop as native code: `fn(slots, begin, end)` runs the turns `begin..end` of the outermost parallel axis.
 //!
 //! Instructions stand at the outermost level where their operands are known. Along the lanes there are up to three loops: over
 //! several vectors, over one, and over single elements for the rest. Reductions keep one accumulator for each of the vectors;
@@ -39,7 +39,7 @@ struct Accumulator {
     rest: Variable,
 }
 
-/// Emits the whole function; `signature` parameters are the buffer table, begin and end.
+/// Emits the whole function; `signature` parameters are the table of slots, begin and end.
 pub fn emit_nest<'f>(mut emit: Emit<'f>, nest: &Loop, schedule: Schedule) -> FunctionBuilder<'f> {
     let entry = emit.b.create_block();
     emit.b.append_block_params_for_function_params(entry);
@@ -76,20 +76,11 @@ pub fn levels(nest: &Loop, order: &[usize], vector: Option<usize>) -> (Vec<usize
     for instr in &nest.body {
         let steps = |position: usize| instr.map().is_some_and(|map| map.strides[order[position]] != 0);
         let own = (0..order.len()).rev().find(|&position| steps(position)).map_or(0, |position| position + 1);
-        let operands = operands(instr);
+        let operands = instr.operands();
         levels.push(operands.iter().map(|&v| levels[v]).fold(own, usize::max));
         varies.push(vector.is_some_and(steps) || operands.iter().any(|&v| varies[v]));
     }
     (levels, varies)
-}
-
-fn operands(instr: &Instr) -> Vec<ValueId> {
-    match instr.kind {
-        InstrKind::Constant(_) | InstrKind::Index(_) | InstrKind::Load { .. } => vec![],
-        InstrKind::Unary(_, x) | InstrKind::Cast(x) => vec![x],
-        InstrKind::Binary(_, a, b) | InstrKind::Compare(_, a, b) => vec![a, b],
-        InstrKind::Select(c, a, b) => vec![c, a, b],
-    }
 }
 
 impl<'a> Nest<'a, '_> {
