@@ -2,6 +2,7 @@
 //!
 //! - [`schedule`]: the order of a loop's axes, which of them runs along vector lanes
 //! - [`nest`]: a loop as Cranelift code; [`lanes`], [`operations`], [`math`]: its instructions; [`arithmetic`]: what those of elementary functions ask of an emitter; [`scalar`]: functions it calls
+//! - [`wide`]: the same in wider vectors, where the processor has them
 //! - [`jit`]: loops of one plan in one module
 //! - [`contract`], [`library`], [`linear`]: library calls
 //! - [`pool`]: threads; [`memory`]: the arena and pointers into it; [`bindings`]: where buffers stand now
@@ -41,6 +42,7 @@ mod profile;
 mod random;
 mod scalar;
 mod schedule;
+mod wide;
 
 /// Compiles a graph for this machine.
 pub fn compile(graph: &Graph, options: &PlanOptions) -> Result<Box<dyn Plan>, Diagnostic> {
@@ -93,13 +95,32 @@ pub struct Statistics {
     pub generation: Duration,
 }
 
+/// Which instructions loops are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instructions {
+    /// The widest vectors that the processor has
+    Widest,
+    /// Those that every processor has
+    Portable,
+}
+
 impl CpuPlan {
     /// Compiles a graph; with `keep_texts` the code of each loop can be shown.
     pub fn new(graph: &Graph, options: &PlanOptions, keep_texts: bool) -> Result<CpuPlan, Diagnostic> {
+        CpuPlan::with_instructions(graph, options, keep_texts, Instructions::Widest)
+    }
+
+    /// As [`CpuPlan::new`], of these instructions.
+    pub fn with_instructions(
+        graph: &Graph,
+        options: &PlanOptions,
+        keep_texts: bool,
+        instructions: Instructions,
+    ) -> Result<CpuPlan, Diagnostic> {
         let start = Instant::now();
         let kernels = lower(graph, &options.in_place)?;
         let lowering = start.elapsed();
-        let mut compiler = Compiler::new(options.precision, keep_texts)?;
+        let mut compiler = Compiler::new(options.precision, keep_texts, instructions)?;
         let mut program = Program::compile(&kernels, &mut compiler)?;
         let texts = compiler.texts.take().unwrap_or_default();
         let (code, natives) = compiler.finish()?;
