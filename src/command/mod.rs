@@ -1,6 +1,7 @@
 //! The commands of `tilde`. Exit codes: 0 fine, 1 the program is wrong, 2 the command line is wrong, 3 running failed,
 //! 130 interrupted.
 
+mod benchmark;
 mod check;
 mod derive;
 mod emit;

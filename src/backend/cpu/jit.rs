@@ -14,7 +14,7 @@ use cranelift_module::{FuncId, Linkage, Module, default_libcall_names};
 use std::collections::HashMap;
 use std::fmt::Display;
 
-/// A compiled loop: the table of buffers, and the turns to run of the outermost parallel axis.
+/// A compiled loop: the table of its slots, and the turns to run of the outermost parallel axis.
 pub type LoopFn = unsafe extern "C" fn(*const *mut u8, i64, i64);
 
 /// One loop, compiled.
@@ -42,11 +42,13 @@ pub struct Compiler {
     context: Context,
     functions: FunctionBuilderContext,
     externs: HashMap<&'static str, FuncId>,
-    precision: Precision,
+    pub precision: Precision,
     fma: bool,
     /// The code of each loop as text, if asked for
     pub texts: Option<Vec<Text>>,
     defined: Vec<(FuncId, usize, usize, usize)>,
+    /// The functions of loops met before
+    known: HashMap<Loop, usize>,
 }
 
 /// The machine code of a plan. Must outlive every call of its functions.
@@ -106,12 +108,22 @@ impl Compiler {
             fma,
             texts: keep_texts.then(Vec::new),
             defined: vec![],
+            known: HashMap::new(),
             module,
         })
     }
 
-    /// Compiles a loop; its number among the functions of [`Compiler::finish`].
-    pub fn compile(&mut self, nest: &Loop) -> Result<usize, Diagnostic> {
+    /// The number among the functions of [`Compiler::finish`] of a loop over slots. Equal loops share a function.
+    pub fn function(&mut self, nest: Loop) -> Result<usize, Diagnostic> {
+        if let Some(&number) = self.known.get(&nest) {
+            return Ok(number);
+        }
+        let number = self.compile(&nest)?;
+        self.known.insert(nest, number);
+        Ok(number)
+    }
+
+    fn compile(&mut self, nest: &Loop) -> Result<usize, Diagnostic> {
         let schedule = Schedule::new(nest, self.precision);
         let outermost = schedule.order.first().filter(|_| schedule.parallel > 0);
         let turns = outermost.map_or(1, |&axis| nest.axes[axis].extent);

@@ -1,9 +1,11 @@
 //! Kernels -> native code on the processor at hand.
 //!
 //! - [`schedule`]: the order of a loop's axes, which of them runs along vector lanes
-//! - [`nest`]: a loop as Cranelift code; [`lanes`], [`operations`], [`math`]: its instructions; [`scalar`]: functions it calls
+//! - [`nest`]: a loop as Cranelift code; [`lanes`], [`operations`], [`math`]: its instructions; [`arithmetic`]: what those of elementary functions ask of an emitter; [`scalar`]: functions it calls
 //! - [`jit`]: loops of one plan in one module
 //! - [`contract`], [`library`], [`linear`]: library calls
+//! - [`pool`]: threads; [`memory`]: the arena and pointers into it; [`bindings`]: where buffers stand now
+//! - [`execute`]: running steps, loops and branches over sub-programs
 //! - [`pool`]: threads; [`memory`]: the arena and pointers into it
 //! - [`execute`]: running steps, loops and branches over sub-programs; [`clock`]: their times; [`profile`]: their names; [`limits`]: what
 //!   the machine could do
@@ -19,6 +21,8 @@ use jit::{Code, Compiler};
 use memory::{Memory, read_pointer, write_pointer};
 use std::time::{Duration, Instant};
 
+mod arithmetic;
+mod bindings;
 mod clock;
 mod contract;
 mod eigen;
@@ -84,8 +88,10 @@ pub struct CpuPlan {
 pub struct Statistics {
     /// Steps of the plan, those of nested bodies included
     pub steps: usize,
-    /// Compiled loops among them
+    /// Loops among them
     pub loops: usize,
+    /// Compiled functions: equal loops share one
+    pub functions: usize,
     pub arena_bytes: usize,
     /// Graph -> Kernels
     pub lowering: Duration,
@@ -105,8 +111,9 @@ impl CpuPlan {
         let (code, natives) = compiler.finish()?;
         let bytes = lanes::element_bytes(options.precision) as usize;
         let statistics = Statistics {
-            steps: count_steps(&kernels),
-            loops: natives.len(),
+            steps: count_steps(&kernels, &|_| true),
+            loops: count_steps(&kernels, &|step| matches!(step, Step::Loop(_))),
+            functions: natives.len(),
             arena_bytes: kernels.arena * bytes,
             lowering,
             generation: start.elapsed() - lowering,
@@ -116,7 +123,9 @@ impl CpuPlan {
         let mut arena = Memory::new(kernels.arena * bytes);
         program.bind_arena(arena.pointer(), bytes);
         let zeros = |ty: &TensorType| Tensor::zeros(ty.clone(), options.precision);
-        let machine = Machine { natives, pool: pool::Pool::new(options.threads.max(1)), precision: options.precision, bytes };
+        let threads = options.threads.max(1);
+        let scratches = contract::Scratches::new(threads, &kernels, options.precision);
+        let machine = Machine { natives, pool: pool::Pool::new(threads), scratches, precision: options.precision, bytes };
         Ok(CpuPlan {
             program,
             machine,
@@ -151,14 +160,15 @@ impl CpuPlan {
     }
 }
 
-fn count_steps(kernels: &Kernels) -> usize {
+/// Steps of a kind, those of nested bodies included.
+fn count_steps(kernels: &Kernels, counts: &dyn Fn(&Step) -> bool) -> usize {
     let inner = |step: &Step| match step {
         Step::Loop(_) | Step::Contract(_) | Step::Library(_) => 0,
-        Step::Scan(scan) => count_steps(&scan.body),
-        Step::While(looped) => count_steps(&looped.condition) + count_steps(&looped.body),
-        Step::Cond(cond) => count_steps(&cond.then) + count_steps(&cond.otherwise),
+        Step::Scan(scan) => count_steps(&scan.body, counts),
+        Step::While(looped) => count_steps(&looped.condition, counts) + count_steps(&looped.body, counts),
+        Step::Cond(cond) => count_steps(&cond.then, counts) + count_steps(&cond.otherwise, counts),
     };
-    kernels.steps.iter().map(|step| 1 + inner(step)).sum()
+    kernels.steps.iter().map(|step| usize::from(counts(step)) + inner(step)).sum()
 }
 
 /// Inputs that a step writes.
@@ -180,7 +190,7 @@ fn bind_constants(program: &mut Program, precision: Precision, constants: &mut V
         if let Place::Constant(values) = &buffer.place {
             let ty = TensorType::new(buffer.dtype, [buffer.len]);
             let tensor = Tensor::new(ty, precision, values.iter().copied());
-            program.pointers[id.index()] = read_pointer(&tensor);
+            program.bindings.bind(id, read_pointer(&tensor));
             constants.push(tensor);
         }
     }

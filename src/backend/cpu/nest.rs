@@ -1,4 +1,4 @@
-//! A loop as native code: `fn(buffers, begin, end)` runs the turns `begin..end` of the outermost parallel axis.
+//! A loop as native code: `fn(slots, begin, end)` runs the turns `begin..end` of the outermost parallel axis.
 //!
 //! Instructions stand at the outermost level where their operands are known. Along the lanes there are up to three loops: over
 //! several vectors, over one, and over single elements for the rest. Reductions keep one accumulator for each of the vectors;
@@ -39,7 +39,7 @@ struct Accumulator {
     rest: Variable,
 }
 
-/// Emits the whole function; `signature` parameters are the buffer table, begin and end.
+/// Emits the whole function; `signature` parameters are the table of slots, begin and end.
 pub fn emit_nest<'f>(mut emit: Emit<'f>, nest: &Loop, schedule: Schedule) -> FunctionBuilder<'f> {
     let entry = emit.b.create_block();
     emit.b.append_block_params_for_function_params(entry);
@@ -276,7 +276,7 @@ impl<'a> Nest<'a, '_> {
 
     fn index(&mut self, id: ValueId, map: &Affine, copy: usize, lanes: usize) -> Value {
         let stride = self.stride(map);
-        let ty = self.emit.int(1);
+        let ty = self.emit.int_type(1);
         let b = &mut self.emit.b;
         let mut first = self.at[id];
         let ahead = (copy * lanes) as i64 * stride;
