@@ -145,7 +145,7 @@ impl CpuPlan {
         program.bind_arena(arena.pointer(), bytes);
         let zeros = |ty: &TensorType| Tensor::zeros(ty.clone(), options.precision);
         let threads = options.threads.max(1);
-        let scratches = contract::Scratches::new(threads, &kernels, options.precision);
+        let scratches = contract::Scratches::new(threads, &kernels);
         let machine = Machine { natives, pool: pool::Pool::new(threads), scratches, precision: options.precision, bytes };
         Ok(CpuPlan {
             program,
