@@ -11,22 +11,28 @@
 //! - [`lower`]: the steps; [`library`], [`contract`], [`control`]: of operations that are no loops
 //! - [`simplify`]: fewer and longer axes; long reductions in two stages
 //! - [`place`]: where each buffer lives; buffers that are dead lend their memory to later ones
+//! - [`slots`]: loops without their buffers, to be compiled once
+//! - [`cost`]: elements moved and arithmetic of a step; [`origin`]: where in the source text it comes from
 //! - [`print`]: the text of `tilde emit --stage kernels`
 
 use crate::base::op::{BinaryOp, CompareOp, DType, RandomKind, ReduceOp, UnaryOp};
-use crate::base::{Arena, Id};
+use crate::base::{Arena, Id, Span};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 pub mod affine;
 pub mod body;
 pub mod contract;
 pub mod control;
+pub mod cost;
 pub mod fuse;
 pub mod library;
 pub mod lower;
+pub mod origin;
 pub mod place;
 pub mod print;
 pub mod simplify;
+pub mod slots;
 
 pub use affine::Affine;
 pub use lower::lower;
@@ -40,6 +46,8 @@ pub struct Kernels {
     pub outputs: Vec<BufferId>,
     /// Elements of memory that the buffers of [`Place::Arena`] share
     pub arena: usize,
+    /// The source expressions whose values the buffers hold
+    pub origins: HashMap<BufferId, Span>,
 }
 
 pub type BufferId = Id<Buffer>;
@@ -79,7 +87,7 @@ pub enum Step {
 }
 
 /// A loop nest. The order of the axes is not an order of evaluation.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Loop {
     pub axes: Vec<Axis>,
     /// Each instruction uses earlier ones
@@ -87,13 +95,13 @@ pub struct Loop {
     pub stores: Vec<Store>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Axis {
     pub extent: usize,
     pub role: Role,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     Parallel,
     Reduced,
@@ -126,7 +134,7 @@ pub enum InstrKind {
 }
 
 /// Writes a value; with `reduce`, its reduction over the reduced axes, of which `index` is independent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Store {
     pub buffer: BufferId,
     pub index: Affine,

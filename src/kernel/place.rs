@@ -17,8 +17,8 @@ pub enum Access {
 
 /// Places the buffers, with copies at the end for outputs that cannot be computed where they belong.
 pub(super) fn place(graph: &Graph, lowering: Lowering<'_>, in_place: &[(usize, usize)]) -> Kernels {
-    let Lowering { buffers, steps, of, .. } = lowering;
-    let mut kernels = Kernels { buffers, steps, outputs: vec![], arena: 0 };
+    let Lowering { buffers, steps, of, origins, .. } = lowering;
+    let mut kernels = Kernels { buffers, steps, outputs: vec![], arena: 0, origins };
     let sources: Vec<BufferId> = graph.outputs.iter().map(|id| of[id]).collect();
     let inputs: HashMap<usize, BufferId> = kernels.inputs();
     // Inputs whose old value is needed at the end
@@ -41,13 +41,13 @@ pub(super) fn place(graph: &Graph, lowering: Lowering<'_>, in_place: &[(usize, u
             }
             Some(input) => {
                 // The source may be overwritten before its turn comes, if it is an input itself
-                let staged = kernels.buffers.push(Buffer { place: Place::Arena(0), ..kernels.buffers[source].clone() });
+                let staged = kernels.alike(source, Place::Arena(0));
                 early.push(copy(source, staged, len));
                 late.push(copy(staged, input, len));
                 input
             }
             None => {
-                let home = kernels.buffers.push(Buffer { place: Place::Output(output), ..kernels.buffers[source].clone() });
+                let home = kernels.alike(source, Place::Output(output));
                 early.push(copy(source, home, len));
                 home
             }
@@ -65,6 +65,13 @@ fn copy(from: BufferId, to: BufferId, len: usize) -> Step {
 }
 
 impl Kernels {
+    /// A buffer for the values of another one.
+    fn alike(&mut self, source: BufferId, place: Place) -> BufferId {
+        let buffer = self.buffers.push(Buffer { place, ..self.buffers[source].clone() });
+        self.origins.extend(self.origins.get(&source).map(|&span| (buffer, span)));
+        buffer
+    }
+
     fn inputs(&self) -> HashMap<usize, BufferId> {
         let number = |(id, buffer): (BufferId, &Buffer)| match buffer.place {
             Place::Input(number) => Some((number, id)),

@@ -1,14 +1,19 @@
 //! Running steps: pointers are bound, then one step after another.
 
-use super::contract::contract;
+use super::bindings::{Bindings};
+use super::contract::{Scratches, contract};
+use super::clock::{Clock};
 use super::jit::{Compiler, Native};
+use super::lanes::element_bytes;
 use super::library;
 use super::memory::Table;
 use super::pool::Pool;
 use crate::backend::Precision;
 use crate::base::Diagnostic;
+use crate::kernel::slots::Slotted;
 use crate::kernel::{BufferId, Carry, Cond, Kernels, Place, Region, Scan, Step, While};
-use std::time::{Duration, Instant};
+use std::ops::{Range};
+use std::time::Instant;
 
 /// Work of a loop that is worth a second thread: some tens of microseconds.
 const PARALLEL: usize = 1 << 20;
@@ -19,6 +24,8 @@ const PARTS: usize = 8;
 pub struct Machine {
     pub natives: Vec<Native>,
     pub pool: Pool,
+    /// A scratch for each thread of the pool
+    pub scratches: Scratches,
     pub precision: Precision,
     /// Of an element
     pub bytes: usize,
@@ -28,15 +35,16 @@ pub struct Machine {
 pub struct Program {
     pub kernels: Kernels,
     steps: Vec<Compiled>,
-    pub pointers: Vec<*mut u8>,
+    pub bindings: Bindings,
     inputs: Vec<Vec<BufferId>>,
     outputs: Vec<Vec<BufferId>>,
-    /// Time spent in each step, if measured
-    pub times: Option<Vec<Duration>>,
+    /// Takes the time of each step, if it is measured
+    pub clock: Option<Clock>,
 }
 
 enum Compiled {
-    Loop(usize),
+    /// A function, and the loop's table among the slots
+    Loop(usize, Range<usize>),
     /// Nothing to compile
     Call,
     Control(Vec<Program>),
@@ -45,9 +53,13 @@ enum Compiled {
 impl Program {
     /// Compiles the loops of kernels and of their control steps.
     pub fn compile(kernels: &Kernels, compiler: &mut Compiler) -> Result<Program, Diagnostic> {
-        let step = |step: &Step, compiler: &mut Compiler| -> Result<Compiled, Diagnostic> {
+        let mut bindings = Bindings::new(kernels.buffers.len(), element_bytes(compiler.precision) as usize);
+        let mut step = |step: &Step, compiler: &mut Compiler| -> Result<Compiled, Diagnostic> {
             Ok(match step {
-                Step::Loop(nest) => Compiled::Loop(compiler.compile(nest)?),
+                Step::Loop(nest) => {
+                    let Slotted { nest, slots } = nest.slotted();
+                    Compiled::Loop(compiler.function(nest)?, bindings.add(&slots))
+                }
                 Step::Contract(_) | Step::Library(_) => Compiled::Call,
                 Step::Scan(scan) => Compiled::Control(vec![Program::compile(&scan.body, compiler)?]),
                 Step::While(looped) => {
@@ -72,29 +84,37 @@ impl Program {
         Ok(Program {
             kernels: kernels.clone(),
             steps,
-            pointers: vec![std::ptr::null_mut(); kernels.buffers.len()],
+            bindings,
             inputs: by_number(&|place| if let Place::Input(number) = place { Some(*number) } else { None }),
             outputs: by_number(&|place| if let Place::Output(number) = place { Some(*number) } else { None }),
-            times: None,
+            clock: None,
         })
     }
 
     pub fn bind_input(&mut self, number: usize, pointer: *mut u8) {
         let buffers = self.inputs.get(number).map_or(&[][..], |list| list);
-        buffers.iter().for_each(|buffer| self.pointers[buffer.index()] = pointer);
+        buffers.iter().for_each(|&buffer| self.bindings.bind(buffer, pointer));
     }
 
     pub fn bind_output(&mut self, number: usize, pointer: *mut u8) {
         let buffers = self.outputs.get(number).map_or(&[][..], |list| list);
-        buffers.iter().for_each(|buffer| self.pointers[buffer.index()] = pointer);
+        buffers.iter().for_each(|&buffer| self.bindings.bind(buffer, pointer));
     }
 
     /// Binds the buffers of the arena.
     pub fn bind_arena(&mut self, arena: *mut u8, bytes: usize) {
         for (id, buffer) in self.kernels.buffers.iter() {
             if let Place::Arena(offset) = buffer.place {
-                self.pointers[id.index()] = arena.wrapping_add(offset * bytes);
+                self.bindings.bind(id, arena.wrapping_add(offset * bytes));
             }
+        }
+    }
+
+    /// The programs of one control step, none of others.
+    pub fn inside(&self, number: usize) -> &[Program] {
+        match &self.steps[number] {
+            Compiled::Control(programs) => programs,
+            Compiled::Loop(..) | Compiled::Call => &[],
         }
     }
 
@@ -102,26 +122,29 @@ impl Program {
     pub fn nested(&mut self) -> impl Iterator<Item = &mut Program> {
         self.steps.iter_mut().flat_map(|step| match step {
             Compiled::Control(programs) => programs.as_mut_slice(),
-            Compiled::Loop(_) | Compiled::Call => &mut [],
+            Compiled::Loop(..) | Compiled::Call => &mut [],
         })
     }
 
     /// Runs all steps. Every buffer must be bound.
     pub fn run(&mut self, machine: &mut Machine) {
         for number in 0..self.steps.len() {
-            let start = self.times.is_some().then(Instant::now);
+            let start = self.clock.is_some().then(Instant::now);
             self.step(number, machine);
-            if let (Some(times), Some(start)) = (&mut self.times, start) {
-                times[number] += start.elapsed();
+            if let (Some(clock), Some(start)) = (&self.clock, start) {
+                clock.add(number, start.elapsed());
             }
         }
     }
 
     fn step(&mut self, number: usize, machine: &mut Machine) {
-        let table = Table { pointers: &self.pointers, bytes: machine.bytes };
+        let table = Table { pointers: self.bindings.buffers(), bytes: machine.bytes };
         match (&self.kernels.steps[number], &mut self.steps[number]) {
-            (_, Compiled::Loop(function)) => run_loop(machine.natives[*function], table, &mut machine.pool),
-            (Step::Contract(c), _) => contract(c, table, machine.precision, &mut machine.pool),
+            (_, Compiled::Loop(function, slots)) => {
+                let slots = Table { pointers: self.bindings.slots(slots.clone()), bytes: machine.bytes };
+                run_loop(machine.natives[*function], slots, &mut machine.pool)
+            }
+            (Step::Contract(c), _) => contract(c, table, machine.precision, &mut machine.pool, &machine.scratches),
             (Step::Library(call), _) => library::call(call, table, machine.precision, &mut machine.pool),
             (Step::Scan(scan), Compiled::Control(programs)) => run_scan(scan, programs, table, machine),
             (Step::While(looped), Compiled::Control(programs)) => run_while(looped, programs, table, machine),
@@ -131,14 +154,14 @@ impl Program {
     }
 }
 
-fn run_loop(native: Native, table: Table<'_>, pool: &mut Pool) {
+fn run_loop(native: Native, slots: Table<'_>, pool: &mut Pool) {
     let parts = if native.work < PARALLEL { 1 } else { PARTS };
     let size = native.turns.div_ceil(parts).next_multiple_of(native.multiple).max(1);
     let task = |task: usize| {
-        let table: Table<'_> = table;
+        let slots: Table<'_> = slots;
         let (begin, end) = (task * size, ((task + 1) * size).min(native.turns));
-        // SAFETY: the function was compiled for buffers of this table's program, all bound; parts of the turns write disjoint elements.
-        unsafe { (native.function)(table.pointers.as_ptr(), begin as i64, end as i64) }
+        // SAFETY: the function was compiled for loops with this table, whose buffers are bound; parts of the turns write disjoint elements.
+        unsafe { (native.function)(slots.pointers.as_ptr(), begin as i64, end as i64) }
     };
     pool.run(native.turns.div_ceil(size), &task);
 }

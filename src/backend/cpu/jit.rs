@@ -1,9 +1,10 @@
-//! Loops -> native code, through Cranelift.
+//! Loops -> native code, through Cranelift or as wide code, all of a plan in one module.
 
 use super::lanes::Emit;
 use super::nest::emit_nest;
-use super::scalar::externs;
+use super::scalar::{TILE, externs};
 use super::schedule::{Schedule, weight};
+use super::{Instructions, wide};
 use crate::backend::Precision;
 use crate::base::Diagnostic;
 use crate::kernel::Loop;
@@ -14,7 +15,7 @@ use cranelift_module::{FuncId, Linkage, Module, default_libcall_names};
 use std::collections::HashMap;
 use std::fmt::Display;
 
-/// A compiled loop: the table of buffers, and the turns to run of the outermost parallel axis.
+/// A compiled loop: the table of its slots, and the turns to run of the outermost parallel axis.
 pub type LoopFn = unsafe extern "C" fn(*const *mut u8, i64, i64);
 
 /// One loop, compiled.
@@ -42,11 +43,14 @@ pub struct Compiler {
     context: Context,
     functions: FunctionBuilderContext,
     externs: HashMap<&'static str, FuncId>,
-    precision: Precision,
+    pub precision: Precision,
     fma: bool,
+    wide: bool,
     /// The code of each loop as text, if asked for
     pub texts: Option<Vec<Text>>,
     defined: Vec<(FuncId, usize, usize, usize)>,
+    /// The functions of loops met before
+    known: HashMap<Loop, usize>,
 }
 
 /// The machine code of a plan. Must outlive every call of its functions.
@@ -68,7 +72,7 @@ fn failed(error: impl Display) -> Diagnostic {
 }
 
 impl Compiler {
-    pub fn new(precision: Precision, keep_texts: bool) -> Result<Compiler, Diagnostic> {
+    pub fn new(precision: Precision, keep_texts: bool, instructions: Instructions) -> Result<Compiler, Diagnostic> {
         let mut flags = settings::builder();
         let verifier = if cfg!(debug_assertions) { "true" } else { "false" };
         for (name, value) in
@@ -104,23 +108,54 @@ impl Compiler {
             externs: ids,
             precision,
             fma,
+            wide: instructions == Instructions::Widest && wide::is_supported(),
             texts: keep_texts.then(Vec::new),
             defined: vec![],
+            known: HashMap::new(),
             module,
         })
     }
 
-    /// Compiles a loop; its number among the functions of [`Compiler::finish`].
-    pub fn compile(&mut self, nest: &Loop) -> Result<usize, Diagnostic> {
-        let schedule = Schedule::new(nest, self.precision);
-        let outermost = schedule.order.first().filter(|_| schedule.parallel > 0);
-        let turns = outermost.map_or(1, |&axis| nest.axes[axis].extent);
-        let multiple = if schedule.vector == Some(0) { schedule.lanes * schedule.copies } else { 1 };
+    /// The number among the functions of [`Compiler::finish`] of a loop over slots. Equal loops share a function.
+    pub fn function(&mut self, nest: Loop) -> Result<usize, Diagnostic> {
+        if let Some(&number) = self.known.get(&nest) {
+            return Ok(number);
+        }
+        let number = self.compile(&nest)?;
+        self.known.insert(nest, number);
+        Ok(number)
+    }
+
+    fn compile(&mut self, nest: &Loop) -> Result<usize, Diagnostic> {
         let work = nest.axes.iter().map(|axis| axis.extent).product::<usize>() * weight(nest);
         let number = self.defined.len();
         let mut signature = self.module.make_signature();
         signature.params = vec![AbiParam::new(types::I64); 3];
         let id = self.module.declare_function(&format!("loop{number}"), Linkage::Local, &signature).map_err(failed)?;
+        let function = if self.wide { wide::compile(nest, self.precision, self.texts.is_some()) } else { None };
+        let (turns, multiple) = match function {
+            Some(function) => self.define_wide(id, function)?,
+            None => self.define_portable(id, signature, nest)?,
+        };
+        self.defined.push((id, turns, multiple, work));
+        Ok(number)
+    }
+
+    /// Defines a function of wide code; its turns and what parts of them are multiples of.
+    fn define_wide(&mut self, id: FuncId, function: wide::Function) -> Result<(usize, usize), Diagnostic> {
+        self.module.define_function_bytes(id, TILE as u64, &function.bytes, &[]).map_err(failed)?;
+        if let (Some(texts), Some((intermediate, machine))) = (&mut self.texts, function.text) {
+            texts.push(Text { intermediate, machine });
+        }
+        Ok((function.turns, function.multiple))
+    }
+
+    /// Defines a function through Cranelift; its turns and what parts of them are multiples of.
+    fn define_portable(&mut self, id: FuncId, signature: Signature, nest: &Loop) -> Result<(usize, usize), Diagnostic> {
+        let schedule = Schedule::new(nest, self.precision);
+        let outermost = schedule.order.first().filter(|_| schedule.parallel > 0);
+        let turns = outermost.map_or(1, |&axis| nest.axes[axis].extent);
+        let multiple = if schedule.vector == Some(0) { schedule.lanes * schedule.copies } else { 1 };
         self.context.func.signature = signature;
         let frontend = self.module.isa().frontend_config();
         let emit = Emit {
@@ -141,8 +176,7 @@ impl Compiler {
             texts.push(Text { intermediate, machine });
         }
         self.module.clear_context(&mut self.context);
-        self.defined.push((id, turns, multiple, work));
-        Ok(number)
+        Ok((turns, multiple))
     }
 
     /// The functions, ready to be called while the code is alive.

@@ -43,21 +43,21 @@ impl Emit<'_> {
         scalar.by(lanes as u32).unwrap_or(scalar)
     }
 
-    pub fn real(&self, lanes: usize) -> Type {
+    pub fn real_type(&self, lanes: usize) -> Type {
         self.vector_of(if self.precision == Precision::F32 { types::F32 } else { types::F64 }, lanes)
     }
 
-    pub fn int(&self, lanes: usize) -> Type {
+    pub fn int_type(&self, lanes: usize) -> Type {
         self.vector_of(if self.precision == Precision::F32 { types::I32 } else { types::I64 }, lanes)
     }
 
     /// The type of values in registers.
     pub fn ty(&self, dtype: DType, lanes: usize) -> Type {
         match dtype {
-            DType::Real => self.real(lanes),
-            DType::Int => self.int(lanes),
+            DType::Real => self.real_type(lanes),
+            DType::Int => self.int_type(lanes),
             DType::Bool if lanes == 1 => types::I8,
-            DType::Bool => self.int(lanes),
+            DType::Bool => self.int_type(lanes),
         }
     }
 
@@ -98,7 +98,7 @@ impl Emit<'_> {
 
     /// 0, step, 2 step, … as integers
     pub fn counting(&mut self, lanes: usize, step: i64) -> Value {
-        let ty = self.int(lanes);
+        let ty = self.int_type(lanes);
         let count = |lane: usize| lane as i64 * step;
         let bytes = match self.precision {
             Precision::F32 => (0..lanes).flat_map(|lane| (count(lane) as i32).to_le_bytes()).collect(),
@@ -124,7 +124,7 @@ impl Emit<'_> {
 
     /// 0 or all ones in an integer, from a scalar mask.
     fn mask_bits(&mut self, mask: Value) -> Value {
-        let ty = self.int(1);
+        let ty = self.int_type(1);
         let wide = self.b.ins().uextend(ty, mask);
         self.b.ins().ineg(wide)
     }
@@ -145,7 +145,7 @@ impl Emit<'_> {
     /// Loads `lanes` elements that lie `stride` apart.
     pub fn load(&mut self, dtype: DType, lanes: usize, address: Value, offset: i64, stride: i64) -> Value {
         let bytes = element_bytes(self.precision);
-        let held = if dtype == DType::Real { self.real(1) } else { self.int(1) };
+        let held = if dtype == DType::Real { self.real_type(1) } else { self.int_type(1) };
         let value = if lanes == 1 || stride == 1 {
             let ty = self.vector_of(held, lanes);
             self.load_at(ty, address, offset * bytes)
@@ -200,11 +200,11 @@ impl Emit<'_> {
     pub fn as_int(&mut self, mask: Value) -> Value {
         match self.lanes(mask) {
             1 => {
-                let ty = self.int(1);
+                let ty = self.int_type(1);
                 self.b.ins().uextend(ty, mask)
             }
             lanes => {
-                let one = self.number(self.int(lanes), 1.0);
+                let one = self.number(self.int_type(lanes), 1.0);
                 self.b.ins().band(mask, one)
             }
         }

@@ -1,13 +1,17 @@
 //! Kernels -> native code on the processor at hand.
 //!
 //! - [`schedule`]: the order of a loop's axes, which of them runs along vector lanes
-//! - [`nest`]: a loop as Cranelift code; [`lanes`], [`operations`], [`math`]: its instructions; [`scalar`]: functions it calls
+//! - [`nest`]: a loop as Cranelift code; [`lanes`], [`operations`], [`math`]: its instructions; [`arithmetic`]: what those of elementary functions ask of an emitter; [`scalar`]: functions it calls
+//! - [`wide`]: the same in wider vectors, where the processor has them
 //! - [`jit`]: loops of one plan in one module
 //! - [`contract`], [`library`], [`linear`]: library calls
-//! - [`pool`]: threads; [`memory`]: the arena and pointers into it
+//! - [`pool`]: threads; [`memory`]: the arena and pointers into it; [`bindings`]: where buffers stand now
 //! - [`execute`]: running steps, loops and branches over sub-programs
+//! - [`pool`]: threads; [`memory`]: the arena and pointers into it
+//! - [`execute`]: running steps, loops and branches over sub-programs; [`clock`]: their times; [`profile`]: their names; [`limits`]: what
+//!   the machine could do
 
-use super::{Plan, PlanOptions, Precision, Tensor};
+use super::{Measured, Plan, PlanOptions, Precision, Tensor};
 use crate::base::Diagnostic;
 use crate::graph::{Graph, TensorType};
 use crate::kernel::place::Access;
@@ -18,30 +22,42 @@ use jit::{Code, Compiler};
 use memory::{Memory, read_pointer, write_pointer};
 use std::time::{Duration, Instant};
 
+mod arithmetic;
+mod bindings;
+mod clock;
 mod contract;
 mod eigen;
 mod execute;
 mod jit;
 mod lanes;
 mod library;
+pub mod limits;
 mod linear;
 mod math;
 mod memory;
 mod nest;
 mod operations;
 mod pool;
+mod profile;
 mod random;
 mod scalar;
 mod schedule;
+mod wide;
 
 /// Compiles a graph for this machine.
 pub fn compile(graph: &Graph, options: &PlanOptions) -> Result<Box<dyn Plan>, Diagnostic> {
     Ok(Box::new(CpuPlan::new(graph, options, false)?))
 }
 
-/// The kernels of a graph, as `tilde emit --stage kernels` prints them.
+/// The kernels of a graph, as `tilde emit --stage kernels` prints them. After a loop that calls functions for one element at a time:
+/// `scalar: lgamma`.
 pub fn kernels_text(graph: &Graph, options: &PlanOptions) -> Result<String, Diagnostic> {
-    Ok(lower(graph, &options.in_place)?.to_string())
+    let note = |step: &Step| {
+        let Step::Loop(nest) = step else { return None };
+        let scalar = profile::scalar(nest, options.precision);
+        (!scalar.is_empty()).then(|| format!("scalar: {}", scalar.join(", ")))
+    };
+    Ok(lower(graph, &options.in_place)?.annotated(&note))
 }
 
 /// The intermediate code of every loop of a graph, as `tilde emit --stage clif` prints it.
@@ -74,8 +90,10 @@ pub struct CpuPlan {
 pub struct Statistics {
     /// Steps of the plan, those of nested bodies included
     pub steps: usize,
-    /// Compiled loops among them
+    /// Loops among them
     pub loops: usize,
+    /// Compiled functions: equal loops share one
+    pub functions: usize,
     pub arena_bytes: usize,
     /// Graph -> Kernels
     pub lowering: Duration,
@@ -83,20 +101,40 @@ pub struct Statistics {
     pub generation: Duration,
 }
 
+/// Which instructions loops are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instructions {
+    /// The widest vectors that the processor has
+    Widest,
+    /// Those that every processor has
+    Portable,
+}
+
 impl CpuPlan {
     /// Compiles a graph; with `keep_texts` the code of each loop can be shown.
     pub fn new(graph: &Graph, options: &PlanOptions, keep_texts: bool) -> Result<CpuPlan, Diagnostic> {
+        CpuPlan::with_instructions(graph, options, keep_texts, Instructions::Widest)
+    }
+
+    /// As [`CpuPlan::new`], of these instructions.
+    pub fn with_instructions(
+        graph: &Graph,
+        options: &PlanOptions,
+        keep_texts: bool,
+        instructions: Instructions,
+    ) -> Result<CpuPlan, Diagnostic> {
         let start = Instant::now();
         let kernels = lower(graph, &options.in_place)?;
         let lowering = start.elapsed();
-        let mut compiler = Compiler::new(options.precision, keep_texts)?;
+        let mut compiler = Compiler::new(options.precision, keep_texts, instructions)?;
         let mut program = Program::compile(&kernels, &mut compiler)?;
         let texts = compiler.texts.take().unwrap_or_default();
         let (code, natives) = compiler.finish()?;
         let bytes = lanes::element_bytes(options.precision) as usize;
         let statistics = Statistics {
-            steps: count_steps(&kernels),
-            loops: natives.len(),
+            steps: count_steps(&kernels, &|_| true),
+            loops: count_steps(&kernels, &|step| matches!(step, Step::Loop(_))),
+            functions: natives.len(),
             arena_bytes: kernels.arena * bytes,
             lowering,
             generation: start.elapsed() - lowering,
@@ -106,7 +144,9 @@ impl CpuPlan {
         let mut arena = Memory::new(kernels.arena * bytes);
         program.bind_arena(arena.pointer(), bytes);
         let zeros = |ty: &TensorType| Tensor::zeros(ty.clone(), options.precision);
-        let machine = Machine { natives, pool: pool::Pool::new(options.threads.max(1)), precision: options.precision, bytes };
+        let threads = options.threads.max(1);
+        let scratches = contract::Scratches::new(threads, &kernels);
+        let machine = Machine { natives, pool: pool::Pool::new(threads), scratches, precision: options.precision, bytes };
         Ok(CpuPlan {
             program,
             machine,
@@ -134,25 +174,22 @@ impl CpuPlan {
         &self.texts
     }
 
-    /// Starts to measure the time of each step.
-    pub fn measure(&mut self) {
-        self.program.times = Some(vec![Duration::ZERO; self.program.kernels.steps.len()]);
-    }
-
-    /// The time spent in each step since [`CpuPlan::measure`].
-    pub fn times(&self) -> &[Duration] {
-        self.program.times.as_deref().unwrap_or_default()
+    /// The time spent in each step since [`Plan::measure`], with the steps inside of it.
+    pub fn times(&self) -> Vec<Duration> {
+        let clock = self.program.clock.as_ref();
+        clock.map_or_else(Vec::new, |clock| (0..self.program.kernels.steps.len()).map(|step| clock.time(step)).collect())
     }
 }
 
-fn count_steps(kernels: &Kernels) -> usize {
+/// Steps of a kind, those of nested bodies included.
+fn count_steps(kernels: &Kernels, counts: &dyn Fn(&Step) -> bool) -> usize {
     let inner = |step: &Step| match step {
         Step::Loop(_) | Step::Contract(_) | Step::Library(_) => 0,
-        Step::Scan(scan) => count_steps(&scan.body),
-        Step::While(looped) => count_steps(&looped.condition) + count_steps(&looped.body),
-        Step::Cond(cond) => count_steps(&cond.then) + count_steps(&cond.otherwise),
+        Step::Scan(scan) => count_steps(&scan.body, counts),
+        Step::While(looped) => count_steps(&looped.condition, counts) + count_steps(&looped.body, counts),
+        Step::Cond(cond) => count_steps(&cond.then, counts) + count_steps(&cond.otherwise, counts),
     };
-    kernels.steps.iter().map(|step| 1 + inner(step)).sum()
+    kernels.steps.iter().map(|step| usize::from(counts(step)) + inner(step)).sum()
 }
 
 /// Inputs that a step writes.
@@ -174,7 +211,7 @@ fn bind_constants(program: &mut Program, precision: Precision, constants: &mut V
         if let Place::Constant(values) = &buffer.place {
             let ty = TensorType::new(buffer.dtype, [buffer.len]);
             let tensor = Tensor::new(ty, precision, values.iter().copied());
-            program.pointers[id.index()] = read_pointer(&tensor);
+            program.bindings.bind(id, read_pointer(&tensor));
             constants.push(tensor);
         }
     }
@@ -214,5 +251,15 @@ impl Plan for CpuPlan {
             Place::Input(number) => &self.inputs[number],
             Place::Output(_) | Place::Arena(_) | Place::Constant(_) => &self.outputs[index],
         }
+    }
+
+    fn measure(&mut self) {
+        self.program.measure();
+    }
+
+    fn measured(&self) -> Vec<Measured> {
+        let mut found = vec![];
+        self.program.measured(0, self.machine.precision, &mut found);
+        found
     }
 }

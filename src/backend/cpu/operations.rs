@@ -1,7 +1,9 @@
 //! The scalar operations, on one element or on every lane of a vector.
 
+use super::arithmetic::Arithmetic;
 use super::lanes::Emit;
-use super::scalar::externs;
+use super::math::Elementary;
+use super::scalar::{by_name, symbol};
 use crate::backend::Precision;
 use crate::base::op::{BinaryOp, CompareOp, DType, ReduceOp, UnaryOp};
 use cranelift::prelude::*;
@@ -28,27 +30,16 @@ impl Emit<'_> {
                 let (magnitude, infinite) = (self.b.ins().fabs(x), self.number(self.type_of(x), f64::INFINITY));
                 self.fcmp(FloatCC::LessThan, magnitude, infinite)
             }
-            (UnaryOp::Exp, _) => self.function(op, "exp", x),
-            (UnaryOp::Expm1, _) => self.function(op, "expm1", x),
-            (UnaryOp::Log, _) => self.function(op, "log", x),
-            (UnaryOp::Log1p, _) => self.function(op, "log1p", x),
-            (UnaryOp::Sin, _) => self.function(op, "sin", x),
-            (UnaryOp::Cos, _) => self.function(op, "cos", x),
-            (UnaryOp::Tanh, _) => self.function(op, "tanh", x),
-            (UnaryOp::Sigmoid, _) => self.function(op, "sigmoid", x),
-            (UnaryOp::Softplus, _) => self.function(op, "softplus", x),
-            (UnaryOp::Erf, _) => self.function(op, "erf", x),
-            (UnaryOp::ErfInv, _) => self.function(op, "erfinv", x),
-            (UnaryOp::LogGamma, _) => self.function(op, "lgamma", x),
-            (UnaryOp::Digamma, _) => self.function(op, "digamma", x),
-            (UnaryOp::Trigamma, _) => self.function(op, "trigamma", x),
+            (UnaryOp::Exp | UnaryOp::Expm1 | UnaryOp::Log | UnaryOp::Log1p | UnaryOp::Sin | UnaryOp::Cos, _) => self.function(op, x),
+            (UnaryOp::Tanh | UnaryOp::Sigmoid | UnaryOp::Softplus | UnaryOp::Erf | UnaryOp::ErfInv, _) => self.function(op, x),
+            (UnaryOp::LogGamma | UnaryOp::Digamma | UnaryOp::Trigamma, _) => self.function(op, x),
         }
     }
 
     /// A function of one real: vector code where there is some, else a call.
-    fn function(&mut self, op: UnaryOp, symbol: &str, x: Value) -> Value {
+    fn function(&mut self, op: UnaryOp, x: Value) -> Value {
         let inline = if self.precision == Precision::F32 { self.inline_f32(op, x) } else { None };
-        inline.unwrap_or_else(|| self.called(symbol, DType::Real, &[x]))
+        inline.unwrap_or_else(|| symbol(op).map_or(x, |symbol| self.called(symbol, DType::Real, &[x])))
     }
 
     fn sign(&mut self, dtype: DType, x: Value) -> Value {
@@ -138,16 +129,16 @@ impl Emit<'_> {
         let lanes = self.lanes(x);
         match (from, to) {
             (DType::Real, DType::Int) => {
-                let ty = self.int(lanes);
+                let ty = self.int_type(lanes);
                 self.converted(ty, x, |emit, ty, x| emit.b.ins().fcvt_to_sint_sat(ty, x))
             }
             (DType::Int, DType::Real) => {
-                let ty = self.real(lanes);
+                let ty = self.real_type(lanes);
                 self.converted(ty, x, |emit, ty, x| emit.b.ins().fcvt_from_sint(ty, x))
             }
             (DType::Bool, DType::Int) => self.as_int(x),
             (DType::Bool, DType::Real) => {
-                let ty = self.real(lanes);
+                let ty = self.real_type(lanes);
                 let (one, zero) = (self.number(ty, 1.0), self.number(ty, 0.0));
                 self.select(x, one, zero)
             }
@@ -184,14 +175,7 @@ impl Emit<'_> {
 
     /// Calls a function of [`super::scalar`], lane by lane.
     pub fn called(&mut self, symbol: &str, dtype: DType, args: &[Value]) -> Value {
-        let suffix = match (dtype, self.precision) {
-            (DType::Real, Precision::F32) => "f32",
-            (DType::Real, Precision::F64) => "f64",
-            (_, Precision::F32) => "i32",
-            (_, Precision::F64) => "i64",
-        };
-        let name = format!("{symbol}_{suffix}");
-        let Some(function) = externs().find(|function| function.name == name) else { return args[0] };
+        let Some((_, function)) = by_name(symbol, dtype, self.precision) else { return args[0] };
         let id = self.externs[function.name];
         let callee = match self.imported.get(&id) {
             Some(&callee) => callee,
@@ -241,5 +225,131 @@ impl Emit<'_> {
             ReduceOp::Min => most,
         };
         self.constant(dtype, lanes, value)
+    }
+}
+
+impl Arithmetic for Emit<'_> {
+    type Value = Value;
+
+    fn real(&mut self, like: Value, value: f64) -> Value {
+        let ty = self.real_type(self.lanes(like));
+        self.number(ty, value)
+    }
+
+    fn int(&mut self, like: Value, value: i64) -> Value {
+        let ty = self.int_type(self.lanes(like));
+        self.number(ty, value as f64)
+    }
+
+    fn add(&mut self, a: Value, b: Value) -> Value {
+        self.b.ins().fadd(a, b)
+    }
+
+    fn sub(&mut self, a: Value, b: Value) -> Value {
+        self.b.ins().fsub(a, b)
+    }
+
+    fn mul(&mut self, a: Value, b: Value) -> Value {
+        self.b.ins().fmul(a, b)
+    }
+
+    fn div(&mut self, a: Value, b: Value) -> Value {
+        self.b.ins().fdiv(a, b)
+    }
+
+    fn fuses(&self) -> bool {
+        self.fma
+    }
+
+    fn multiply_add(&mut self, a: Value, b: Value, c: Value) -> Value {
+        if self.fma {
+            return self.b.ins().fma(a, b, c);
+        }
+        let product = self.b.ins().fmul(a, b);
+        self.b.ins().fadd(product, c)
+    }
+
+    fn negated(&mut self, x: Value) -> Value {
+        self.b.ins().fneg(x)
+    }
+
+    fn magnitude(&mut self, x: Value) -> Value {
+        self.b.ins().fabs(x)
+    }
+
+    fn compares(&mut self, op: CompareOp, a: Value, b: Value) -> Value {
+        self.compare(op, DType::Real, a, b)
+    }
+
+    fn both(&mut self, a: Value, b: Value) -> Value {
+        self.b.ins().band(a, b)
+    }
+
+    fn choose(&mut self, mask: Value, a: Value, b: Value) -> Value {
+        self.select(mask, a, b)
+    }
+
+    fn add_int(&mut self, a: Value, b: Value) -> Value {
+        self.b.ins().iadd(a, b)
+    }
+
+    fn sub_int(&mut self, a: Value, b: Value) -> Value {
+        self.b.ins().isub(a, b)
+    }
+
+    fn and_int(&mut self, a: Value, b: Value) -> Value {
+        self.b.ins().band(a, b)
+    }
+
+    fn shifted_left(&mut self, x: Value, by: u8) -> Value {
+        let by = self.b.ins().iconst(types::I32, i64::from(by));
+        self.b.ins().ishl(x, by)
+    }
+
+    fn shifted_right(&mut self, x: Value, by: u8) -> Value {
+        let by = self.b.ins().iconst(types::I32, i64::from(by));
+        self.b.ins().sshr(x, by)
+    }
+
+    fn is_nonzero(&mut self, x: Value) -> Value {
+        self.nonzero(x)
+    }
+
+    fn int_to_real(&mut self, x: Value) -> Value {
+        self.cast(DType::Int, DType::Real, x)
+    }
+
+    fn real_bits(&mut self, x: Value) -> Value {
+        let ty = self.int_type(self.lanes(x));
+        self.bits(ty, x)
+    }
+
+    fn from_bits(&mut self, like: Value, bits: Value) -> Value {
+        self.bits(self.type_of(like), bits)
+    }
+
+    fn flipped(&mut self, x: Value, bits: Value) -> Value {
+        let ty = self.type_of(x);
+        let x = self.real_bits(x);
+        let flipped = self.b.ins().bxor(x, bits);
+        self.bits(ty, flipped)
+    }
+
+    /// A call of the scalar function, in a branch.
+    fn rarely(&mut self, mask: Value, symbol: &str, x: Value, usual: Value) -> Value {
+        let ty = self.type_of(x);
+        let (call, done) = (self.b.create_block(), self.b.create_block());
+        let result = self.b.append_block_param(done, ty);
+        let any = if ty.is_vector() { self.b.ins().vany_true(mask) } else { mask };
+        self.b.ins().brif(any, call, &[], done, &[usual.into()]);
+        self.b.seal_block(call);
+        self.b.set_cold_block(call);
+        self.b.switch_to_block(call);
+        let exact = self.called(symbol, DType::Real, &[x]);
+        let value = self.select(mask, exact, usual);
+        self.b.ins().jump(done, &[value.into()]);
+        self.b.seal_block(done);
+        self.b.switch_to_block(done);
+        result
     }
 }

@@ -1,0 +1,82 @@
+//! Contractions: batches of matrix products, in parts whose sizes depend on the shapes alone.
+//!
+//! A caller with one thread runs [`run_part`] for each of [`parts`], or [`rows`] for blocks of rows of the result; [`contract`]
+//! runs the parts over the pool.
+//!
+//! - [`operands`]: pointers into operands and result; one product of a batch
+//! - [`split`]: into which pieces a contraction is cut
+//! - [`product`]: the products of a piece
+//! - [`method`]: how a product is computed, by its shape and strides
+//! - [`view`], [`dense`]: one product, tile by tile; [`kernels`]: the innermost loops
+//! - [`scratch`]: memory of a thread
+
+use super::memory::Table;
+use super::pool::Pool;
+use crate::backend::Precision;
+use crate::base::op::DType;
+use crate::kernel::{Contract, Dim};
+use operands::{Matrix, Operands};
+use product::Element;
+pub use scratch::{Scratch, Scratches};
+use split::{Piece, RowAxis, Split};
+use std::ops::Range;
+
+mod dense;
+mod kernels;
+mod method;
+mod operands;
+mod product;
+mod scratch;
+mod split;
+#[cfg(test)]
+mod tests;
+mod view;
+
+/// Parts of a contraction, by its shapes alone. They write disjoint elements, so they can run in any order and at the same time.
+pub fn parts(c: &Contract) -> usize {
+    Split::new(c).count()
+}
+
+/// Runs one of [`parts`] on the calling thread.
+pub fn run_part(c: &Contract, table: Table<'_>, precision: Precision, part: usize, scratch: &mut Scratch) {
+    run(c, table, precision, &Split::new(c).piece(c, part), scratch);
+}
+
+/// The axis along which the result is a sequence of rows, one dense piece of memory after another: `rows`, `columns` or one of
+/// the batch. Its strides tell what a row of the result reads: where the stride of an operand is 0, every row reads all of it.
+/// None where the result has one element.
+pub fn row_axis(c: &Contract) -> Option<Dim> {
+    RowAxis::of(c).map(|axis| axis.dim(c))
+}
+
+/// Computes those rows of the result, along [`row_axis`], on the calling thread.
+pub fn rows(c: &Contract, table: Table<'_>, precision: Precision, range: Range<usize>, scratch: &mut Scratch) {
+    run(c, table, precision, &Piece::rows(c, range), scratch);
+}
+
+/// Runs a contraction over the pool.
+pub fn contract(c: &Contract, table: Table<'_>, precision: Precision, pool: &mut Pool, scratches: &Scratches) {
+    let split = Split::new(c);
+    let task = |part: usize| {
+        let table: Table<'_> = table;
+        scratches.with(|scratch| run(c, table, precision, &split.piece(c, part), scratch));
+    };
+    pool.run(split.count(), &task);
+}
+
+fn run(c: &Contract, table: Table<'_>, precision: Precision, piece: &Piece, scratch: &mut Scratch) {
+    match (c.dtype, precision) {
+        (DType::Real, Precision::F32) => products::<f32>(c, table, piece, scratch),
+        (DType::Real, Precision::F64) => products::<f64>(c, table, piece, scratch),
+        (DType::Int | DType::Bool, Precision::F32) => products::<i32>(c, table, piece, scratch),
+        (DType::Int | DType::Bool, Precision::F64) => products::<i64>(c, table, piece, scratch),
+    }
+}
+
+/// The products of a piece, one after another.
+fn products<T: Element>(c: &Contract, table: Table<'_>, piece: &Piece, scratch: &mut Scratch) {
+    let whole = Matrix { rows: c.rows, columns: c.columns, inner: &c.inner };
+    let start = piece.start(c, Operands::<T>::of(c, table));
+    let all = piece.matrices.clone().map(|number| start.of_batch(c, piece, number));
+    T::products(&whole, &piece.matrix(c), all, scratch);
+}

@@ -1,0 +1,117 @@
+//! Into which pieces a contraction is cut.
+
+use super::operands::Matrix;
+use super::operands::Operands;
+use crate::kernel::{Contract, Dim};
+use std::ops::Range;
+
+/// Multiplications that are worth a part of their own, for batches and for parts of one product.
+const TASK: usize = 1 << 16;
+const PART: usize = 8 << 20;
+/// Parts of a product start at multiples of this many rows or columns.
+const TILE: usize = 32;
+
+/// An axis of a contraction that can be cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowAxis {
+    Rows,
+    Columns,
+    Batch(usize),
+}
+
+impl RowAxis {
+    /// The axis along which the result is a sequence of dense rows: the one with the longest stride. (Results are dense.)
+    pub fn of(c: &Contract) -> Option<RowAxis> {
+        let batch = (0..c.batch.len()).map(RowAxis::Batch);
+        let axes = [RowAxis::Rows, RowAxis::Columns].into_iter().chain(batch).filter(|axis| axis.dim(c).size > 1);
+        axes.max_by_key(|axis| axis.dim(c).out)
+    }
+
+    pub fn dim(self, c: &Contract) -> Dim {
+        match self {
+            RowAxis::Rows => c.rows,
+            RowAxis::Columns => c.columns,
+            RowAxis::Batch(number) => c.batch[number],
+        }
+    }
+}
+
+/// Products of a batch, of each of them a range along one axis.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// Of the batch, whose axis that is cut counts with the length of the range
+    pub matrices: Range<usize>,
+    cut: Option<(RowAxis, Range<usize>)>,
+}
+
+impl Piece {
+    /// A range along the axis of the result's rows.
+    pub fn rows(c: &Contract, range: Range<usize>) -> Piece {
+        let mut piece = Piece { matrices: 0..0, cut: RowAxis::of(c).map(|axis| (axis, range)) };
+        piece.matrices = 0..(0..c.batch.len()).map(|axis| piece.batch(c, axis).size).product();
+        piece
+    }
+
+    fn shortened(&self, c: &Contract, axis: RowAxis) -> Dim {
+        let dim = axis.dim(c);
+        match &self.cut {
+            Some((cut, range)) if *cut == axis => Dim { size: range.len(), ..dim },
+            Some(_) | None => dim,
+        }
+    }
+
+    /// An axis of the batch.
+    pub fn batch(&self, c: &Contract, axis: usize) -> Dim {
+        self.shortened(c, RowAxis::Batch(axis))
+    }
+
+    /// Each product of the piece.
+    pub fn matrix<'a>(&self, c: &'a Contract) -> Matrix<'a> {
+        Matrix { rows: self.shortened(c, RowAxis::Rows), columns: self.shortened(c, RowAxis::Columns), inner: &c.inner }
+    }
+
+    /// Where the piece begins.
+    pub fn start<T>(&self, c: &Contract, all: Operands<T>) -> Operands<T> {
+        self.cut.as_ref().map_or(all, |(axis, range)| all.advanced(&axis.dim(c), range.start))
+    }
+}
+
+/// How a contraction is cut into parts.
+pub struct Split {
+    matrices: usize,
+    /// Products of one part
+    group: usize,
+    /// Parts of one product
+    parts: usize,
+    /// Along which they lie
+    axis: RowAxis,
+}
+
+impl Split {
+    pub fn new(c: &Contract) -> Split {
+        let matrices: usize = c.batch.iter().map(|dim| dim.size).product();
+        let inner: usize = c.inner.iter().map(|dim| dim.size).product();
+        let work = c.rows.size * c.columns.size * inner;
+        let axis = if c.rows.size >= c.columns.size { RowAxis::Rows } else { RowAxis::Columns };
+        let wanted = (work / PART).clamp(1, 8).min(axis.dim(c).size.div_ceil(TILE)).max(1);
+        let length = axis.dim(c).size.div_ceil(wanted).next_multiple_of(TILE);
+        let parts = if wanted > 1 { axis.dim(c).size.div_ceil(length) } else { 1 };
+        let group = if parts > 1 { 1 } else { (TASK / work.max(1)).clamp(1, matrices.max(1)) };
+        Split { matrices, group, parts, axis }
+    }
+
+    pub fn count(&self) -> usize {
+        self.matrices.div_ceil(self.group) * self.parts
+    }
+
+    pub fn piece(&self, c: &Contract, part: usize) -> Piece {
+        let (group, part) = (part / self.parts, part % self.parts);
+        let matrices = group * self.group..((group + 1) * self.group).min(self.matrices);
+        if self.parts == 1 {
+            return Piece { matrices, cut: None };
+        }
+        let size = self.axis.dim(c).size;
+        let length = size.div_ceil(self.parts).next_multiple_of(TILE);
+        Piece { matrices, cut: Some((self.axis, (part * length).min(size)..((part + 1) * length).min(size))) }
+    }
+}
