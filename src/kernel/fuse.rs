@@ -38,6 +38,15 @@ pub enum Root {
     },
 }
 
+impl Root {
+    /// The node that it computes
+    pub fn node(&self) -> NodeId {
+        match self {
+            Root::Node(id) | Root::Part { part: id, .. } => *id,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Fusion {
     pub groups: Vec<Group>,

@@ -124,7 +124,7 @@ impl<'a> Lowering<'a> {
         for group in &fusion.groups {
             let lowered = match group {
                 Group::Nest(nest) => {
-                    self.span = nest.roots.first().map_or(self.span, |root| self.graph.node(*root).span);
+                    self.span = nest.roots.first().map_or(self.span, |root| self.graph.node(root.node()).span);
                     self.nest(nest)
                 }
                 Group::Single(id) => {
