@@ -196,7 +196,7 @@ fn main() {
         println!("  loss {:.3} after {step} steps; {:?}", plan.output(0).first(), plan.statistics());
         plan.measure();
         (0..TURNS).for_each(|_| plan.run());
-        let times: Vec<Duration> = plan.times().to_vec();
+        let times: Vec<Duration> = plan.times();
         for (step, time) in plan.kernels().steps.iter().zip(times) {
             println!("  {:8.1} us  {}", time.as_secs_f64() * 1e6 / f64::from(TURNS), describe(step));
         }

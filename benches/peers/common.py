@@ -4,12 +4,15 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import load_file
 
-MNIST = Path(__file__).resolve().parents[2] / "data" / "mnist10k.npz"
+REPOSITORY = Path(__file__).resolve().parents[2]
+MNIST = REPOSITORY / "data" / "mnist10k.npz"
+WORKLOADS = REPOSITORY / "benches" / "workloads"
 
 
 def mnist_binary() -> tuple[np.ndarray, np.ndarray]:
@@ -18,6 +21,20 @@ def mnist_binary() -> tuple[np.ndarray, np.ndarray]:
     binary = (pixels > 127).astype(np.float32)
     held_out = np.arange(len(binary)) % 10 == 9
     return binary[~held_out], binary[held_out]
+
+
+def trained(folder: Path, prefix: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Weights [in, out] and biases of the dense layers of one network that Tilde trained, in order."""
+    tensors = load_file(folder / "params.safetensors")
+    count = sum(name.startswith(prefix) and name.endswith(".W") for name in tensors)
+    layers = [f"{prefix}{number}" for number in range(1, count + 1)]
+    return [(np.ascontiguousarray(tensors[f"{layer}.W"].T), tensors[f"{layer}.b"]) for layer in layers]
+
+
+def gmm_start(folder: Path) -> tuple[np.ndarray, ...]:
+    """The rows, and the parameters w, mu, S that Tilde starts from, as the bench left them in a folder."""
+    start = np.load(folder / "start.npz")
+    return np.load(WORKLOADS / "data" / "gmm.npy"), *(start[name].astype(np.float32) for name in ("w", "mu", "S"))
 
 
 def minibatches(rng: np.random.Generator, rows: int, batch: int) -> Iterator[np.ndarray]:
@@ -42,17 +59,52 @@ def peak_mb() -> float:
 
 
 def quartiles(step_ms: list[float]) -> dict[str, float]:
-    """Steady state: the first call, which compiles or warms up, is left out."""
-    p25, median, p75 = np.percentile(step_ms[1:], [25, 50, 75])
+    """Of steady steps: the caller leaves out the first, which compiles or warms up."""
+    p25, median, p75 = np.percentile(step_ms, [25, 50, 75])
     return {"step_ms": median, "step_ms_p25": p25, "step_ms_p75": p75}
+
+
+def settled(losses: np.ndarray) -> dict[str, float]:
+    """Mean loss over the second half of the steps, with the standard error of that mean if steps were independent."""
+    half = np.asarray(losses, float)[len(losses) // 2 :]
+    return {"loss": half.mean(), "loss_error": half.std() / len(half) ** 0.5}
+
+
+def measured(call: Callable[[], object], compile_ms: float | None, repeats: int, steps: int = 1) -> tuple[object, dict[str, float]]:
+    """The result of a call that does all steps, and its timings; without compile_ms the first call is taken to compile.
+
+    Without repeats the first call is all there is.
+    """
+    call_ms = []
+    for turn in range(1 + repeats):
+        start = time.perf_counter()
+        result = call()
+        call_ms.append(1000 * (time.perf_counter() - start))
+        if turn == 0:
+            first_step_ms = since_launch_ms()
+    steady = quartiles([ms / steps for ms in call_ms[1:] or call_ms])
+    if compile_ms is None:
+        compile_ms = max(0.0, call_ms[0] - steps * steady["step_ms"])
+    return result, steady | {"first_step_ms": first_step_ms, "compile_ms": compile_ms, "peak_mb": peak_mb()}
 
 
 def arguments(description: str, steps: int) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--steps", type=int, default=steps)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--from", dest="from_", type=Path, metavar="DIR", help="what Tilde trained, or starts from")
+    parser.add_argument("--timing", action="store_true", help="no figures of quality")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     return parser
+
+
+def add_drawing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--draw", type=int, default=0, metavar="N", help="draw so many instead of training")
+
+
+def describe_draws(draws: np.ndarray) -> dict:
+    """Mean and covariance, to compare systems by."""
+    return {"mean": draws.mean(0).tolist(), "covariance": np.cov(draws.T).tolist(), "draws": len(draws)}
 
 
 def rounded(value: object) -> object:

@@ -8,8 +8,8 @@ from jax import Array
 from jax.scipy.special import logsumexp
 from jax.scipy.stats import norm
 
-from common import arguments, minibatches, mnist_binary, report
-from common_jax import dense, init_dense, train
+from common import minibatches, mnist_binary, report
+from common_jax import arguments, dense, heading, init_dense, train
 
 PIXELS, HIDDEN, LATENT = 784, 500, 20
 BATCH, STEPS_PER_EPOCH = 100, 90
@@ -73,22 +73,23 @@ def bounds(params: dict, key: Array, x: Array) -> tuple[Array, Array]:
 def main() -> None:
     parser = arguments(__doc__, steps=0)
     parser.add_argument("--epochs", type=int, default=20, help="used unless --steps is given")
-    parser.add_argument("--mode", choices=["scan", "jit"], default="scan", help="100 steps a call, or one")
     args = parser.parse_args()
-    steps = args.steps or args.epochs * STEPS_PER_EPOCH
+    args.steps = args.steps or args.epochs * STEPS_PER_EPOCH
 
     train_rows, held_out = mnist_binary()
     init_key, train_key, eval_key = jax.random.split(jax.random.key(args.seed), 3)
     params = init(init_key)
     batches = minibatches(np.random.default_rng(args.seed), len(train_rows), BATCH)
     state = (params, optimiser.init(params), train_key)
-    (params, _, _), timing = train(step, state, train_rows, batches, steps, scan=args.mode == "scan")
+    (params, _, _), timing = train(step, state, train_rows, batches, args.steps, scan=args.mode == "scan")
 
+    result = heading("vae", args) | timing
+    if args.timing:
+        return report(result, args.json)
     parts = held_out.reshape(-1, BATCH, PIXELS)
     keys = jax.random.split(eval_key, len(parts))
     elbo, iwae = np.mean([bounds(params, key, part) for key, part in zip(keys, parts)], axis=(0, 2))
-    result = {"workload": "vae", "system": f"jax-{args.mode}", "version": jax.__version__, "steps": steps}
-    report(result | {"elbo": float(elbo), "iwae": float(iwae)} | timing, args.json)
+    report(result | {"elbo": float(elbo), "iwae": float(iwae)}, args.json)
 
 
 if __name__ == "__main__":

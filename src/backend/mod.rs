@@ -2,8 +2,10 @@
 
 pub mod cpu;
 pub mod interpreter;
+pub mod measured;
 pub mod tensor;
 
+pub use measured::Measured;
 pub use tensor::{Elements, Precision, Tensor};
 
 /// How a graph is to be compiled.
@@ -27,4 +29,10 @@ pub trait Plan {
     fn run(&mut self);
     /// The result of the last run; for an `in_place` output, the input that it updated.
     fn output(&self, index: usize) -> &Tensor;
+    /// From now on takes the time of each step, where the back end can.
+    fn measure(&mut self) {}
+    /// Every step, those of nested bodies included, with its time since [`Plan::measure`]; nothing where nothing was measured.
+    fn measured(&self) -> Vec<Measured> {
+        vec![]
+    }
 }

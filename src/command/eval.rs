@@ -1,5 +1,6 @@
 //! `tilde eval FILE 'expression'`: the value of any expression in the scope of a file, averaged over rows or for each.
 
+use super::benchmark::evaluation_times;
 use super::{Context, EngineArguments, Failure, FileArguments, run_folder};
 use crate::report::console;
 use crate::runtime::dataset::Dataset;
@@ -25,12 +26,17 @@ pub struct Arguments {
     /// Over the held-out rows rather than the rows to train on
     #[arg(long)]
     pub held_out: bool,
+    /// Print one line of JSON that tells how long it took
+    #[arg(long, hide = true)]
+    pub bench_json: bool,
     #[command(flatten)]
     pub engine: EngineArguments,
 }
 
 pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failure> {
+    let launched = context.launched;
     let compiled = context.compile(&arguments.file, Some(&arguments.expression))?;
+    let checked = launched.elapsed();
     let engine = arguments.engine.engine(&compiled.model, None)?;
     let model = &compiled.model;
     let expr = compiled.expression.as_ref().ok_or_else(|| Failure::CommandLine("no expression".into()))?;
@@ -40,10 +46,15 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
         None => parameters::initial(model, &dataset, &engine).map_err(Failure::running)?,
     };
     let rows = if arguments.held_out { dataset.evaluation_rows() } else { &dataset.split.train };
-    let values = evaluate::evaluate(model, expr, &dataset, rows, &parameters, &engine).map_err(Failure::running)?;
+    let evaluated = evaluate::evaluate(model, expr, &dataset, rows, &parameters, &engine).map_err(Failure::running)?;
+    let values = &evaluated.values;
     let whole = |value: &Values| if arguments.rows { every_row(value) } else { nested(&value.mean(), &value.shape) };
     let shown: Vec<Value> = values.iter().map(whole).collect();
     let value = if let [one] = &shown[..] { one.clone() } else { Value::Array(shown) };
+    if arguments.bench_json {
+        let (compile, run) = (checked + evaluated.compile, evaluated.run);
+        return console::answer(evaluation_times(launched, compile, run, value)).map_err(Failure::running);
+    }
     if arguments.file.json {
         let rows = values.iter().find_map(|value| value.rows).unwrap_or(0);
         console::answer(json!({ "value": value, "rows": rows })).map_err(Failure::running)?;

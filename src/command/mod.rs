@@ -1,6 +1,7 @@
 //! The commands of `tilde`. Exit codes: 0 fine, 1 the program is wrong, 2 the command line is wrong, 3 running failed,
 //! 130 interrupted.
 
+mod benchmark;
 mod check;
 mod derive;
 mod emit;
@@ -8,6 +9,7 @@ mod eval;
 mod explain;
 mod fmt;
 mod parts;
+mod profile;
 mod run_folder;
 mod sample;
 mod summary;

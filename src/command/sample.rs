@@ -1,5 +1,6 @@
 //! `tilde sample FILE --from DIR`: what the file's `sample` declarations say, as pictures or arrays.
 
+use super::benchmark::evaluation_times;
 use super::{Context, EngineArguments, Failure, FileArguments, run_folder};
 use crate::backend::{Precision, Tensor};
 use crate::base::diagnostic::{At, Result};
@@ -10,13 +11,14 @@ use crate::graph::TensorType;
 use crate::report::{console, picture};
 use crate::runtime::dataset::Dataset;
 use crate::runtime::engine::Engine;
-use crate::runtime::evaluate::{self, Values};
+use crate::runtime::evaluate::{self, Evaluated, Values};
 use crate::runtime::output;
 use crate::runtime::parameters::Parameters;
 use clap::Args;
 use serde_json::json;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -34,12 +36,17 @@ pub struct Arguments {
     /// Only the sample of this name
     #[arg(long)]
     pub name: Option<String>,
+    /// Print one line of JSON for each sample that tells how long its draws took
+    #[arg(long, hide = true)]
+    pub bench_json: bool,
     #[command(flatten)]
     pub engine: EngineArguments,
 }
 
 pub fn execute(arguments: &Arguments, context: &mut Context) -> std::result::Result<(), Failure> {
+    let launched = context.launched;
     let compiled = context.compile(&arguments.file, None)?;
+    let checked = launched.elapsed();
     let model = &compiled.model;
     let chosen: Vec<&Sample> = model.samples.iter().filter(|s| arguments.name.as_ref().is_none_or(|name| *name == s.name)).collect();
     if chosen.is_empty() {
@@ -65,13 +72,20 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> std::result::Res
             None => arguments.from.join(format!("{}.{}", sample.name, drawn.extension())),
         };
         drawn.write(&path).map_err(Failure::running)?;
-        if arguments.file.json {
+        if arguments.bench_json {
+            let line = evaluation_times(launched, checked + drawn.compile, drawn.run, json!(drawn.count()));
+            console::answer(line).map_err(Failure::running)?;
+        } else if arguments.file.json {
             answers.push(json!({ "name": sample.name, "draws": drawn.count(), "file": path.display().to_string() }));
         } else {
             console::answer(format_args!("{}: {} draws in {}", sample.name, drawn.count(), path.display())).map_err(Failure::running)?;
         }
     }
-    if arguments.file.json { console::answer(json!({ "samples": answers })).map_err(Failure::running) } else { Ok(()) }
+    if arguments.file.json && !arguments.bench_json {
+        console::answer(json!({ "samples": answers })).map_err(Failure::running)
+    } else {
+        Ok(())
+    }
 }
 
 /// The draws of one `sample` declaration.
@@ -81,17 +95,20 @@ pub struct Drawn {
     picture: Option<Picture>,
     /// Rows of data of the same shape, for comparison
     data: Option<Vec<f64>>,
+    compile: Duration,
+    run: Duration,
 }
 
 pub fn draw(model: &Model, sample: &Sample, n: Option<u32>, dataset: &Dataset, parameters: &Parameters, engine: &Engine) -> Result<Drawn> {
     let count = n.map_or(default_count(sample), |n| n as usize);
-    let mut outputs = evaluate::sample(model, &sample.value, count, dataset, parameters, engine).at(sample.span)?;
+    let Evaluated { values: mut outputs, compile, run } =
+        evaluate::sample(model, &sample.value, count, dataset, parameters, engine).at(sample.span)?;
     if outputs.len() != 1 {
         return Err(Diagnostic::unsupported("a sample that is a tuple").at(sample.span));
     }
     let values = outputs.swap_remove(0);
     let data = beside(dataset, &values.shape, count);
-    Ok(Drawn { name: sample.name.clone(), values, picture: sample.picture, data })
+    Ok(Drawn { name: sample.name.clone(), values, picture: sample.picture, data, compile, run })
 }
 
 fn default_count(sample: &Sample) -> usize {

@@ -92,7 +92,7 @@ impl Finished<'_> {
                 continue;
             }
             let rows = self.dataset.evaluation_rows();
-            let values = evaluate::evaluate(self.model, expr, self.dataset, rows, &self.parameters, self.engine).at(expr.span)?;
+            let values = evaluate::evaluate(self.model, expr, self.dataset, rows, &self.parameters, self.engine).at(expr.span)?.values;
             let numbers: Vec<Value> =
                 values.iter().map(Values::mean).map(|mean| if let [one] = mean[..] { json!(one) } else { json!(mean) }).collect();
             let value = if let [one] = &numbers[..] { one.clone() } else { Value::Array(numbers) };

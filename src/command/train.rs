@@ -3,16 +3,16 @@
 use super::run_folder::{self, RunFolder};
 use super::summary::Finished;
 use super::watcher::Watcher;
-use super::{Context, EngineArguments, Failure, FileArguments};
+use super::{Context, EngineArguments, Failure, FileArguments, profile};
 use crate::backend::Precision;
 use crate::check::model::{Data, Model, Source};
 use crate::driver::Compiled;
 use crate::report::{console, picture};
 use crate::runtime::dataset::Dataset;
-use crate::runtime::engine::Engine;
+use crate::runtime::engine::{Device, Engine};
 use crate::runtime::metrics_log::MetricsLog;
 use crate::runtime::parameters;
-use crate::runtime::train::{Outcome, State, Training};
+use crate::runtime::train::{Outcome, State, Timing, Training};
 use crate::syntax;
 use clap::Args;
 use std::collections::BTreeMap;
@@ -35,6 +35,9 @@ pub struct Arguments {
     /// No progress
     #[arg(long, short)]
     pub quiet: bool,
+    /// Where the time goes, kernel by kernel: a table, profile.png and profile.json
+    #[arg(long, conflicts_with = "json")]
+    pub profile: bool,
     /// Time every step, and print one line of JSON at the end
     #[arg(long, hide = true)]
     pub bench_json: bool,
@@ -48,6 +51,9 @@ pub fn execute(arguments: &Arguments, whole: bool, context: &mut Context) -> Res
     let checked = launched.elapsed();
     let model = &compiled.model;
     let engine = arguments.engine.engine(model, model.trains.iter().find_map(|train| train.settings.seed))?;
+    if arguments.profile && engine.device == Device::Interpreter {
+        return Err(Failure::CommandLine("--profile measures native code; use --device cpu".into()));
+    }
     let dataset = Dataset::load(model, &compiled.folder, engine.seed, engine.precision).map_err(|e| Failure::Program(e.into()))?;
     let path = match &arguments.out {
         Some(path) => path.clone(),
@@ -68,11 +74,14 @@ pub fn execute(arguments: &Arguments, whole: bool, context: &mut Context) -> Res
     };
     let log = log.map_err(Failure::running)?;
 
-    let mut training = Training { model, dataset: &dataset, engine: &engine, steps: arguments.steps, timing: Default::default() };
+    let mut training = Training { model, dataset: &dataset, engine: &engine, steps: arguments.steps, timing: Timing { measure: arguments.profile, ..Timing::default() } };
     let mut watcher = Watcher::new(model, &folder, &fingerprint, &engine, log, arguments.quiet || arguments.file.json, &state);
     let outcome = training.run(&mut state, &mut watcher);
     watcher.finish();
     let outcome = outcome.map_err(Failure::running)?;
+    if arguments.profile {
+        profile::report(&training.timing.profiles, model, &compiled.sources, &engine, &folder).map_err(Failure::running)?;
+    }
     if outcome == Outcome::Stopped {
         console::remark(format_args!("interrupted; `--resume` goes on from {}", path.display()));
         return Err(Failure::Interrupted);

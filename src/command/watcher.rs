@@ -1,5 +1,6 @@
 //! What a run of training shows and saves while it goes.
 
+use super::benchmark::peak_megabytes;
 use super::run_folder::RunFolder;
 use crate::base::Diagnostic;
 use crate::base::diagnostic::Result;
@@ -174,14 +175,6 @@ impl Observer for Watcher<'_> {
         self.folder.save(self.model, state, self.fingerprint, self.engine)?;
         self.failure.take().map_or(Ok(()), Err)
     }
-}
-
-/// The most memory this process ever held, as Linux counts it.
-fn peak_megabytes() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes / 1024.0)
 }
 
 /// Each `maximize`/`minimize` of a block.

@@ -7,7 +7,7 @@ use super::fuse::{Fusion, Group, Nest, core, fuse, is_source};
 use super::place::place;
 use super::{Axis, Buffer, BufferId, Contract, Instr, InstrKind, Kernels, Loop, Place, Region, Role, Step, Store};
 use crate::base::op::DType;
-use crate::base::{Arena, Diagnostic};
+use crate::base::{Arena, Diagnostic, Span};
 use crate::graph::{Graph, Node, NodeId, Op};
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -63,11 +63,21 @@ pub(super) struct Lowering<'a> {
     /// The buffers of sources and stored nodes
     pub of: HashMap<NodeId, BufferId>,
     pub steps: Vec<Step>,
+    pub origins: HashMap<BufferId, Span>,
+    /// Of the node being lowered
+    span: Span,
 }
 
 impl<'a> Lowering<'a> {
     fn new(graph: &'a Graph, fusion: &Fusion) -> Lowering<'a> {
-        let mut lowering = Lowering { graph, buffers: Arena::default(), of: HashMap::new(), steps: vec![] };
+        let mut lowering = Lowering {
+            graph,
+            buffers: Arena::default(),
+            of: HashMap::new(),
+            steps: vec![],
+            origins: HashMap::new(),
+            span: Span::default(),
+        };
         for id in graph.ids() {
             let node = graph.node(id);
             let place = match &node.op {
@@ -78,20 +88,23 @@ impl<'a> Lowering<'a> {
             };
             let buffer = lowering.buffers.push(Buffer { dtype: node.ty.dtype, len: node.ty.len(), place });
             lowering.of.insert(id, buffer);
+            lowering.origins.insert(buffer, node.span);
         }
         // Inputs that nothing reads have a place too: an output may update them
-        for (number, input) in graph.inputs.iter().enumerate() {
+        let number = |buffer: &Buffer| if let Place::Input(number) = buffer.place { Some(number) } else { None };
+        let placed: HashSet<usize> = lowering.buffers.values().filter_map(number).collect();
+        for (number, input) in graph.inputs.iter().enumerate().filter(|(number, _)| !placed.contains(number)) {
             let place = Place::Input(number);
-            if lowering.buffers.values().all(|buffer| buffer.place != place) {
-                lowering.buffers.push(Buffer { dtype: input.ty.dtype, len: input.ty.len(), place });
-            }
+            lowering.buffers.push(Buffer { dtype: input.ty.dtype, len: input.ty.len(), place });
         }
         lowering
     }
 
     /// A buffer of no node.
     pub fn buffer(&mut self, dtype: DType, len: usize) -> BufferId {
-        self.buffers.push(Buffer { dtype, len, place: Place::Arena(0) })
+        let buffer = self.buffers.push(Buffer { dtype, len, place: Place::Arena(0) });
+        self.origins.insert(buffer, self.span);
+        buffer
     }
 
     /// The buffer of a stored node.
@@ -110,8 +123,14 @@ impl<'a> Lowering<'a> {
         let mut missing = HashSet::new();
         for group in &fusion.groups {
             let lowered = match group {
-                Group::Nest(nest) => self.nest(nest),
-                Group::Single(id) => self.single(*id),
+                Group::Nest(nest) => {
+                    self.span = nest.roots.first().map_or(self.span, |root| self.graph.node(*root).span);
+                    self.nest(nest)
+                }
+                Group::Single(id) => {
+                    self.span = self.graph.node(*id).span;
+                    self.single(*id)
+                }
             };
             match lowered {
                 Ok(()) => (),

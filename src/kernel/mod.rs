@@ -12,19 +12,23 @@
 //! - [`simplify`]: fewer and longer axes; long reductions in two stages
 //! - [`place`]: where each buffer lives; buffers that are dead lend their memory to later ones
 //! - [`slots`]: loops without their buffers, to be compiled once
+//! - [`cost`]: elements moved and arithmetic of a step; [`origin`]: where in the source text it comes from
 //! - [`print`]: the text of `tilde emit --stage kernels`
 
 use crate::base::op::{BinaryOp, CompareOp, DType, RandomKind, ReduceOp, UnaryOp};
-use crate::base::{Arena, Id};
+use crate::base::{Arena, Id, Span};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 pub mod affine;
 pub mod body;
 pub mod contract;
 pub mod control;
+pub mod cost;
 pub mod fuse;
 pub mod library;
 pub mod lower;
+pub mod origin;
 pub mod place;
 pub mod print;
 pub mod simplify;
@@ -42,6 +46,8 @@ pub struct Kernels {
     pub outputs: Vec<BufferId>,
     /// Elements of memory that the buffers of [`Place::Arena`] share
     pub arena: usize,
+    /// The source expressions whose values the buffers hold
+    pub origins: HashMap<BufferId, Span>,
 }
 
 pub type BufferId = Id<Buffer>;

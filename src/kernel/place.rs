@@ -17,21 +17,23 @@ pub enum Access {
 
 /// Places the buffers, with copies at the end for outputs that cannot be computed where they belong.
 pub(super) fn place(graph: &Graph, lowering: Lowering<'_>, in_place: &[(usize, usize)]) -> Kernels {
-    let Lowering { buffers, steps, of, .. } = lowering;
-    let mut kernels = Kernels { buffers, steps, outputs: vec![], arena: 0 };
+    let Lowering { buffers, steps, of, origins, .. } = lowering;
+    let mut kernels = Kernels { buffers, steps, outputs: vec![], arena: 0, origins };
     let sources: Vec<BufferId> = graph.outputs.iter().map(|id| of[id]).collect();
     let inputs: HashMap<usize, BufferId> = kernels.inputs();
+    let replaced: HashMap<usize, usize> = in_place.iter().map(|&(input, output)| (output, input)).collect();
+    let touches = Touches::of(&kernels);
     // Inputs whose old value is needed at the end
     let kept: HashSet<BufferId> = sources.iter().copied().collect();
     let mut early = vec![];
     let mut late = vec![];
     for (output, &source) in sources.iter().enumerate() {
         let len = kernels.buffers[source].len;
-        let input = in_place.iter().find(|pair| pair.1 == output).and_then(|pair| inputs.get(&pair.0)).copied();
+        let input = replaced.get(&output).and_then(|input| inputs.get(input)).copied();
         let free = matches!(kernels.buffers[source].place, Place::Arena(_));
         let home = match input {
             Some(input) if source == input => input,
-            Some(input) if free && !kept.contains(&input) && kernels.may_overwrite(source, input) => {
+            Some(input) if free && !kept.contains(&input) && may_overwrite(&kernels.steps, &touches, source, input) => {
                 kernels.buffers[source].place = kernels.buffers[input].place.clone();
                 source
             }
@@ -41,13 +43,13 @@ pub(super) fn place(graph: &Graph, lowering: Lowering<'_>, in_place: &[(usize, u
             }
             Some(input) => {
                 // The source may be overwritten before its turn comes, if it is an input itself
-                let staged = kernels.buffers.push(Buffer { place: Place::Arena(0), ..kernels.buffers[source].clone() });
+                let staged = kernels.alike(source, Place::Arena(0));
                 early.push(copy(source, staged, len));
                 late.push(copy(staged, input, len));
                 input
             }
             None => {
-                let home = kernels.buffers.push(Buffer { place: Place::Output(output), ..kernels.buffers[source].clone() });
+                let home = kernels.alike(source, Place::Output(output));
                 early.push(copy(source, home, len));
                 home
             }
@@ -65,32 +67,19 @@ fn copy(from: BufferId, to: BufferId, len: usize) -> Step {
 }
 
 impl Kernels {
+    /// A buffer for the values of another one.
+    fn alike(&mut self, source: BufferId, place: Place) -> BufferId {
+        let buffer = self.buffers.push(Buffer { place, ..self.buffers[source].clone() });
+        self.origins.extend(self.origins.get(&source).map(|&span| (buffer, span)));
+        buffer
+    }
+
     fn inputs(&self) -> HashMap<usize, BufferId> {
         let number = |(id, buffer): (BufferId, &Buffer)| match buffer.place {
             Place::Input(number) => Some((number, id)),
             Place::Output(_) | Place::Constant(_) | Place::Arena(_) => None,
         };
         self.buffers.iter().filter_map(number).collect()
-    }
-
-    /// Whether `source` can be computed into the memory of `input`: nothing reads the input afterwards.
-    fn may_overwrite(&self, source: BufferId, input: BufferId) -> bool {
-        let touches = |step: &Step, buffer: BufferId, kind: Access| {
-            let mut found = false;
-            step.accesses(&mut |id, access| found |= id == buffer && access == kind);
-            found
-        };
-        let Some(first) = self.steps.iter().position(|step| touches(step, source, Access::Write)) else { return false };
-        let last_read = self.steps.iter().rposition(|step| touches(step, input, Access::Read));
-        let last_write = self.steps.iter().rposition(|step| touches(step, source, Access::Write));
-        match last_read {
-            Some(read) if read > first => false,
-            Some(read) if read == first => {
-                let same_place = matches!(&self.steps[first], Step::Loop(nest) if nest.updates(source, input));
-                same_place && last_write == Some(first)
-            }
-            _ => true,
-        }
     }
 
     /// Gives each buffer of the arena an offset such that no two that are alive at one step overlap.
@@ -118,6 +107,47 @@ impl Kernels {
             self.arena = self.arena.max(offset + size);
             placed.push((offset, offset + size, life));
         }
+    }
+}
+
+/// When steps touch a buffer.
+#[derive(Clone, Copy, Default)]
+struct Touches {
+    first_write: Option<usize>,
+    last_write: Option<usize>,
+    last_read: Option<usize>,
+}
+
+impl Touches {
+    /// Of each buffer.
+    fn of(kernels: &Kernels) -> Vec<Touches> {
+        let mut all = vec![Touches::default(); kernels.buffers.len()];
+        for (at, step) in kernels.steps.iter().enumerate() {
+            step.accesses(&mut |id, access| {
+                let touches = &mut all[id.index()];
+                match access {
+                    Access::Read => touches.last_read = Some(at),
+                    Access::Write => {
+                        touches.first_write.get_or_insert(at);
+                        touches.last_write = Some(at);
+                    }
+                }
+            });
+        }
+        all
+    }
+}
+
+/// Whether `source` can be computed into the memory of `input`: nothing reads the input afterwards.
+fn may_overwrite(steps: &[Step], touches: &[Touches], source: BufferId, input: BufferId) -> bool {
+    let Touches { first_write: Some(first), last_write, .. } = touches[source.index()] else { return false };
+    match touches[input.index()].last_read {
+        Some(read) if read > first => false,
+        Some(read) if read == first => {
+            let same_place = matches!(&steps[first], Step::Loop(nest) if nest.updates(source, input));
+            same_place && last_write == Some(first)
+        }
+        _ => true,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Loops with fewer and longer axes, and long reductions in two stages.
 
-use super::{Affine, Axis, BufferId, Instr, InstrKind, Loop, Role, Store};
+use super::{Affine, Axis, BufferId, Instr, InstrKind, Loop, Role, Store, ValueId};
 use crate::base::op::DType;
 
 impl Loop {
@@ -123,6 +123,16 @@ impl Instr {
             | InstrKind::Compare(..)
             | InstrKind::Select(..)
             | InstrKind::Cast(_) => None,
+        }
+    }
+
+    /// The instructions whose results it uses.
+    pub fn operands(&self) -> Vec<ValueId> {
+        match self.kind {
+            InstrKind::Constant(_) | InstrKind::Index(_) | InstrKind::Load { .. } => vec![],
+            InstrKind::Unary(_, x) | InstrKind::Cast(x) => vec![x],
+            InstrKind::Binary(_, a, b) | InstrKind::Compare(_, a, b) => vec![a, b],
+            InstrKind::Select(c, a, b) => vec![c, a, b],
         }
     }
 }

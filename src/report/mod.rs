@@ -4,6 +4,7 @@ pub mod console;
 pub mod derivation;
 pub mod picture;
 pub mod plates;
+pub mod profile;
 pub mod progress;
 
 pub mod render;

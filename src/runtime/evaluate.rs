@@ -8,6 +8,7 @@ use crate::algebra::{self, InputRole};
 use crate::base::Diagnostic;
 use crate::base::diagnostic::{At, Result};
 use crate::check::model::{Expr, Model};
+use std::time::{Duration, Instant};
 
 /// Rows are evaluated in parts of this many; the result does not depend on it.
 const PART: usize = 100;
@@ -50,6 +51,24 @@ impl Values {
     }
 }
 
+/// The outputs of an expression, and how long they took.
+pub struct Evaluated {
+    pub values: Vec<Values>,
+    /// From the checked expression to native code with its inputs in place
+    pub compile: Duration,
+    /// Of all rows
+    pub run: Duration,
+}
+
+impl Evaluated {
+    /// `run` does the work; what went before, since `begun`, was compiling.
+    fn timed(begun: Instant, run: impl FnOnce() -> Result<Vec<Values>>) -> Result<Evaluated> {
+        let compiled = Instant::now();
+        let values = run()?;
+        Ok(Evaluated { values, compile: compiled - begun, run: compiled.elapsed() })
+    }
+}
+
 /// An expression at the parameters, for the given rows of the data if it depends on them.
 pub fn evaluate(
     model: &Model,
@@ -58,14 +77,17 @@ pub fn evaluate(
     rows: &[u32],
     parameters: &Parameters,
     engine: &Engine,
-) -> Result<Vec<Values>> {
+) -> Result<Evaluated> {
+    let begun = Instant::now();
     if dataset.counts.is_empty() || !algebra::mentions_data(model, expr, &dataset.counts) {
         let evaluated = algebra::lower_expression(model, expr, &dataset.counts, None).at(expr.span)?;
         let mut compiled = engine.compile(evaluated.program, vec![])?;
         parameters::bind(&mut compiled, parameters);
         bind_data(&mut compiled, dataset);
-        compiled.run()?;
-        return Ok((0..evaluated.by_row.len()).map(|i| whole(&compiled, i)).collect());
+        return Evaluated::timed(begun, || {
+            compiled.run()?;
+            Ok((0..evaluated.by_row.len()).map(|i| whole(&compiled, i)).collect())
+        });
     }
     let part = rows.len().min(PART);
     let evaluated = algebra::lower_expression(model, expr, &dataset.counts, Some(part)).at(expr.span)?;
@@ -73,19 +95,13 @@ pub fn evaluate(
     let mut compiled = engine.compile(evaluated.program, vec![])?;
     parameters::bind(&mut compiled, parameters);
     bind_data(&mut compiled, dataset);
-    run_in_parts(&mut compiled, rows, part, &by_row)
+    Evaluated::timed(begun, || run_in_parts(&mut compiled, rows, part, &by_row))
 }
 
 /// Independent draws of an expression, numbered from 0; where it speaks of data, one for each row held out, in order and again from
 /// the first.
-pub fn sample(
-    model: &Model,
-    expr: &Expr,
-    draws: usize,
-    dataset: &Dataset,
-    parameters: &Parameters,
-    engine: &Engine,
-) -> Result<Vec<Values>> {
+pub fn sample(model: &Model, expr: &Expr, draws: usize, dataset: &Dataset, parameters: &Parameters, engine: &Engine) -> Result<Evaluated> {
+    let begun = Instant::now();
     let rows: Vec<u32> = if !dataset.counts.is_empty() && algebra::mentions_data(model, expr, &dataset.counts) {
         dataset.evaluation_rows().iter().copied().cycle().take(draws).collect()
     } else {
@@ -97,8 +113,8 @@ pub fn sample(
     let mut compiled = engine.compile(evaluated.program, vec![])?;
     parameters::bind(&mut compiled, parameters);
     bind_data(&mut compiled, dataset);
-    let drawn = run_in_parts(&mut compiled, &rows, part, &by_row)?;
-    match drawn.iter().enumerate().find_map(|(output, values)| Some((output, values.first_nan()?))) {
+    let drawn = Evaluated::timed(begun, || run_in_parts(&mut compiled, &rows, part, &by_row))?;
+    match drawn.values.iter().enumerate().find_map(|(output, values)| Some((output, values.first_nan()?))) {
         Some((output, at)) => Err(explained(model, expr, dataset, parameters, engine, output, rows[at])?),
         None => Ok(drawn),
     }

@@ -13,5 +13,6 @@ pub mod nonfinite;
 pub mod normalisation;
 pub mod output;
 pub mod parameters;
+pub mod profile;
 pub mod shuffle;
 pub mod train;

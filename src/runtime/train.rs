@@ -8,6 +8,7 @@ use super::engine::{Compiled, Engine};
 use super::evaluate::bind_data;
 use super::nonfinite;
 use super::parameters::{self, Parameters};
+use super::profile::Profile;
 use super::shuffle::Batches;
 use crate::algebra::{self, InputRole, StepProgram, tensor_type};
 use crate::backend::Tensor;
@@ -134,13 +135,17 @@ pub trait Observer {
     fn save(&mut self, state: &State) -> Result<()>;
 }
 
-/// How long the first steps took, for benchmarks.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// How long a run took, for benchmarks and profiles.
+#[derive(Clone, Debug, Default)]
 pub struct Timing {
     /// Algebra, derivatives, passes and native code of the last block
     pub compile: Duration,
     /// When the first step of the last block was done
     pub first_step: Option<Instant>,
+    /// Each kernel is to be measured
+    pub measure: bool,
+    /// Of each block, if measured
+    pub profiles: Vec<Profile>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,6 +210,10 @@ impl Training<'_> {
             stepper.compiled.write(&InputRole::Rows, &numbers);
         }
         self.timing.compile = start.elapsed();
+        if self.timing.measure {
+            stepper.compiled.plan.measure();
+        }
+        let (looping, mut done, mut outcome) = (Instant::now(), 0, Outcome::Finished);
 
         let mut numbers = vec![0.0; rows.unwrap_or(0)];
         while state.step < steps {
@@ -234,15 +243,21 @@ impl Training<'_> {
                 stepper.read_back(state);
                 observer.save(state)?;
             }
+            done += 1;
             if control == Control::Stop {
-                return Ok(Outcome::Stopped);
+                outcome = Outcome::Stopped;
+                break;
             }
             if converged {
                 state.step = steps;
             }
         }
+        if self.timing.measure {
+            let kernels = stepper.compiled.plan.measured();
+            self.timing.profiles.push(Profile { block: state.block, steps: done, elapsed: looping.elapsed(), kernels });
+        }
         stepper.read_back(state);
-        Ok(Outcome::Finished)
+        Ok(outcome)
     }
 
     fn batches(&self, settings: &Settings, block: usize) -> Result<Option<Batches>> {

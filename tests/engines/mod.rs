@@ -1,6 +1,8 @@
 //! Everything that runs graphs, for tests that hold for all of them. The interpreter is the definition.
 
-use tilde_lang::backend::{PlanOptions, Precision, Tensor, cpu};
+use Instructions::{Portable, Widest};
+use tilde_lang::backend::cpu::{CpuPlan, Instructions};
+use tilde_lang::backend::{Plan, PlanOptions, Precision, Tensor};
 use tilde_lang::graph::{Graph, Value, interpret};
 
 pub struct Engine {
@@ -14,14 +16,26 @@ pub struct Engine {
 
 pub const ENGINES: &[Engine] = &[
     Engine { name: "interpreter", relative: 4e-15, absolute: 0.0, run: interpret },
-    Engine { name: "cpu in f64", relative: 1e-12, absolute: 1e-12, run: |graph, inputs| run_on_cpu(graph, inputs, Precision::F64) },
-    Engine { name: "cpu in f32", relative: 2e-4, absolute: 2e-4, run: |graph, inputs| run_on_cpu(graph, inputs, Precision::F32) },
+    Engine { name: "cpu in f64", relative: 1e-12, absolute: 1e-12, run: |graph, inputs| run_on_cpu(graph, inputs, Precision::F64, Widest) },
+    Engine { name: "cpu in f32", relative: 2e-4, absolute: 2e-4, run: |graph, inputs| run_on_cpu(graph, inputs, Precision::F32, Widest) },
+    Engine {
+        name: "cpu in f64, portable",
+        relative: 1e-12,
+        absolute: 1e-12,
+        run: |graph, inputs| run_on_cpu(graph, inputs, Precision::F64, Portable),
+    },
+    Engine {
+        name: "cpu in f32, portable",
+        relative: 2e-4,
+        absolute: 2e-4,
+        run: |graph, inputs| run_on_cpu(graph, inputs, Precision::F32, Portable),
+    },
 ];
 
 /// Compiles and runs a graph on two threads.
-fn run_on_cpu(graph: &Graph, inputs: &[Value], precision: Precision) -> Vec<Value> {
+fn run_on_cpu(graph: &Graph, inputs: &[Value], precision: Precision, instructions: Instructions) -> Vec<Value> {
     let options = PlanOptions { precision, threads: 2, in_place: vec![] };
-    let mut plan = cpu::compile(graph, &options).unwrap_or_else(|error| panic!("{}", error.message));
+    let mut plan = CpuPlan::with_instructions(graph, &options, false, instructions).unwrap_or_else(|error| panic!("{}", error.message));
     for (index, input) in inputs.iter().enumerate() {
         plan.set_input(index, Tensor::new(input.ty.clone(), precision, input.elements.iter().copied()));
     }

@@ -1,7 +1,8 @@
 //! Running steps: pointers are bound, then one step after another.
 
-use super::bindings::Bindings;
+use super::bindings::{Bindings};
 use super::contract::{Scratches, contract};
+use super::clock::{Clock};
 use super::jit::{Compiler, Native};
 use super::lanes::element_bytes;
 use super::library;
@@ -11,8 +12,8 @@ use crate::backend::Precision;
 use crate::base::Diagnostic;
 use crate::kernel::slots::Slotted;
 use crate::kernel::{BufferId, Carry, Cond, Kernels, Place, Region, Scan, Step, While};
-use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::ops::{Range};
+use std::time::Instant;
 
 /// Work of a loop that is worth a second thread: some tens of microseconds.
 const PARALLEL: usize = 1 << 20;
@@ -37,8 +38,8 @@ pub struct Program {
     pub bindings: Bindings,
     inputs: Vec<Vec<BufferId>>,
     outputs: Vec<Vec<BufferId>>,
-    /// Time spent in each step, if measured
-    pub times: Option<Vec<Duration>>,
+    /// Takes the time of each step, if it is measured
+    pub clock: Option<Clock>,
 }
 
 enum Compiled {
@@ -86,7 +87,7 @@ impl Program {
             bindings,
             inputs: by_number(&|place| if let Place::Input(number) = place { Some(*number) } else { None }),
             outputs: by_number(&|place| if let Place::Output(number) = place { Some(*number) } else { None }),
-            times: None,
+            clock: None,
         })
     }
 
@@ -109,6 +110,14 @@ impl Program {
         }
     }
 
+    /// The programs of one control step, none of others.
+    pub fn inside(&self, number: usize) -> &[Program] {
+        match &self.steps[number] {
+            Compiled::Control(programs) => programs,
+            Compiled::Loop(..) | Compiled::Call => &[],
+        }
+    }
+
     /// The programs of control steps.
     pub fn nested(&mut self) -> impl Iterator<Item = &mut Program> {
         self.steps.iter_mut().flat_map(|step| match step {
@@ -120,10 +129,10 @@ impl Program {
     /// Runs all steps. Every buffer must be bound.
     pub fn run(&mut self, machine: &mut Machine) {
         for number in 0..self.steps.len() {
-            let start = self.times.is_some().then(Instant::now);
+            let start = self.clock.is_some().then(Instant::now);
             self.step(number, machine);
-            if let (Some(times), Some(start)) = (&mut self.times, start) {
-                times[number] += start.elapsed();
+            if let (Some(clock), Some(start)) = (&self.clock, start) {
+                clock.add(number, start.elapsed());
             }
         }
     }

@@ -1,9 +1,10 @@
-//! Loops -> native code, through Cranelift.
+//! Loops -> native code, through Cranelift or as wide code, all of a plan in one module.
 
 use super::lanes::Emit;
 use super::nest::emit_nest;
-use super::scalar::externs;
+use super::scalar::{TILE, externs};
 use super::schedule::{Schedule, weight};
+use super::{Instructions, wide};
 use crate::backend::Precision;
 use crate::base::Diagnostic;
 use crate::kernel::Loop;
@@ -44,6 +45,7 @@ pub struct Compiler {
     externs: HashMap<&'static str, FuncId>,
     pub precision: Precision,
     fma: bool,
+    wide: bool,
     /// The code of each loop as text, if asked for
     pub texts: Option<Vec<Text>>,
     defined: Vec<(FuncId, usize, usize, usize)>,
@@ -70,7 +72,7 @@ fn failed(error: impl Display) -> Diagnostic {
 }
 
 impl Compiler {
-    pub fn new(precision: Precision, keep_texts: bool) -> Result<Compiler, Diagnostic> {
+    pub fn new(precision: Precision, keep_texts: bool, instructions: Instructions) -> Result<Compiler, Diagnostic> {
         let mut flags = settings::builder();
         let verifier = if cfg!(debug_assertions) { "true" } else { "false" };
         for (name, value) in
@@ -106,6 +108,7 @@ impl Compiler {
             externs: ids,
             precision,
             fma,
+            wide: instructions == Instructions::Widest && wide::is_supported(),
             texts: keep_texts.then(Vec::new),
             defined: vec![],
             known: HashMap::new(),
@@ -124,15 +127,35 @@ impl Compiler {
     }
 
     fn compile(&mut self, nest: &Loop) -> Result<usize, Diagnostic> {
-        let schedule = Schedule::new(nest, self.precision);
-        let outermost = schedule.order.first().filter(|_| schedule.parallel > 0);
-        let turns = outermost.map_or(1, |&axis| nest.axes[axis].extent);
-        let multiple = if schedule.vector == Some(0) { schedule.lanes * schedule.copies } else { 1 };
         let work = nest.axes.iter().map(|axis| axis.extent).product::<usize>() * weight(nest);
         let number = self.defined.len();
         let mut signature = self.module.make_signature();
         signature.params = vec![AbiParam::new(types::I64); 3];
         let id = self.module.declare_function(&format!("loop{number}"), Linkage::Local, &signature).map_err(failed)?;
+        let function = if self.wide { wide::compile(nest, self.precision, self.texts.is_some()) } else { None };
+        let (turns, multiple) = match function {
+            Some(function) => self.define_wide(id, function)?,
+            None => self.define_portable(id, signature, nest)?,
+        };
+        self.defined.push((id, turns, multiple, work));
+        Ok(number)
+    }
+
+    /// Defines a function of wide code; its turns and what parts of them are multiples of.
+    fn define_wide(&mut self, id: FuncId, function: wide::Function) -> Result<(usize, usize), Diagnostic> {
+        self.module.define_function_bytes(id, TILE as u64, &function.bytes, &[]).map_err(failed)?;
+        if let (Some(texts), Some((intermediate, machine))) = (&mut self.texts, function.text) {
+            texts.push(Text { intermediate, machine });
+        }
+        Ok((function.turns, function.multiple))
+    }
+
+    /// Defines a function through Cranelift; its turns and what parts of them are multiples of.
+    fn define_portable(&mut self, id: FuncId, signature: Signature, nest: &Loop) -> Result<(usize, usize), Diagnostic> {
+        let schedule = Schedule::new(nest, self.precision);
+        let outermost = schedule.order.first().filter(|_| schedule.parallel > 0);
+        let turns = outermost.map_or(1, |&axis| nest.axes[axis].extent);
+        let multiple = if schedule.vector == Some(0) { schedule.lanes * schedule.copies } else { 1 };
         self.context.func.signature = signature;
         let frontend = self.module.isa().frontend_config();
         let emit = Emit {
@@ -153,8 +176,7 @@ impl Compiler {
             texts.push(Text { intermediate, machine });
         }
         self.module.clear_context(&mut self.context);
-        self.defined.push((id, turns, multiple, work));
-        Ok(number)
+        Ok((turns, multiple))
     }
 
     /// The functions, ready to be called while the code is alive.

@@ -2,12 +2,16 @@
 //!
 //! - [`schedule`]: the order of a loop's axes, which of them runs along vector lanes
 //! - [`nest`]: a loop as Cranelift code; [`lanes`], [`operations`], [`math`]: its instructions; [`arithmetic`]: what those of elementary functions ask of an emitter; [`scalar`]: functions it calls
+//! - [`wide`]: the same in wider vectors, where the processor has them
 //! - [`jit`]: loops of one plan in one module
 //! - [`contract`], [`library`], [`linear`]: library calls
 //! - [`pool`]: threads; [`memory`]: the arena and pointers into it; [`bindings`]: where buffers stand now
 //! - [`execute`]: running steps, loops and branches over sub-programs
+//! - [`pool`]: threads; [`memory`]: the arena and pointers into it
+//! - [`execute`]: running steps, loops and branches over sub-programs; [`clock`]: their times; [`profile`]: their names; [`limits`]: what
+//!   the machine could do
 
-use super::{Plan, PlanOptions, Precision, Tensor};
+use super::{Measured, Plan, PlanOptions, Precision, Tensor};
 use crate::base::Diagnostic;
 use crate::graph::{Graph, TensorType};
 use crate::kernel::place::Access;
@@ -20,21 +24,25 @@ use std::time::{Duration, Instant};
 
 mod arithmetic;
 mod bindings;
+mod clock;
 mod contract;
 mod eigen;
 mod execute;
 mod jit;
 mod lanes;
 mod library;
+pub mod limits;
 mod linear;
 mod math;
 mod memory;
 mod nest;
 mod operations;
 mod pool;
+mod profile;
 mod random;
 mod scalar;
 mod schedule;
+mod wide;
 
 /// Compiles a graph for this machine.
 pub fn compile(graph: &Graph, options: &PlanOptions) -> Result<Box<dyn Plan>, Diagnostic> {
@@ -87,13 +95,32 @@ pub struct Statistics {
     pub generation: Duration,
 }
 
+/// Which instructions loops are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instructions {
+    /// The widest vectors that the processor has
+    Widest,
+    /// Those that every processor has
+    Portable,
+}
+
 impl CpuPlan {
     /// Compiles a graph; with `keep_texts` the code of each loop can be shown.
     pub fn new(graph: &Graph, options: &PlanOptions, keep_texts: bool) -> Result<CpuPlan, Diagnostic> {
+        CpuPlan::with_instructions(graph, options, keep_texts, Instructions::Widest)
+    }
+
+    /// As [`CpuPlan::new`], of these instructions.
+    pub fn with_instructions(
+        graph: &Graph,
+        options: &PlanOptions,
+        keep_texts: bool,
+        instructions: Instructions,
+    ) -> Result<CpuPlan, Diagnostic> {
         let start = Instant::now();
         let kernels = lower(graph, &options.in_place)?;
         let lowering = start.elapsed();
-        let mut compiler = Compiler::new(options.precision, keep_texts)?;
+        let mut compiler = Compiler::new(options.precision, keep_texts, instructions)?;
         let mut program = Program::compile(&kernels, &mut compiler)?;
         let texts = compiler.texts.take().unwrap_or_default();
         let (code, natives) = compiler.finish()?;
@@ -141,14 +168,10 @@ impl CpuPlan {
         &self.texts
     }
 
-    /// Starts to measure the time of each step.
-    pub fn measure(&mut self) {
-        self.program.times = Some(vec![Duration::ZERO; self.program.kernels.steps.len()]);
-    }
-
-    /// The time spent in each step since [`CpuPlan::measure`].
-    pub fn times(&self) -> &[Duration] {
-        self.program.times.as_deref().unwrap_or_default()
+    /// The time spent in each step since [`Plan::measure`], with the steps inside of it.
+    pub fn times(&self) -> Vec<Duration> {
+        let clock = self.program.clock.as_ref();
+        clock.map_or_else(Vec::new, |clock| (0..self.program.kernels.steps.len()).map(|step| clock.time(step)).collect())
     }
 }
 
@@ -222,5 +245,15 @@ impl Plan for CpuPlan {
             Place::Input(number) => &self.inputs[number],
             Place::Output(_) | Place::Arena(_) | Place::Constant(_) => &self.outputs[index],
         }
+    }
+
+    fn measure(&mut self) {
+        self.program.measure();
+    }
+
+    fn measured(&self) -> Vec<Measured> {
+        let mut found = vec![];
+        self.program.measured(0, self.machine.precision, &mut found);
+        found
     }
 }

@@ -46,7 +46,7 @@ pub fn emit_nest<'f>(mut emit: Emit<'f>, nest: &Loop, schedule: Schedule) -> Fun
     emit.b.switch_to_block(entry);
     emit.b.seal_block(entry);
     let [table, begin, end] = [0, 1, 2].map(|i| emit.b.block_params(entry)[i]);
-    let (levels, varies) = levels(nest, &schedule);
+    let (levels, varies) = levels(nest, &schedule.order, schedule.vector);
     let count = nest.body.len();
     let mut function = Nest {
         emit,
@@ -70,26 +70,17 @@ pub fn emit_nest<'f>(mut emit: Emit<'f>, nest: &Loop, schedule: Schedule) -> Fun
 }
 
 /// Levels and variation of all instructions.
-fn levels(nest: &Loop, schedule: &Schedule) -> (Vec<usize>, Vec<bool>) {
+pub fn levels(nest: &Loop, order: &[usize], vector: Option<usize>) -> (Vec<usize>, Vec<bool>) {
     let mut levels: Vec<usize> = vec![];
     let mut varies: Vec<bool> = vec![];
     for instr in &nest.body {
-        let steps = |position: usize| instr.map().is_some_and(|map| map.strides[schedule.order[position]] != 0);
-        let own = (0..schedule.order.len()).rev().find(|&position| steps(position)).map_or(0, |position| position + 1);
-        let operands = operands(instr);
+        let steps = |position: usize| instr.map().is_some_and(|map| map.strides[order[position]] != 0);
+        let own = (0..order.len()).rev().find(|&position| steps(position)).map_or(0, |position| position + 1);
+        let operands = instr.operands();
         levels.push(operands.iter().map(|&v| levels[v]).fold(own, usize::max));
-        varies.push(schedule.vector.is_some_and(steps) || operands.iter().any(|&v| varies[v]));
+        varies.push(vector.is_some_and(steps) || operands.iter().any(|&v| varies[v]));
     }
     (levels, varies)
-}
-
-fn operands(instr: &Instr) -> Vec<ValueId> {
-    match instr.kind {
-        InstrKind::Constant(_) | InstrKind::Index(_) | InstrKind::Load { .. } => vec![],
-        InstrKind::Unary(_, x) | InstrKind::Cast(x) => vec![x],
-        InstrKind::Binary(_, a, b) | InstrKind::Compare(_, a, b) => vec![a, b],
-        InstrKind::Select(c, a, b) => vec![c, a, b],
-    }
 }
 
 impl<'a> Nest<'a, '_> {

@@ -3,7 +3,7 @@
 use super::arithmetic::Arithmetic;
 use super::lanes::Emit;
 use super::math::Elementary;
-use super::scalar::externs;
+use super::scalar::{by_name, symbol};
 use crate::backend::Precision;
 use crate::base::op::{BinaryOp, CompareOp, DType, ReduceOp, UnaryOp};
 use cranelift::prelude::*;
@@ -30,27 +30,16 @@ impl Emit<'_> {
                 let (magnitude, infinite) = (self.b.ins().fabs(x), self.number(self.type_of(x), f64::INFINITY));
                 self.fcmp(FloatCC::LessThan, magnitude, infinite)
             }
-            (UnaryOp::Exp, _) => self.function(op, "exp", x),
-            (UnaryOp::Expm1, _) => self.function(op, "expm1", x),
-            (UnaryOp::Log, _) => self.function(op, "log", x),
-            (UnaryOp::Log1p, _) => self.function(op, "log1p", x),
-            (UnaryOp::Sin, _) => self.function(op, "sin", x),
-            (UnaryOp::Cos, _) => self.function(op, "cos", x),
-            (UnaryOp::Tanh, _) => self.function(op, "tanh", x),
-            (UnaryOp::Sigmoid, _) => self.function(op, "sigmoid", x),
-            (UnaryOp::Softplus, _) => self.function(op, "softplus", x),
-            (UnaryOp::Erf, _) => self.function(op, "erf", x),
-            (UnaryOp::ErfInv, _) => self.function(op, "erfinv", x),
-            (UnaryOp::LogGamma, _) => self.function(op, "lgamma", x),
-            (UnaryOp::Digamma, _) => self.function(op, "digamma", x),
-            (UnaryOp::Trigamma, _) => self.function(op, "trigamma", x),
+            (UnaryOp::Exp | UnaryOp::Expm1 | UnaryOp::Log | UnaryOp::Log1p | UnaryOp::Sin | UnaryOp::Cos, _) => self.function(op, x),
+            (UnaryOp::Tanh | UnaryOp::Sigmoid | UnaryOp::Softplus | UnaryOp::Erf | UnaryOp::ErfInv, _) => self.function(op, x),
+            (UnaryOp::LogGamma | UnaryOp::Digamma | UnaryOp::Trigamma, _) => self.function(op, x),
         }
     }
 
     /// A function of one real: vector code where there is some, else a call.
-    fn function(&mut self, op: UnaryOp, symbol: &str, x: Value) -> Value {
+    fn function(&mut self, op: UnaryOp, x: Value) -> Value {
         let inline = if self.precision == Precision::F32 { self.inline_f32(op, x) } else { None };
-        inline.unwrap_or_else(|| self.called(symbol, DType::Real, &[x]))
+        inline.unwrap_or_else(|| symbol(op).map_or(x, |symbol| self.called(symbol, DType::Real, &[x])))
     }
 
     fn sign(&mut self, dtype: DType, x: Value) -> Value {
@@ -186,14 +175,7 @@ impl Emit<'_> {
 
     /// Calls a function of [`super::scalar`], lane by lane.
     pub fn called(&mut self, symbol: &str, dtype: DType, args: &[Value]) -> Value {
-        let suffix = match (dtype, self.precision) {
-            (DType::Real, Precision::F32) => "f32",
-            (DType::Real, Precision::F64) => "f64",
-            (_, Precision::F32) => "i32",
-            (_, Precision::F64) => "i64",
-        };
-        let name = format!("{symbol}_{suffix}");
-        let Some(function) = externs().find(|function| function.name == name) else { return args[0] };
+        let Some((_, function)) = by_name(symbol, dtype, self.precision) else { return args[0] };
         let id = self.externs[function.name];
         let callee = match self.imported.get(&id) {
             Some(&callee) => callee,

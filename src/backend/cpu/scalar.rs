@@ -1,5 +1,11 @@
-//! Scalar functions that compiled loops call where no inline code exists: rare functions, and all of them in f64.
+//! Functions that compiled loops call where no inline code exists: rare functions, and all of them in f64.
+//!
+//! Each comes for one element and for a tile. A tile is the 64 bytes of one wide vector: 16 elements of 4 bytes or 8 of 8 bytes.
+//! A function of tiles is handed a pointer to its operands, one tile after another, aligned to 64 bytes, and replaces the first
+//! of them by its result. Lanes that a loop does not use hold any bits: they may be computed, and must not trap.
 
+use crate::backend::Precision;
+use crate::base::op::{DType, UnaryOp};
 use crate::base::special;
 
 /// A function as compiled code sees it: its symbol, address and number of operands. All operands and the result have one type.
@@ -7,7 +13,56 @@ use crate::base::special;
 pub struct Extern {
     pub name: &'static str,
     pub address: *const u8,
+    /// Of the same function on every element of a tile, an [`OnTiles`]
+    pub tile: *const u8,
     pub operands: usize,
+}
+
+/// A function of tiles.
+pub type OnTiles = unsafe extern "C" fn(*mut u8);
+
+/// The bytes of a tile.
+pub const TILE: usize = 64;
+
+/// The name, without its type, of the function that computes an operation; `None` where instructions do.
+pub fn symbol(op: UnaryOp) -> Option<&'static str> {
+    Some(match op {
+        UnaryOp::Exp => "exp",
+        UnaryOp::Expm1 => "expm1",
+        UnaryOp::Log => "log",
+        UnaryOp::Log1p => "log1p",
+        UnaryOp::Sin => "sin",
+        UnaryOp::Cos => "cos",
+        UnaryOp::Tanh => "tanh",
+        UnaryOp::Sigmoid => "sigmoid",
+        UnaryOp::Softplus => "softplus",
+        UnaryOp::Erf => "erf",
+        UnaryOp::ErfInv => "erfinv",
+        UnaryOp::LogGamma => "lgamma",
+        UnaryOp::Digamma => "digamma",
+        UnaryOp::Trigamma => "trigamma",
+        UnaryOp::Neg | UnaryOp::Abs | UnaryOp::Sign | UnaryOp::Sqrt | UnaryOp::Recip => return None,
+        UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Round | UnaryOp::Not | UnaryOp::IsFinite => return None,
+    })
+}
+
+/// The function of tiles behind a function of one type's elements.
+macro_rules! on_tiles {
+    ($function:ident($($x:ident),+): $element:ty) => {{
+        unsafe extern "C" fn tile(operands: *mut u8) {
+            const LANES: usize = TILE / size_of::<$element>();
+            let operands = operands.cast::<$element>();
+            for lane in 0..LANES {
+                let mut place = lane;
+                // SAFETY: a tile for each operand lies behind the pointer, aligned and owned by the caller.
+                $(let $x = unsafe { *operands.add(place) }; place += LANES;)+
+                let _ = place;
+                // SAFETY: likewise.
+                unsafe { *operands.add(lane) = $function($($x),+) };
+            }
+        }
+        tile as OnTiles as *const u8
+    }};
 }
 
 /// Functions of one or two operands, in both precisions, from their meaning in f64.
@@ -25,8 +80,8 @@ macro_rules! externs {
 
         /// Every function of reals.
         const REALS: &[Extern] = &[$(
-            Extern { name: stringify!($single), address: $single as *const u8, operands: [$(stringify!($x)),+].len() },
-            Extern { name: stringify!($double), address: $double as *const u8, operands: [$(stringify!($x)),+].len() },
+            Extern { name: stringify!($single), address: $single as *const u8, tile: on_tiles!($single($($x),+): f32), operands: [$(stringify!($x)),+].len() },
+            Extern { name: stringify!($double), address: $double as *const u8, tile: on_tiles!($double($($x),+): f64), operands: [$(stringify!($x)),+].len() },
         )*];
     };
 }
@@ -73,8 +128,8 @@ macro_rules! integers {
         )*
 
         const INTEGERS: &[Extern] = &[$(
-            Extern { name: stringify!($div), address: $div as *const u8, operands: 2 },
-            Extern { name: stringify!($rem), address: $rem as *const u8, operands: 2 },
+            Extern { name: stringify!($div), address: $div as *const u8, tile: on_tiles!($div(x, y): $int), operands: 2 },
+            Extern { name: stringify!($rem), address: $rem as *const u8, tile: on_tiles!($rem(x, y): $int), operands: 2 },
         )*];
     };
 }
@@ -86,4 +141,15 @@ integers! {
 
 pub fn externs() -> impl Iterator<Item = &'static Extern> {
     REALS.iter().chain(INTEGERS)
+}
+
+/// The function of that name for elements of a type, and its number among [`externs`].
+pub fn by_name(name: &str, dtype: DType, precision: Precision) -> Option<(usize, &'static Extern)> {
+    let suffix = match (dtype, precision) {
+        (DType::Real, Precision::F32) => "f32",
+        (DType::Real, Precision::F64) => "f64",
+        (DType::Int | DType::Bool, Precision::F32) => "i32",
+        (DType::Int | DType::Bool, Precision::F64) => "i64",
+    };
+    externs().enumerate().find(|(_, function)| function.name.rsplit_once('_') == Some((name, suffix)))
 }

@@ -23,14 +23,7 @@ pub struct Schedule {
 impl Schedule {
     pub fn new(nest: &Loop, precision: Precision) -> Schedule {
         let lanes = vector_lanes(precision);
-        let mut order: Vec<usize> = (0..nest.axes.len()).collect();
-        // Far jumps outside, short ones inside
-        let reach = |axis: usize| {
-            let stores = nest.stores.iter().map(|store| store.index.strides[axis].unsigned_abs()).max();
-            let loads = nest.maps().map(|map| map.strides[axis].unsigned_abs()).max();
-            (Reverse(stores), Reverse(loads))
-        };
-        order.sort_by_key(|&axis| (nest.axes[axis].role == Role::Reduced, reach(axis)));
+        let mut order = outside_in(nest);
         let parallel = order.iter().filter(|&&axis| nest.axes[axis].role == Role::Parallel).count();
         let vector = Schedule::vector_axis(nest, lanes);
         if let Some(axis) = vector {
@@ -59,8 +52,20 @@ impl Schedule {
     }
 }
 
+/// The axes, parallel ones before reduced ones; of each, far jumps outside, short ones inside.
+pub fn outside_in(nest: &Loop) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..nest.axes.len()).collect();
+    let reach = |axis: usize| {
+        let stores = nest.stores.iter().map(|store| store.index.strides[axis].unsigned_abs()).max();
+        let loads = nest.maps().map(|map| map.strides[axis].unsigned_abs()).max();
+        (Reverse(stores), Reverse(loads))
+    };
+    order.sort_by_key(|&axis| (nest.axes[axis].role == Role::Reduced, reach(axis)));
+    order
+}
+
 /// Light bodies take several vectors at a time, to hide latencies; heavy ones would run out of registers.
-fn copies(nest: &Loop) -> usize {
+pub fn copies(nest: &Loop) -> usize {
     match weight(nest) {
         0..=6 => 4,
         7..=14 => 2,

@@ -18,8 +18,8 @@ const SCALE: u32 = 3;
 
 pub(super) const SAMPLES: RGBColor = RGBColor(0x1f, 0x5f, 0xbf);
 pub(super) const DATA: RGBColor = RGBColor(0x9a, 0x9e, 0xa6);
-const INK: RGBColor = RGBColor(0x22, 0x26, 0x2b);
-const LABELS: RGBColor = RGBColor(0x5c, 0x62, 0x6a);
+pub(super) const INK: RGBColor = RGBColor(0x22, 0x26, 0x2b);
+pub(super) const LABELS: RGBColor = RGBColor(0x5c, 0x62, 0x6a);
 const AXIS: RGBColor = RGBColor(0xb4, 0xb8, 0xbe);
 const GRID: RGBColor = RGBColor(0xee, 0xef, 0xf1);
 
@@ -132,7 +132,7 @@ pub(super) fn line(chart: &mut Chart, points: &[(f64, f64)], colour: RGBColor, p
     Ok(())
 }
 
-fn text_style(size: f64, colour: RGBColor) -> TextStyle<'static> {
+pub(super) fn text_style(size: f64, colour: RGBColor) -> TextStyle<'static> {
     ("sans-serif", size * f64::from(SCALE)).into_font().color(&colour)
 }
 

@@ -1,5 +1,6 @@
 //! Pictures of samples and of training, as encoded PNG files.
 
+mod bars;
 mod canvas;
 mod histogram;
 mod image_grid;
@@ -8,6 +9,7 @@ mod path;
 mod range;
 mod scatter;
 
+pub use bars::{Bar, bars};
 pub use histogram::histogram;
 pub use image_grid::{image_grid, image_rows};
 pub use loss_curve::loss_curve;

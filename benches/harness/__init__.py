@@ -1,0 +1,1 @@
+"""Measures Tilde beside JAX, PyTorch and scikit-learn: `../run.py`."""

@@ -1,0 +1,112 @@
+"""Runs one system on one workload in a process of its own, and returns what it reports."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from harness.workloads import DRAWS, FLAGS, LIBRARY, REPOSITORY, SWEEPS, Workload
+
+PEERS = REPOSITORY / "benches" / "peers"
+DATA = REPOSITORY / "benches" / "workloads" / "data"
+
+
+class Failed(Exception):
+    """A system could not run a workload; the text is its last words."""
+
+
+def last_json_line(command: list[str], environment: dict[str, str] | None = None) -> dict:
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, env=os.environ | (environment or {}))
+    try:
+        done.check_returncode()
+        return json.loads(done.stdout.strip().rpartition("\n")[2])
+    except (subprocess.CalledProcessError, json.JSONDecodeError) as problem:
+        raise Failed(f"{' '.join(command)}: {problem}\n{done.stderr[-800:]}") from problem
+
+
+class Bench:
+    """The binary, and a folder that holds what Tilde trained for the workloads that start from there."""
+
+    def __init__(self, tilde: Path, folder: Path) -> None:
+        self.tilde, self.folder = tilde, folder
+        self.prepared: set[str] = set()
+
+    def prepare(self, workload: Workload) -> None:
+        """Data files, and the parameters that every system draws or evaluates with or starts from."""
+        needs = {"gmm_em": "make_gmm.py", "attention": "make_tokens.py"}.get(workload.name)
+        if needs and not (DATA / needs.replace("make_", "").replace(".py", ".npy")).exists():
+            subprocess.run([sys.executable, str(DATA / needs)], check=True)
+        source = workload.file.stem
+        if workload.kind == "train" or source in self.prepared:
+            return
+        out = self.folder / source
+        if workload.kind == "em":
+            out.mkdir(exist_ok=True)
+            start = {name: self.evaluated(workload.file, name) for name in ("w", "mu", "S")}
+            np.savez(out / "start.npz", **start)
+        else:
+            last_json_line([str(self.tilde), "train", str(workload.file), "--out", str(out), "--quiet", "--bench-json"])
+        if workload.kind == "likelihood":
+            np.save(out / "points.npy", self.evaluated(workload.file, "x(0)", "--rows").astype(np.float32))
+        self.prepared.add(source)
+
+    def evaluated(self, file: Path, expression: str, *flags: str) -> np.ndarray:
+        return np.array(last_json_line([str(self.tilde), "eval", str(file), expression, "--json", *flags])["value"])
+
+    def run(self, workload: Workload, system: str) -> dict:
+        if system == "tilde":
+            with tempfile.TemporaryDirectory() as out:
+                return self.run_tilde(workload, Path(out))
+        return self.run_peer(workload, system)
+
+    def run_tilde(self, workload: Workload, out: Path) -> dict:
+        file, start = str(workload.file), str(self.folder / workload.file.stem)
+        if workload.kind == "draw":
+            drawn = out / "points.npy"
+            options = ["--name", "points", "-n", str(DRAWS), "--from", start, "--out", str(drawn), "--bench-json"]
+            report = last_json_line([str(self.tilde), "sample", file, *options])
+            draws = np.load(drawn)
+            moments = {"mean": draws.mean(0).tolist(), "covariance": np.cov(draws.T).tolist()}
+            return report | moments | {"step_ms": report["step_ms"] / SWEEPS}
+        if workload.kind == "likelihood":
+            report = last_json_line([str(self.tilde), "eval", file, "density", "--from", start, "--bench-json"])
+            return report | {"loss": report["value"]}
+        options = ["--steps", str(workload.steps), "--out", str(out), "--quiet", "--bench-json"]
+        if workload.kind == "em":
+            return last_json_line([str(self.tilde), "train", file, "--precision", "f32", *options])
+        report = last_json_line([str(self.tilde), "train", file, *options])
+        return report | {"loss": settled_loss(out / "metrics.jsonl", workload.steps)}
+
+    def run_peer(self, workload: Workload, system: str) -> dict:
+        script = f"{workload.file.stem}_{LIBRARY[system]}.py"
+        options = [*FLAGS[system], "--timing", "--json"]
+        if workload.kind != "likelihood":
+            options += ["--steps", str(workload.steps)]
+        if workload.kind == "draw":
+            options += ["--draw", str(DRAWS)]
+        if workload.kind != "train":
+            options += ["--from", str(self.folder / workload.file.stem)]
+        # The first run compiles from nothing, as after a change of the program; later ones find their kernels on disk.
+        cache = self.folder / "inductor" / workload.name
+        cold = not cache.exists()
+        report = last_json_line([sys.executable, str(PEERS / script), *options], {"TORCHINDUCTOR_CACHE_DIR": str(cache)})
+        if system == "torch-compile" and not cold:
+            del report["first_step_ms"], report["compile_ms"]
+        return report | {"command": " ".join(["python", script, *map(masked, options)])}
+
+
+def masked(option: str) -> str:
+    """Without the name of a temporary folder."""
+    return re.sub(r"^/.*/", "DIR/", option)
+
+
+def settled_loss(log: Path, steps: int) -> float:
+    """Mean over the logged steps of the second half, of what is minimised."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    late = [line for line in lines if line["step"] > steps // 2]
+    return float(np.mean([line["loss"] if "loss" in line else -line["objective"] for line in late]))

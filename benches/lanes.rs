@@ -1,0 +1,230 @@
+//! Loops of one thread beside what rustc makes of the same formulas with AVX-512, and beside a plain copy:
+//! `cargo bench --bench lanes`. Least of many short blocks, the candidates in turn.
+
+use std::time::Instant;
+use tilde_lang::backend::cpu::{CpuPlan, Instructions};
+use tilde_lang::backend::{Plan, PlanOptions, Precision, Tensor};
+use tilde_lang::base::op::{ReduceOp, UnaryOp};
+use tilde_lang::graph::{Builder, Graph, NodeId, TensorType};
+
+/// Elements of the functions: both arrays stay in the second-level cache.
+const FEW: usize = 16_384;
+/// Elements of the streaming loops: a layer of the variational autoencoder.
+const MANY: usize = 392_000;
+const BLOCKS: usize = 200;
+
+/// Seconds a turn of each candidate: the least of blocks, taken in turn.
+fn least<const N: usize>(turns: usize, mut candidates: [&mut dyn FnMut(); N]) -> [f64; N] {
+    let mut best = [f64::INFINITY; N];
+    for _ in 0..BLOCKS {
+        for (candidate, best) in candidates.iter_mut().zip(&mut best) {
+            let start = Instant::now();
+            (0..turns).for_each(|_| candidate());
+            *best = best.min(start.elapsed().as_secs_f64() / turns as f64);
+        }
+    }
+    best
+}
+
+fn plan(graph: &Graph, instructions: Instructions, in_place: &[(usize, usize)]) -> CpuPlan {
+    let options = PlanOptions { precision: Precision::F32, threads: 1, in_place: in_place.to_vec() };
+    let mut plan = CpuPlan::with_instructions(graph, &options, false, instructions).expect("compiles");
+    for (index, input) in graph.inputs.iter().enumerate() {
+        plan.set_input(index, Tensor::new(input.ty.clone(), Precision::F32, arguments(input.ty.len()).into_iter().map(f64::from)));
+    }
+    plan
+}
+
+/// Positive, of sizes around 1.
+fn arguments(count: usize) -> Vec<f32> {
+    (0..count).map(|i| 0.1 + (i as u32).wrapping_mul(2_654_435_761) as f32 / 2e9).collect()
+}
+
+// The formulas of the back end, for rustc to make vectors of. The values of the coefficients do not matter to the time.
+
+#[inline(always)]
+fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
+    coefficients[1..].iter().fold(coefficients[0], |sum, &c| sum.mul_add(x, c))
+}
+
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    let x = x.clamp(-104.0, 89.0);
+    let n = (x * std::f32::consts::LOG2_E).round_ties_even();
+    let r = n.mul_add(2.121_944_4e-4, n.mul_add(-0.693_359_4, x));
+    let value = polynomial(r, [2e-4, 1.4e-3, 8.3e-3, 4.2e-2, 0.166, 0.5]).mul_add(r * r, r) + 1.0;
+    // SAFETY: clamped to what an i32 holds.
+    let n = unsafe { n.to_int_unchecked::<i32>() };
+    let half = n >> 1;
+    value * f32::from_bits(((half + 127) << 23) as u32) * f32::from_bits(((n - half + 127) << 23) as u32)
+}
+
+#[inline(always)]
+fn log(x: f32) -> f32 {
+    let subnormal = x < f32::MIN_POSITIVE;
+    let bits = if subnormal { x * 8_388_608.0 } else { x }.to_bits() as i32;
+    let exponent = (bits - 0x3f35_04f3) >> 23;
+    let z = f32::from_bits((bits - (exponent << 23)) as u32) - 1.0;
+    let e = exponent as f32 - if subnormal { 23.0 } else { 0.0 };
+    let p = polynomial(z, [7e-2, -0.115, 0.116, -0.124, 0.142, -0.166, 0.2, -0.25, 0.333]);
+    let y = (z * z).mul_add(-0.5, e.mul_add(-2.121_944_4e-4, z * z * z * p));
+    let value = e.mul_add(0.693_359_4, z + y);
+    let value = if x > 0.0 { value } else if x == 0.0 { f32::NEG_INFINITY } else { f32::NAN };
+    if x == f32::INFINITY { x } else { value }
+}
+
+#[inline(always)]
+fn tanh(x: f32) -> f32 {
+    let x = x.clamp(-9.0, 9.0);
+    let square = x * x;
+    let above = polynomial(square, [-2.8e-16, 2e-13, -8.6e-11, 5.1e-8, 1.5e-5, 6.4e-4, 4.9e-3]);
+    x * (above / polynomial(square, [1.2e-6, 1.2e-4, 2.3e-3, 4.9e-3]))
+}
+
+#[inline(always)]
+fn sigmoid(x: f32) -> f32 {
+    let u = exp(-x.abs());
+    (if x < 0.0 { u } else { 1.0 }) / (u + 1.0)
+}
+
+/// Sine within its usual range.
+#[inline(always)]
+fn sin(x: f32) -> f32 {
+    let n = (x * std::f32::consts::FRAC_2_PI).round_ties_even();
+    let r = n.mul_add(-6e-15, n.mul_add(4.37e-8, n.mul_add(-std::f32::consts::FRAC_PI_2, x)));
+    let square = r * r;
+    let sine = polynomial(square, [-2e-4, 8.3e-3, -0.166]).mul_add(r * square, r);
+    let cosine = polynomial(square, [2.4e-5, -1.4e-3, 4.2e-2]).mul_add(square * square, square.mul_add(-0.5, 1.0));
+    // SAFETY: the arguments of this bench are small.
+    let n = unsafe { n.to_int_unchecked::<i32>() };
+    let value = if n & 1 == 0 { sine } else { cosine };
+    f32::from_bits(value.to_bits() ^ ((n & 2) << 30) as u32)
+}
+
+/// A function over a slice, compiled for AVX-512.
+macro_rules! over_slices {
+    ($($name:ident = $function:ident;)*) => {$(
+        #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,fma")]
+        fn $name(x: &[f32], y: &mut [f32]) {
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y = $function(x));
+        }
+    )*};
+}
+
+over_slices! {
+    exp_all = exp;
+    log_all = log;
+    tanh_all = tanh;
+    sigmoid_all = sigmoid;
+    sin_all = sin;
+}
+
+fn of_unary(op: UnaryOp) -> Graph {
+    let mut b = Builder::new();
+    let x = b.input("x", TensorType::real([FEW]));
+    let y = b.unary(op, x);
+    b.finish(&[y]).expect("well typed")
+}
+
+fn functions() {
+    let rust: [(UnaryOp, Option<unsafe fn(&[f32], &mut [f32])>); 8] = [
+        (UnaryOp::Exp, Some(exp_all)),
+        (UnaryOp::Log, Some(log_all)),
+        (UnaryOp::Tanh, Some(tanh_all)),
+        (UnaryOp::Sigmoid, Some(sigmoid_all)),
+        (UnaryOp::Sin, Some(sin_all)),
+        (UnaryOp::Softplus, None),
+        (UnaryOp::Erf, None),
+        (UnaryOp::Cos, None),
+    ];
+    let (x, mut y) = (arguments(FEW), vec![0.0; FEW]);
+    println!("ns for 16 elements     widest  portable   rustc   rustc / widest");
+    for (op, function) in rust {
+        let graph = of_unary(op);
+        let (mut widest, mut portable) = (plan(&graph, Instructions::Widest, &[]), plan(&graph, Instructions::Portable, &[]));
+        let mut compiled = || {
+            if let Some(function) = function {
+                // SAFETY: `main` asked for these features.
+                unsafe { function(&x, &mut y) }
+            }
+        };
+        let times = least(4, [&mut || widest.run(), &mut || portable.run(), &mut compiled]);
+        let [a, b, c] = times.map(|time| time * 1e9 * 16.0 / FEW as f64);
+        let (c, ratio) = if function.is_some() { (format!("{c:7.2}"), format!("{:.2}", c / a)) } else { ("      -".into(), String::new()) };
+        println!("{:18} {a:10.2} {b:9.2} {c}   {ratio}", format!("{op:?}"));
+    }
+}
+
+/// p, m, v of Adam after one step.
+fn adam(b: &mut Builder, [p, m, v, g]: [NodeId; 4], rate: NodeId) -> [NodeId; 3] {
+    let scaled = |b: &mut Builder, x: NodeId, by: f64| {
+        let by = b.fill_like(by, x);
+        b.mul(x, by)
+    };
+    let (old, new) = (scaled(b, m, 0.9), scaled(b, g, 0.1));
+    let m = b.add(old, new);
+    let square = b.mul(g, g);
+    let (old, new) = (scaled(b, v, 0.999), scaled(b, square, 0.001));
+    let v = b.add(old, new);
+    let root = b.unary(UnaryOp::Sqrt, v);
+    let epsilon = b.fill_like(1e-8, root);
+    let below = b.add(root, epsilon);
+    let rate = b.spread(rate, &[MANY]);
+    let step = b.mul(rate, m);
+    let step = b.div(step, below);
+    [b.sub(p, step), m, v]
+}
+
+/// Graphs, outputs in place, and elements that they move.
+fn streams() -> Vec<(&'static str, Graph, Vec<(usize, usize)>, usize)> {
+    let mut found = vec![];
+    let mut b = Builder::new();
+    let [x, y] = ["x", "y"].map(|name| b.input(name, TensorType::real([MANY])));
+    let sum = b.add(x, y);
+    found.push(("add", b.finish(&[sum]).expect("well typed"), vec![], 3 * MANY));
+    let mut b = Builder::new();
+    let state = ["p", "m", "v", "g"].map(|name| b.input(name, TensorType::real([MANY])));
+    let rate = b.input("rate", TensorType::real([]));
+    let updated = adam(&mut b, state, rate);
+    found.push(("Adam", b.finish(&updated).expect("well typed"), vec![(0, 0), (1, 1), (2, 2)], 7 * MANY));
+    for (name, op, axes) in [("sum of all", ReduceOp::Sum, vec![0, 1]), ("sum of columns", ReduceOp::Sum, vec![0]), ("max of rows", ReduceOp::Max, vec![1])] {
+        let mut b = Builder::new();
+        let x = b.input("x", TensorType::real([MANY / 784, 784]));
+        let total = b.reduce(op, x, &axes);
+        found.push((name, b.finish(&[total]).expect("well typed"), vec![], MANY));
+    }
+    found
+}
+
+fn bandwidth() {
+    let (x, mut y) = (arguments(MANY), vec![0f32; MANY]);
+    println!("\n{MANY} elements             us  GB/s, portable: us   of a copy's bandwidth");
+    for (name, graph, in_place, moved) in streams() {
+        let (mut widest, mut portable) = (plan(&graph, Instructions::Widest, &in_place), plan(&graph, Instructions::Portable, &in_place));
+        let mut copy = || y.copy_from_slice(std::hint::black_box(&x));
+        let [a, b, c] = least(1, [&mut || widest.run(), &mut || portable.run(), &mut copy]);
+        let rate = |time: f64, moved: usize| moved as f64 * 4e-9 / time;
+        let part = rate(a, moved) / rate(c, 2 * MANY);
+        println!("{name:18} {:12.1} {:5.1} {:10.1} {:18.0} %", a * 1e6, rate(a, moved), b * 1e6, part * 100.0);
+    }
+}
+
+/// Time to compile the loops of a graph.
+fn compile_time() {
+    let graph = streams().swap_remove(1).1;
+    let options = PlanOptions { precision: Precision::F32, threads: 1, in_place: vec![] };
+    let time = |instructions: Instructions| {
+        let once = || CpuPlan::with_instructions(&graph, &options, false, instructions).expect("compiles").statistics().generation;
+        (0..20).map(|_| once()).min().unwrap_or_default().as_secs_f64() * 1e6
+    };
+    println!("\nAdam to machine code: {:.0} us widest, {:.0} us portable", time(Instructions::Widest), time(Instructions::Portable));
+}
+
+fn main() {
+    if !is_x86_feature_detected!("avx512f") || !is_x86_feature_detected!("avx512dq") || !is_x86_feature_detected!("avx512vl") {
+        return println!("this processor has no AVX-512");
+    }
+    functions();
+    bandwidth();
+    compile_time();
+}
