@@ -91,11 +91,11 @@ impl<'a> Lowering<'a> {
             lowering.origins.insert(buffer, node.span);
         }
         // Inputs that nothing reads have a place too: an output may update them
-        for (number, input) in graph.inputs.iter().enumerate() {
+        let number = |buffer: &Buffer| if let Place::Input(number) = buffer.place { Some(number) } else { None };
+        let placed: HashSet<usize> = lowering.buffers.values().filter_map(number).collect();
+        for (number, input) in graph.inputs.iter().enumerate().filter(|(number, _)| !placed.contains(number)) {
             let place = Place::Input(number);
-            if lowering.buffers.values().all(|buffer| buffer.place != place) {
-                lowering.buffers.push(Buffer { dtype: input.ty.dtype, len: input.ty.len(), place });
-            }
+            lowering.buffers.push(Buffer { dtype: input.ty.dtype, len: input.ty.len(), place });
         }
         lowering
     }
