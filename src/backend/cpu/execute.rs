@@ -13,7 +13,7 @@ use crate::base::Diagnostic;
 use crate::kernel::slots::Slotted;
 use crate::kernel::{BufferId, Carry, Cond, Kernels, Place, Region, Scan, Step, While};
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Work of a loop that is worth a second thread: some tens of microseconds.
 const PARALLEL: usize = 1 << 20;

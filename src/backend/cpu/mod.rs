@@ -49,9 +49,15 @@ pub fn compile(graph: &Graph, options: &PlanOptions) -> Result<Box<dyn Plan>, Di
     Ok(Box::new(CpuPlan::new(graph, options, false)?))
 }
 
-/// The kernels of a graph, as `tilde emit --stage kernels` prints them.
+/// The kernels of a graph, as `tilde emit --stage kernels` prints them. After a loop that calls functions for one element at a time:
+/// `scalar: lgamma`.
 pub fn kernels_text(graph: &Graph, options: &PlanOptions) -> Result<String, Diagnostic> {
-    Ok(lower(graph, &options.in_place)?.to_string())
+    let note = |step: &Step| {
+        let Step::Loop(nest) = step else { return None };
+        let scalar = profile::scalar(nest, options.precision);
+        (!scalar.is_empty()).then(|| format!("scalar: {}", scalar.join(", ")))
+    };
+    Ok(lower(graph, &options.in_place)?.annotated(&note))
 }
 
 /// The intermediate code of every loop of a graph, as `tilde emit --stage clif` prints it.
@@ -139,7 +145,7 @@ impl CpuPlan {
         program.bind_arena(arena.pointer(), bytes);
         let zeros = |ty: &TensorType| Tensor::zeros(ty.clone(), options.precision);
         let threads = options.threads.max(1);
-        let scratches = contract::Scratches::new(threads, &kernels, options.precision);
+        let scratches = contract::Scratches::new(threads, &kernels);
         let machine = Machine { natives, pool: pool::Pool::new(threads), scratches, precision: options.precision, bytes };
         Ok(CpuPlan {
             program,

@@ -4,6 +4,7 @@ use super::Value;
 use crate::base::op::{BinaryOp, CompareOp, DType, UnaryOp};
 use crate::base::special;
 use crate::graph::TensorType;
+use std::sync::Arc;
 
 pub fn unary(op: UnaryOp, x: &Value) -> Value {
     let dtype = if op == UnaryOp::IsFinite { DType::Bool } else { x.ty.dtype };
@@ -20,7 +21,7 @@ pub fn compare(op: CompareOp, a: &Value, b: &Value) -> Value {
 
 pub fn select(condition: &Value, a: &Value, b: &Value) -> Value {
     let choices = condition.elements.iter().zip(a.elements.iter().zip(b.elements.iter()));
-    Value::new(a.ty.clone(), choices.map(|(&c, (&a, &b))| if c != 0.0 { a } else { b }).collect::<Vec<_>>())
+    Value::new(a.ty.clone(), choices.map(|(&c, (&a, &b))| if c != 0.0 { a } else { b }).collect::<Arc<[f64]>>())
 }
 
 pub fn cast(x: &Value, dtype: DType) -> Value {
@@ -29,7 +30,7 @@ pub fn cast(x: &Value, dtype: DType) -> Value {
 }
 
 fn zip(ty: TensorType, a: &Value, b: &Value, f: impl Fn(f64, f64) -> f64) -> Value {
-    Value::new(ty, a.elements.iter().zip(b.elements.iter()).map(|(&x, &y)| f(x, y)).collect::<Vec<_>>())
+    Value::new(ty, a.elements.iter().zip(b.elements.iter()).map(|(&x, &y)| f(x, y)).collect::<Arc<[f64]>>())
 }
 
 pub fn unary_scalar(op: UnaryOp, x: f64) -> f64 {

@@ -2,27 +2,25 @@
 
 use super::Value;
 use super::elementwise::{max, min};
-use super::value::visit;
+use super::value::{row_major, walk};
 use crate::base::op::ReduceOp;
 use crate::graph::TensorType;
 use crate::graph::infer::without;
 use std::cmp::Ordering;
-use std::collections::HashMap;
 
 pub fn reduce(op: ReduceOp, x: &Value, axes: &[usize]) -> Value {
     let kept: Vec<usize> = (0..x.ty.rank()).filter(|axis| !axes.contains(axis)).collect();
-    let reduced: Vec<usize> = axes.iter().map(|&axis| x.shape()[axis]).collect();
+    let strides = x.strides();
+    let of = |axes: &[usize]| -> (Vec<usize>, Vec<isize>) { axes.iter().map(|&axis| (x.shape()[axis], strides[axis])).unzip() };
+    let ((shape, outer), (reduced, inner)) = (of(&kept), of(axes));
     let (neutral, combine) = monoid(op);
-    let mut index = vec![0; x.ty.rank()];
-    Value::from_fn(TensorType::new(x.ty.dtype, without(x.shape(), axes)), |outer| {
-        kept.iter().zip(outer).for_each(|(&axis, &i)| index[axis] = i);
+    let mut totals = Vec::with_capacity(shape.iter().product());
+    walk(&shape, [&outer], |[start]| {
         let mut total = neutral;
-        visit(&reduced, |inner| {
-            axes.iter().zip(inner).for_each(|(&axis, &i)| index[axis] = i);
-            total = combine(total, x.at(&index));
-        });
-        total
-    })
+        walk(&reduced, [&inner], |[at]| total = combine(total, x.elements[(start + at) as usize]));
+        totals.push(total);
+    });
+    Value::new(TensorType::new(x.ty.dtype, shape), totals)
 }
 
 /// What a reduction over nothing gives, and how one more element is taken in.
@@ -79,42 +77,44 @@ fn increasing(a: f64, b: f64) -> Ordering {
 
 /// Replaces each lane along an axis by a function of it; all lanes become equally long.
 fn along(x: &Value, axis: usize, f: impl Fn(&[f64]) -> Vec<f64>) -> Value {
-    let mut lanes = HashMap::new();
-    visit(&without(x.shape(), &[axis]), |outer| {
-        let lane: Vec<f64> = (0..x.shape()[axis]).map(|i| x.at(&inserted(outer, axis, i))).collect();
-        lanes.insert(outer.to_vec(), f(&lane));
+    let strides = x.strides();
+    let outer: Vec<isize> = (0..x.ty.rank()).filter(|&other| other != axis).map(|other| strides[other]).collect();
+    let mut lanes = vec![];
+    walk(&without(x.shape(), &[axis]), [&outer], |[start]| {
+        let lane: Vec<f64> = (0..x.shape()[axis] as isize).map(|i| x.elements[(start + i * strides[axis]) as usize]).collect();
+        lanes.push(f(&lane));
     });
     let mut ty = x.ty.clone();
-    ty.shape[axis] = lanes.values().next().map_or(x.shape()[axis], Vec::len);
-    Value::from_fn(ty, |index| lanes[&without(index, &[axis])][index[axis]])
-}
-
-fn inserted(index: &[usize], axis: usize, i: usize) -> Vec<usize> {
-    [&index[..axis], &[i], &index[axis..]].concat()
+    ty.shape[axis] = lanes.first().map_or(x.shape()[axis], Vec::len);
+    // Lanes stand along the last axis until they are moved where they belong
+    let (own, rest): (Vec<usize>, Vec<usize>) = (vec![ty.shape[axis]], without(&ty.shape, &[axis]));
+    let mut back = row_major(&[rest, own].concat());
+    back.insert(axis, 1);
+    back.pop();
+    let moved = Value::new(ty.clone(), lanes.concat());
+    moved.strided(ty.shape, 0, &back)
 }
 
 /// Sums, over the labels that are not in `out`, of products.
 pub fn contract(x: &Value, y: &Value, a: &[u8], b: &[u8], out: &[u8]) -> Value {
-    let mut sizes = [1; 256];
-    a.iter().zip(x.shape()).chain(b.iter().zip(y.shape())).for_each(|(&label, &n)| sizes[usize::from(label)] = n);
-    let shape = |labels: &[u8]| labels.iter().map(|&label| sizes[usize::from(label)]).collect::<Vec<_>>();
+    let size = |label: &u8| {
+        let of = |labels: &[u8], value: &Value| labels.iter().rposition(|l| l == label).map(|axis| value.shape()[axis]);
+        of(b, y).or_else(|| of(a, x)).unwrap_or(1)
+    };
+    let shape = |labels: &[u8]| labels.iter().map(size).collect::<Vec<_>>();
+    // How far an operand moves with each of some labels
+    let strides = |over: &[u8], labels: &[u8], value: &Value| -> Vec<isize> {
+        let own = value.strides();
+        over.iter().map(|label| labels.iter().zip(&own).filter(|(l, _)| *l == label).map(|(_, stride)| stride).sum()).collect()
+    };
     let summed: Vec<u8> = a.iter().copied().filter(|label| !out.contains(label)).collect();
-    let inner = shape(&summed);
-    let mut at = [0; 256];
-    let set = |at: &mut [usize; 256], labels: &[u8], index: &[usize]| {
-        labels.iter().zip(index).for_each(|(&label, &i)| at[usize::from(label)] = i);
-    };
-    let element = |value: &Value, labels: &[u8], at: &[usize; 256]| {
-        let position = labels.iter().fold(0, |position, &label| position * sizes[usize::from(label)] + at[usize::from(label)]);
-        value.elements[position]
-    };
-    Value::from_fn(TensorType::real(shape(out)), |outer| {
-        set(&mut at, out, outer);
+    let (inner, inner_x, inner_y) = (shape(&summed), strides(&summed, a, x), strides(&summed, b, y));
+    let ty = TensorType::real(shape(out));
+    let mut sums = Vec::with_capacity(ty.len());
+    walk(&ty.shape, [&strides(out, a, x), &strides(out, b, y)], |[row, column]| {
         let mut total = 0.0;
-        visit(&inner, |index| {
-            set(&mut at, &summed, index);
-            total += element(x, a, &at) * element(y, b, &at);
-        });
-        total
-    })
+        walk(&inner, [&inner_x, &inner_y], |[i, j]| total += x.elements[(row + i) as usize] * y.elements[(column + j) as usize]);
+        sums.push(total);
+    });
+    Value::new(ty, sums)
 }

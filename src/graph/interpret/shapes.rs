@@ -1,12 +1,14 @@
 //! Elements move, none is computed.
 
 use super::Value;
+use super::value::{row_major, walk};
 use crate::graph::TensorType;
 
 /// The value of the node's type whose axes `axes` hold the operand.
 pub fn broadcast(x: &Value, shape: &[usize], axes: &[usize]) -> Value {
-    let ty = TensorType::new(x.ty.dtype, shape);
-    Value::from_fn(ty, |index| x.at(&axes.iter().map(|&axis| index[axis]).collect::<Vec<_>>()))
+    let mut strides = vec![0; shape.len()];
+    axes.iter().zip(x.strides()).for_each(|(&axis, stride)| strides[axis] = stride);
+    x.strided(shape.to_vec(), 0, &strides)
 }
 
 pub fn reshape(x: &Value, shape: &[usize]) -> Value {
@@ -14,46 +16,52 @@ pub fn reshape(x: &Value, shape: &[usize]) -> Value {
 }
 
 pub fn transpose(x: &Value, perm: &[usize]) -> Value {
-    let shape: Vec<usize> = perm.iter().map(|&axis| x.shape()[axis]).collect();
-    Value::from_fn(TensorType::new(x.ty.dtype, shape), |index| {
-        let mut source = vec![0; perm.len()];
-        perm.iter().zip(index).for_each(|(&axis, &i)| source[axis] = i);
-        x.at(&source)
-    })
+    let strides = x.strides();
+    let permuted: Vec<isize> = perm.iter().map(|&axis| strides[axis]).collect();
+    x.strided(perm.iter().map(|&axis| x.shape()[axis]).collect(), 0, &permuted)
 }
 
 pub fn slice(x: &Value, start: &[usize], stop: &[usize]) -> Value {
-    let shape: Vec<usize> = start.iter().zip(stop).map(|(a, b)| b - a).collect();
-    Value::from_fn(TensorType::new(x.ty.dtype, shape), |index| x.at(&index.iter().zip(start).map(|(i, a)| i + a).collect::<Vec<_>>()))
+    let strides = x.strides();
+    x.strided(start.iter().zip(stop).map(|(a, b)| b - a).collect(), offset(start, &strides), &strides)
 }
 
 pub fn pad(x: &Value, before: &[usize], after: &[usize]) -> Value {
     let shape: Vec<usize> = (0..x.ty.rank()).map(|i| before[i] + x.shape()[i] + after[i]).collect();
-    Value::from_fn(TensorType::new(x.ty.dtype, shape), |index| {
-        let inside = index.iter().zip(before).zip(x.shape()).all(|((&i, &b), &n)| b <= i && i < b + n);
-        if inside { x.at(&index.iter().zip(before).map(|(i, b)| i - b).collect::<Vec<_>>()) } else { 0.0 }
-    })
+    let ty = TensorType::new(x.ty.dtype, shape);
+    let strides = row_major(&ty.shape);
+    let mut elements = vec![0.0; ty.len()];
+    put(x, &mut elements, offset(before, &strides), &strides);
+    Value::new(ty, elements)
 }
 
 /// At least one part.
 pub fn join(parts: &[&Value], axis: usize) -> Value {
     let mut ty = parts[0].ty.clone();
     ty.shape[axis] = parts.iter().map(|part| part.shape()[axis]).sum();
-    Value::from_fn(ty, |index| {
-        let mut index = index.to_vec();
-        let mut part = 0;
-        while index[axis] >= parts[part].shape()[axis] {
-            index[axis] -= parts[part].shape()[axis];
-            part += 1;
-        }
-        parts[part].at(&index)
-    })
+    let strides = row_major(&ty.shape);
+    let mut elements = vec![0.0; ty.len()];
+    let mut start = 0;
+    for part in parts {
+        put(part, &mut elements, start * strides[axis], &strides);
+        start += part.shape()[axis] as isize;
+    }
+    Value::new(ty, elements)
 }
 
 pub fn reverse(x: &Value, axes: &[usize]) -> Value {
-    Value::from_fn(x.ty.clone(), |index| {
-        let mut index = index.to_vec();
-        axes.iter().for_each(|&axis| index[axis] = x.shape()[axis] - 1 - index[axis]);
-        x.at(&index)
-    })
+    let mut strides = x.strides();
+    let last: isize = axes.iter().map(|&axis| (x.shape()[axis] as isize - 1) * strides[axis]).sum();
+    axes.iter().for_each(|&axis| strides[axis] = -strides[axis]);
+    x.strided(x.shape().to_vec(), last, &strides)
+}
+
+/// The place of an index.
+fn offset(index: &[usize], strides: &[isize]) -> isize {
+    index.iter().zip(strides).map(|(&i, stride)| i as isize * stride).sum()
+}
+
+/// Writes a value into a larger array from a place on.
+fn put(x: &Value, into: &mut [f64], start: isize, strides: &[isize]) {
+    walk(x.shape(), [&x.strides(), strides], |[from, to]| into[(start + to) as usize] = x.elements[from as usize]);
 }

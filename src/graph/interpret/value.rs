@@ -36,24 +36,26 @@ impl Value {
         Value::new(ty, elements)
     }
 
-    /// The element at each index given by a function.
-    pub fn from_fn(ty: TensorType, mut element: impl FnMut(&[usize]) -> f64) -> Value {
+    /// A function of each element.
+    pub fn map(&self, dtype: DType, f: impl Fn(f64) -> f64) -> Value {
+        Value::new(TensorType::new(dtype, self.ty.shape.clone()), self.elements.iter().map(|&x| f(x)).collect::<Arc<[f64]>>())
+    }
+
+    /// The elements that stand at `start + Σ strides[k] · i[k]`, for each index i of a shape.
+    pub fn strided(&self, shape: Vec<usize>, start: isize, strides: &[isize]) -> Value {
+        let ty = TensorType::new(self.ty.dtype, shape);
         let mut elements = Vec::with_capacity(ty.len());
-        visit(&ty.shape, |index| elements.push(element(index)));
+        walk(&ty.shape, [strides], |[at]| elements.push(self.elements[(start + at) as usize]));
         Value::new(ty, elements)
     }
 
-    /// A function of each element.
-    pub fn map(&self, dtype: DType, f: impl Fn(f64) -> f64) -> Value {
-        Value::new(TensorType::new(dtype, self.ty.shape.clone()), self.elements.iter().map(|&x| f(x)).collect::<Vec<_>>())
+    /// The distance of neighbours along each axis.
+    pub fn strides(&self) -> Vec<isize> {
+        row_major(self.shape())
     }
 
     pub fn shape(&self) -> &[usize] {
         &self.ty.shape
-    }
-
-    pub fn at(&self, index: &[usize]) -> f64 {
-        self.elements[position(self.shape(), index)]
     }
 
     /// The only element of a scalar; the first of an array.
@@ -82,23 +84,38 @@ impl From<&Value> for Literal {
     }
 }
 
-/// The place of an element in row-major order.
-pub fn position(shape: &[usize], index: &[usize]) -> usize {
-    shape.iter().zip(index).fold(0, |position, (&size, &i)| position * size + i)
+/// The distance of neighbours along each axis of an array in row-major order.
+pub fn row_major(shape: &[usize]) -> Vec<isize> {
+    let mut strides = vec![1; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        strides[axis - 1] = strides[axis] * shape[axis] as isize;
+    }
+    strides
 }
 
-/// Calls a function with each index of a shape, in row-major order.
-pub fn visit(shape: &[usize], mut f: impl FnMut(&[usize])) {
-    let mut index = vec![0; shape.len()];
-    for _ in 0..shape.iter().product() {
-        f(&index);
-        for (i, &size) in index.iter_mut().zip(shape).rev() {
-            *i += 1;
-            if *i < size {
-                break;
-            }
-            *i = 0;
+/// Visits the indices of a shape in row-major order. `f` is told `Σ strides[k] · i[k]` for each of several lists of strides.
+pub fn walk<const N: usize>(shape: &[usize], strides: [&[isize]; N], mut f: impl FnMut([isize; N])) {
+    let Some((&inner, outer)) = shape.split_last() else { return f([0; N]) };
+    if shape.contains(&0) {
+        return;
+    }
+    let mut index = vec![0; outer.len()];
+    let mut at = [0; N];
+    let shift = |at: &mut [isize; N], axis: usize, by: isize| at.iter_mut().zip(strides).for_each(|(at, s)| *at += s[axis] * by);
+    loop {
+        let mut here = at;
+        for _ in 0..inner {
+            f(here);
+            shift(&mut here, outer.len(), 1);
         }
+        // The last axis that has not come to its end takes a step, those after it start again
+        let Some(axis) = (0..outer.len()).rev().find(|&axis| index[axis] + 1 < outer[axis]) else { return };
+        for later in axis + 1..outer.len() {
+            shift(&mut at, later, -(index[later] as isize));
+            index[later] = 0;
+        }
+        index[axis] += 1;
+        shift(&mut at, axis, 1);
     }
 }
 
@@ -107,17 +124,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn visits_in_row_major_order() {
-        let visited = |shape: &[usize]| {
+    fn walks_in_row_major_order() {
+        let walked = |shape: &[usize], strides: [&[isize]; 2]| {
             let mut all = vec![];
-            visit(shape, |index| all.push(index.to_vec()));
+            walk(shape, strides, |at| all.push(at));
             all
         };
-        assert_eq!(visited(&[2, 2]), [[0, 0], [0, 1], [1, 0], [1, 1]]);
-        assert_eq!(visited(&[]), [[0usize; 0]]);
-        assert!(visited(&[3, 0]).is_empty());
-        for (i, index) in visited(&[2, 3, 4]).iter().enumerate() {
-            assert_eq!(position(&[2, 3, 4], index), i);
-        }
+        assert_eq!(walked(&[2, 2], [&[2, 1], &[1, -5]]), [[0, 0], [1, -5], [2, 1], [3, -4]]);
+        assert_eq!(walked(&[], [&[], &[]]), [[0, 0]]);
+        assert!(walked(&[3, 0], [&[0, 1], &[0, 1]]).is_empty());
+        let places: Vec<isize> = walked(&[2, 3, 4], [&row_major(&[2, 3, 4]), &[0, 0, 0]]).iter().map(|at| at[0]).collect();
+        assert_eq!(places, (0..24).collect::<Vec<_>>());
     }
 }

@@ -1,5 +1,6 @@
 //! Rules of contractions: moves of the operands become labels, and what is no matrix product becomes a loop.
 
+use super::moments;
 use super::products::as_loop;
 use super::rewriter::{Rewriter, View};
 use crate::base::op::UnaryOp;
@@ -15,7 +16,7 @@ pub(super) fn contract<'a>(cx: &Rewriter<'a>, x: Term<'a>, y: Term<'a>, labels: 
         return Some(found);
     }
     // The same rules for the second operand
-    moved_operand(cx, y, x, b, a, out)
+    moved_operand(cx, y, x, b, a, out).or_else(|| moments::contract(cx, x, y, labels))
 }
 
 /// No matrix product: nothing is summed, or neither operand has an axis of its own.

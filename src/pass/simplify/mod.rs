@@ -19,10 +19,12 @@ mod fold;
 mod indexing;
 mod live;
 mod merge;
+mod moments;
 mod products;
 mod reductions;
 mod rewriter;
 mod shape;
+mod solve;
 mod stable;
 
 pub use live::sweep;

@@ -107,12 +107,9 @@ fn alone(frames: &Frames, nodes: &[NodeId], time: NodeId) -> Result<(Graph, Vec<
 
 /// Numbers between 1/4 and 5/4; whole numbers are zero.
 fn random(ty: &TensorType, turn: u32, input: u32) -> Value {
-    let mut element = 0;
-    Value::from_fn(ty.clone(), |_| {
-        element += 1;
-        match ty.dtype {
-            DType::Real => 0.25 + uniform(philox4x32([element, input, turn, 0], [4, 7])[0]),
-            DType::Int | DType::Bool => 0.0,
-        }
-    })
+    let number = |element: u32| match ty.dtype {
+        DType::Real => 0.25 + uniform(philox4x32([element, input, turn, 0], [4, 7])[0]),
+        DType::Int | DType::Bool => 0.0,
+    };
+    Value::new(ty.clone(), (1..=ty.len() as u32).map(number).collect::<Vec<_>>())
 }

@@ -5,7 +5,9 @@
 //!
 //! - [`operands`]: pointers into operands and result; one product of a batch
 //! - [`split`]: into which pieces a contraction is cut
-//! - [`product`]: one matrix product
+//! - [`product`]: the products of a piece
+//! - [`method`]: how a product is computed, by its shape and strides
+//! - [`view`], [`dense`]: one product, tile by tile; [`kernels`]: the innermost loops
 //! - [`scratch`]: memory of a thread
 
 use super::memory::Table;
@@ -13,16 +15,22 @@ use super::pool::Pool;
 use crate::backend::Precision;
 use crate::base::op::DType;
 use crate::kernel::{Contract, Dim};
-use operands::Operands;
+use operands::{Matrix, Operands};
 use product::Element;
 pub use scratch::{Scratch, Scratches};
 use split::{Piece, RowAxis, Split};
 use std::ops::Range;
 
+mod dense;
+mod kernels;
+mod method;
 mod operands;
 mod product;
 mod scratch;
 mod split;
+#[cfg(test)]
+mod tests;
+mod view;
 
 /// Parts of a contraction, by its shapes alone. They write disjoint elements, so they can run in any order and at the same time.
 pub fn parts(c: &Contract) -> usize {
@@ -67,9 +75,8 @@ fn run(c: &Contract, table: Table<'_>, precision: Precision, piece: &Piece, scra
 
 /// The products of a piece, one after another.
 fn products<T: Element>(c: &Contract, table: Table<'_>, piece: &Piece, scratch: &mut Scratch) {
-    let matrix = piece.matrix(c);
+    let whole = Matrix { rows: c.rows, columns: c.columns, inner: &c.inner };
     let start = piece.start(c, Operands::<T>::of(c, table));
-    for number in piece.matrices.clone() {
-        T::product(&matrix, start.of_batch(c, piece, number), scratch);
-    }
+    let all = piece.matrices.clone().map(|number| start.of_batch(c, piece, number));
+    T::products(&whole, &piece.matrix(c), all, scratch);
 }

@@ -1,7 +1,6 @@
 //! Memory in which a thread rearranges operands: allocated once for all contractions of a plan.
 
-use super::product::scratch_elements;
-use crate::backend::Precision;
+use super::product::scratch_bytes;
 use crate::backend::cpu::memory::Memory;
 use crate::kernel::{Kernels, Step};
 use std::cell::UnsafeCell;
@@ -14,12 +13,12 @@ pub struct Scratch {
 
 impl Scratch {
     /// Enough for every contraction of a plan.
-    pub fn new(kernels: &Kernels, precision: Precision) -> Scratch {
-        let bytes = match precision {
-            Precision::F32 => 4,
-            Precision::F64 => 8,
-        };
-        Scratch { memory: Memory::new(largest(kernels) * bytes) }
+    pub fn new(kernels: &Kernels) -> Scratch {
+        Scratch::with_bytes(largest(kernels))
+    }
+
+    pub fn with_bytes(bytes: usize) -> Scratch {
+        Scratch { memory: Memory::new(bytes) }
     }
 
     /// The memory, at a cache line.
@@ -28,10 +27,10 @@ impl Scratch {
     }
 }
 
-/// Elements that the most demanding contraction needs.
+/// Bytes that the most demanding contraction needs.
 fn largest(kernels: &Kernels) -> usize {
     let of_step = |step: &Step| match step {
-        Step::Contract(c) => scratch_elements(c),
+        Step::Contract(c) => scratch_bytes(c),
         Step::Loop(_) | Step::Library(_) => 0,
         Step::Scan(scan) => largest(&scan.body),
         Step::While(looped) => largest(&looped.condition).max(largest(&looped.body)),
@@ -54,8 +53,8 @@ struct Slot {
 unsafe impl Sync for Slot {}
 
 impl Scratches {
-    pub fn new(threads: usize, kernels: &Kernels, precision: Precision) -> Scratches {
-        let slot = |_| Slot { lent: AtomicBool::new(false), scratch: UnsafeCell::new(Scratch::new(kernels, precision)) };
+    pub fn new(threads: usize, kernels: &Kernels) -> Scratches {
+        let slot = |_| Slot { lent: AtomicBool::new(false), scratch: UnsafeCell::new(Scratch::new(kernels)) };
         Scratches { slots: (0..threads.max(1)).map(slot).collect() }
     }
 
