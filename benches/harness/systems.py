@@ -16,17 +16,23 @@ PEERS = REPOSITORY / "benches" / "peers"
 DATA = REPOSITORY / "benches" / "workloads" / "data"
 
 
+LONGEST_S = 300
+
+
 class Failed(Exception):
     """A system could not run a workload; the text is its last words."""
 
 
 def last_json_line(command: list[str], environment: dict[str, str] | None = None) -> dict:
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, env=os.environ | (environment or {}))
+    settings = {"cwd": REPOSITORY, "capture_output": True, "text": True, "env": os.environ | (environment or {})}
     try:
+        done = subprocess.run(command, **settings, timeout=LONGEST_S)
         done.check_returncode()
         return json.loads(done.stdout.strip().rpartition("\n")[2])
     except (subprocess.CalledProcessError, json.JSONDecodeError) as problem:
-        raise Failed(f"{' '.join(command)}: {problem}\n{done.stderr[-800:]}") from problem
+        raise Failed(f"{problem}\n{done.stderr[-800:]}") from problem
+    except subprocess.TimeoutExpired as problem:
+        raise Failed(str(problem)) from problem
 
 
 class Bench:
