@@ -1,4 +1,4 @@
-"""benches/workloads/likelihood.tilde in PyTorch: log-densities by the probability flow, with torchdiffeq's Dormand-Prince and the exact trace."""
+"""benches/workloads/likelihood.tilde in PyTorch: log-densities by torchdiffeq's Dormand-Prince with the exact trace."""
 
 import math
 
