@@ -20,6 +20,7 @@ from harness.workloads import FLAGS, REPOSITORY, Workload, all_workloads
 RESULTS = REPOSITORY / "benches" / "peers" / "results.json"
 DOCUMENT = REPOSITORY / "docs" / "performance.md"
 CHART = REPOSITORY / "docs" / "pictures" / "peers.png"
+ONCE_IS_ENOUGH_MS = 10_000
 PACKAGES = ["jax", "torch", "numpy", "optax", "diffrax", "torchdiffeq", "scikit-learn"]
 
 
@@ -58,8 +59,7 @@ def measure(bench: Bench, workload: Workload, systems: list[str], rounds: int, e
     fresh: dict[str, list[dict]] = {name: [] for name in left}
     for turn in range(rounds):
         for name in list(fresh):
-            # So slow that once is enough.
-            if turn and name == "sklearn":
+            if turn and fresh[name][0]["step_ms"] * workload.steps > ONCE_IS_ENOUGH_MS:
                 continue
             if report := tried(bench, workload, name):
                 fresh[name].append(report)

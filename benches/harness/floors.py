@@ -82,7 +82,8 @@ def floor(workload: Workload) -> dict:
         seconds = {"numpy": by_numpy(c), "torch": by_torch(c), "jax": by_jax(c)}
         best = min(seconds, key=seconds.get)
         shape = f"{c.count:g} x [{c.batch}, {c.rows}, {c.inner}, {c.columns}] {c.layout}"
-        rows.append({"shape": shape, "library": best, "ms": 1e3 * c.count * seconds[best], "gflops": c.operations / c.count / seconds[best] / 1e9})
+        rate = c.operations / c.count / seconds[best] / 1e9
+        rows.append({"shape": shape, "library": best, "ms": 1e3 * c.count * seconds[best], "gflops": rate})
     contractions_ms = sum(row["ms"] for row in rows)
     traffic_ms = 1e3 * copy_seconds(workload.bytes)
     return {"ms": contractions_ms + traffic_ms, "contractions_ms": contractions_ms, "traffic_ms": traffic_ms, "contractions": rows}
