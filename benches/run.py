@@ -46,7 +46,7 @@ def tried(bench: Bench, workload: Workload, system: str) -> dict | None:
     """A report, or none with a message."""
     load = os.getloadavg()[0]
     try:
-        return bench.run(workload, system) | {"load_before": round(load, 2)}
+        return bench.run(workload, system) | {"load_before": round(load, 2), "date": datetime.date.today().isoformat()}
     except Failed as failure:
         print(f"left out: {system} on {workload.name}: {failure}", file=sys.stderr)
         return None
@@ -112,7 +112,7 @@ def main() -> None:
     entries = results.setdefault("workloads", {})
     try:
         if not args.show:
-            results["machine"] = machine()
+            results["machine"] = machine() | {"rounds": args.rounds, "quick": args.quick}
             measure_all(args, workloads, entries)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -17,6 +17,7 @@ DATA = REPOSITORY / "benches" / "workloads" / "data"
 
 
 LONGEST_S = 300
+INTERPRETED = ("torch-eager", "sklearn")
 
 
 class Failed(Exception):
@@ -99,6 +100,8 @@ class Bench:
             options += ["--from", str(self.folder / workload.file.stem)]
         command = [sys.executable, str(PEERS / script), *options]
         report = self.run_compiling(workload, command) if system == "torch-compile" else last_json_line(command)
+        if system in INTERPRETED:
+            del report["compile_ms"]
         return report | {"command": " ".join(["python", script, *map(masked, options)])}
 
     def run_compiling(self, workload: Workload, command: list[str]) -> dict:
