@@ -10,6 +10,8 @@
 //! - [`body`]: the scalar body of a loop, views folded into its index maps
 //! - [`lower`]: the steps; [`library`], [`contract`], [`control`]: of operations that are no loops
 //! - [`simplify`]: fewer and longer axes; long reductions in two stages
+//! - [`call`]: what library calls read and write
+//! - [`stage`]: which steps run side by side, and which block by block
 //! - [`place`]: where each buffer lives; buffers that are dead lend their memory to later ones
 //! - [`print`]: the text of `tilde emit --stage kernels`
 
@@ -19,6 +21,7 @@ use std::sync::Arc;
 
 pub mod affine;
 pub mod body;
+pub mod call;
 pub mod contract;
 pub mod control;
 pub mod fuse;
@@ -27,19 +30,25 @@ pub mod lower;
 pub mod place;
 pub mod print;
 pub mod simplify;
+pub mod stage;
 
 pub use affine::Affine;
 pub use lower::lower;
+pub use stage::{Along, Rows, Split, Stage, Strand};
 
 /// A graph as steps over buffers.
 #[derive(Clone, Debug)]
 pub struct Kernels {
     pub buffers: Arena<Buffer>,
+    /// In the order of their stages
     pub steps: Vec<Step>,
+    pub stages: Vec<Stage>,
     /// Where each output of the graph stands after the last step
     pub outputs: Vec<BufferId>,
     /// Elements of memory that the buffers of [`Place::Arena`] share
     pub arena: usize,
+    /// Elements of memory that the buffers of [`Place::Block`] share in each thread
+    pub scratch: usize,
 }
 
 pub type BufferId = Id<Buffer>;
@@ -59,6 +68,12 @@ pub enum Place {
     Constant(Arc<[f64]>),
     /// At that element of the arena
     Arena(usize),
+    /// At that element of the memory of the thread that runs a block of rows: of each row so many elements, the block's first
+    /// row first
+    Block {
+        offset: usize,
+        row: usize,
+    },
 }
 
 /// The elements of a buffer from an offset on.

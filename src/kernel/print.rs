@@ -1,6 +1,6 @@
 //! Kernels as text.
 
-use super::{Affine, BufferId, InstrKind, Kernels, Library, Loop, Place, Region, Role, Step};
+use super::{Affine, BufferId, InstrKind, Kernels, Library, Loop, Place, Region, Role, Split, Step};
 use std::fmt;
 
 impl fmt::Display for Kernels {
@@ -12,13 +12,28 @@ impl fmt::Display for Kernels {
                 Place::Output(number) => writeln!(f, "output {number}")?,
                 Place::Constant(_) => writeln!(f, "constant")?,
                 Place::Arena(offset) => writeln!(f, "arena {offset}")?,
+                Place::Block { offset, row } => writeln!(f, "block {offset}, {row} a row")?,
             }
         }
-        for (number, step) in self.steps.iter().enumerate() {
-            write!(f, "\nstep {number}: {step}")?;
+        for (number, stage) in self.stages.iter().enumerate() {
+            for strand in &stage.strands {
+                write!(f, "\nstage {number}: {}", strand.split)?;
+                strand.steps.clone().try_for_each(|step| write!(f, "\nstep {step}: {}", self.steps[step]))?;
+            }
         }
         let outputs: Vec<String> = self.outputs.iter().map(|&id| Name(id).to_string()).collect();
         writeln!(f, "\noutputs {}", outputs.join(", "))
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Split::Rows(split) => writeln!(f, "{} rows in blocks of {}", split.rows, split.block),
+            Split::Serial => writeln!(f, "one thread"),
+            Split::Parts => writeln!(f, "in parts"),
+            Split::Control => writeln!(f, "control"),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::lanes::Emit;
 use super::nest::emit_nest;
 use super::scalar::externs;
-use super::schedule::{Schedule, weight};
+use super::schedule::Schedule;
 use crate::backend::Precision;
 use crate::base::Diagnostic;
 use crate::kernel::Loop;
@@ -25,8 +25,13 @@ pub struct Native {
     pub turns: usize,
     /// Parts of the turns start at multiples of this
     pub multiple: usize,
-    /// Elements visited, weighed by the cost of the body
-    pub work: usize,
+}
+
+/// The axis whose turns a caller asks for, and how many at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Outer {
+    pub axis: usize,
+    pub turns: usize,
 }
 
 /// A loop's code as text: as given to Cranelift, and as it came out.
@@ -46,7 +51,7 @@ pub struct Compiler {
     fma: bool,
     /// The code of each loop as text, if asked for
     pub texts: Option<Vec<Text>>,
-    defined: Vec<(FuncId, usize, usize, usize)>,
+    defined: Vec<(FuncId, usize, usize)>,
 }
 
 /// The machine code of a plan. Must outlive every call of its functions.
@@ -110,13 +115,12 @@ impl Compiler {
         })
     }
 
-    /// Compiles a loop; its number among the functions of [`Compiler::finish`].
-    pub fn compile(&mut self, nest: &Loop) -> Result<usize, Diagnostic> {
-        let schedule = Schedule::new(nest, self.precision);
+    /// Compiles a loop, with `outer` for turns of that axis; its number among the functions of [`Compiler::finish`].
+    pub fn compile(&mut self, nest: &Loop, outer: Option<Outer>) -> Result<usize, Diagnostic> {
+        let schedule = Schedule::new(nest, self.precision, outer);
         let outermost = schedule.order.first().filter(|_| schedule.parallel > 0);
         let turns = outermost.map_or(1, |&axis| nest.axes[axis].extent);
         let multiple = if schedule.vector == Some(0) { schedule.lanes * schedule.copies } else { 1 };
-        let work = nest.axes.iter().map(|axis| axis.extent).product::<usize>() * weight(nest);
         let number = self.defined.len();
         let mut signature = self.module.make_signature();
         signature.params = vec![AbiParam::new(types::I64); 3];
@@ -141,18 +145,18 @@ impl Compiler {
             texts.push(Text { intermediate, machine });
         }
         self.module.clear_context(&mut self.context);
-        self.defined.push((id, turns, multiple, work));
+        self.defined.push((id, turns, multiple));
         Ok(number)
     }
 
     /// The functions, ready to be called while the code is alive.
     pub fn finish(mut self) -> Result<(Code, Vec<Native>), Diagnostic> {
         self.module.finalize_definitions().map_err(failed)?;
-        let native = |&(id, turns, multiple, work): &(FuncId, usize, usize, usize)| {
+        let native = |&(id, turns, multiple): &(FuncId, usize, usize)| {
             let address = self.module.get_finalized_function(id);
             // SAFETY: the function was defined with this signature.
             let function = unsafe { std::mem::transmute::<*const u8, LoopFn>(address) };
-            Native { function, turns, multiple, work }
+            Native { function, turns, multiple }
         };
         let natives = self.defined.iter().map(native).collect();
         Ok((Code { module: Some(self.module) }, natives))

@@ -5,20 +5,22 @@
 //! - [`jit`]: loops of one plan in one module
 //! - [`contract`], [`library`], [`linear`]: library calls
 //! - [`pool`]: threads; [`memory`]: the arena and pointers into it
-//! - [`execute`]: running steps, loops and branches over sub-programs
+//! - [`execute`]: running stages; [`tasks`]: what of them a thread runs at a time; [`control`]: loops and branches over sub-programs
 
 use super::{Plan, PlanOptions, Precision, Tensor};
 use crate::base::Diagnostic;
 use crate::graph::{Graph, TensorType};
 use crate::kernel::place::Access;
-use crate::kernel::{Kernels, Place, Step, lower};
-use execute::{Machine, Program};
+use crate::kernel::{Kernels, Place, lower};
+use execute::{Machine, Program, Workers};
 pub use jit::Text;
 use jit::{Code, Compiler};
 use memory::{Memory, read_pointer, write_pointer};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 mod contract;
+mod control;
 mod eigen;
 mod execute;
 mod jit;
@@ -33,6 +35,7 @@ mod pool;
 mod random;
 mod scalar;
 mod schedule;
+mod tasks;
 
 /// Compiles a graph for this machine.
 pub fn compile(graph: &Graph, options: &PlanOptions) -> Result<Box<dyn Plan>, Diagnostic> {
@@ -107,8 +110,8 @@ impl CpuPlan {
         program.bind_arena(arena.pointer(), bytes);
         let zeros = |ty: &TensorType| Tensor::zeros(ty.clone(), options.precision);
         let threads = options.threads.max(1);
-        let scratches = contract::Scratches::new(threads, &kernels, options.precision);
-        let machine = Machine { natives, pool: pool::Pool::new(threads), scratches, precision: options.precision, bytes };
+        let workers = Workers::new(threads, &kernels, options.precision, bytes);
+        let machine = Machine { natives, pool: pool::Pool::new(threads), workers, precision: options.precision, bytes };
         Ok(CpuPlan {
             program,
             machine,
@@ -138,23 +141,18 @@ impl CpuPlan {
 
     /// Starts to measure the time of each step.
     pub fn measure(&mut self) {
-        self.program.times = Some(vec![Duration::ZERO; self.program.kernels.steps.len()]);
+        self.program.times = Some((0..self.program.kernels.steps.len()).map(|_| AtomicU64::new(0)).collect());
     }
 
-    /// The time spent in each step since [`CpuPlan::measure`].
-    pub fn times(&self) -> &[Duration] {
-        self.program.times.as_deref().unwrap_or_default()
+    /// The time spent in each step since [`CpuPlan::measure`], by all threads together.
+    pub fn times(&self) -> Vec<Duration> {
+        let times = self.program.times.as_deref().unwrap_or_default();
+        times.iter().map(|time| Duration::from_nanos(time.load(Ordering::Relaxed))).collect()
     }
 }
 
 fn count_steps(kernels: &Kernels) -> usize {
-    let inner = |step: &Step| match step {
-        Step::Loop(_) | Step::Contract(_) | Step::Library(_) => 0,
-        Step::Scan(scan) => count_steps(&scan.body),
-        Step::While(looped) => count_steps(&looped.condition) + count_steps(&looped.body),
-        Step::Cond(cond) => count_steps(&cond.then) + count_steps(&cond.otherwise),
-    };
-    kernels.steps.iter().map(|step| 1 + inner(step)).sum()
+    kernels.steps.iter().map(|step| 1 + step.bodies().map(count_steps).sum::<usize>()).sum()
 }
 
 /// Inputs that a step writes.
@@ -214,7 +212,7 @@ impl Plan for CpuPlan {
     fn output(&self, index: usize) -> &Tensor {
         match self.program.kernels.buffers[self.program.kernels.outputs[index]].place {
             Place::Input(number) => &self.inputs[number],
-            Place::Output(_) | Place::Arena(_) | Place::Constant(_) => &self.outputs[index],
+            Place::Output(_) | Place::Arena(_) | Place::Block { .. } | Place::Constant(_) => &self.outputs[index],
         }
     }
 }
