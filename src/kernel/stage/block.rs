@@ -18,7 +18,7 @@ pub fn block(rows: usize, elements: usize, work: usize, divides: bool) -> usize 
     let fits = CACHE / (elements * ELEMENT).max(1);
     // Enough blocks for a few threads, as far as that leaves enough rows in each
     let spread = (rows / 8).max(FEW.min(rows / 4));
-    let wanted = fits.min(spread).max(worth).max(1);
+    let wanted = fits.max(FEW).min(spread).max(worth).max(1);
     match divides {
         true => (1..=rows).filter(|block| rows.is_multiple_of(*block)).min_by_key(|&block| distance(block, wanted)).unwrap_or(rows),
         false => wanted.next_multiple_of(MULTIPLE).min(rows),

@@ -47,21 +47,19 @@ impl Standing {
     }
 }
 
-/// Numbers of rows that divide much of the work, the most first.
+/// Numbers of rows that divide much of the work, the most first. A divisor of the number of rows divides as much: only steps
+/// that have so many rows count.
 pub fn candidates(steps: &[Step], buffers: &Arena<Buffer>) -> Vec<usize> {
-    let mut natural: BTreeMap<usize, usize> = BTreeMap::new();
-    for step in steps {
-        let share = match step {
-            Step::Loop(nest) if nest.axes.len() < 2 => work(step) / 8,
-            _ => work(step),
-        };
-        own_rows(step).into_iter().for_each(|rows| *natural.entry(rows).or_default() += share);
+    let mut shares: BTreeMap<usize, usize> = BTreeMap::new();
+    for step in steps.iter().filter(|step| !matches!(step, Step::Loop(nest) if nest.axes.len() < 2)) {
+        let mut own = own_rows(step);
+        own.sort_unstable();
+        own.dedup();
+        for rows in own.into_iter().filter(|&rows| rows >= 8 && fit(step, rows, buffers).is_some()) {
+            *shares.entry(rows).or_default() += work(step);
+        }
     }
-    let mut natural: Vec<(usize, usize)> = natural.into_iter().filter(|(rows, _)| *rows >= 8).collect();
-    natural.sort_by_key(|&(_, work)| std::cmp::Reverse(work));
-    natural.truncate(2 * TRIED);
-    let divided = |rows: usize| -> usize { steps.iter().filter(|step| fit(step, rows, buffers).is_some()).map(work).sum() };
-    let mut ranked: Vec<(usize, usize)> = natural.into_iter().map(|(rows, _)| (divided(rows), rows)).collect();
+    let mut ranked: Vec<(usize, usize)> = shares.into_iter().map(|(rows, work)| (work, rows)).collect();
     ranked.sort_by(|a, b| b.cmp(a));
     ranked.into_iter().map(|(_, rows)| rows).take(TRIED).collect()
 }
@@ -166,16 +164,38 @@ impl Levels<'_> {
     /// Moves steps to the strand that reads them, if it stands in a later stage.
     fn sink(&mut self) {
         for number in (0..self.pieces.len()).rev() {
-            let standing = &self.standings[number];
-            let Class::Rows(_) = standing.class else { continue };
-            let joined = |edge: &Edge| standing.joins(&self.standings[edge.step], edge.buffer);
-            let after = &self.edges.after[number];
-            let latest = after.iter().map(|edge| self.standings[edge.step].level.saturating_sub(usize::from(!joined(edge)))).min();
-            let level = match latest {
-                Some(level) if after.iter().any(|edge| joined(edge) && self.standings[edge.step].level == level) => level,
-                Some(_) | None => continue,
+            let moved = match self.standings[number].class {
+                Class::Rows(_) => self.later(number, self.standings[number].clone()),
+                Class::Serial => self.rows_after(number).into_iter().find_map(|rows| {
+                    let fit = fit(&self.pieces[number].step, rows, self.buffers).filter(|fit| !fit.cut)?;
+                    self.later(number, Standing { class: Class::Rows(rows), fit: Some(fit), level: self.standings[number].level })
+                }),
+                Class::Parts | Class::Control => None,
             };
-            self.standings[number].level = self.standings[number].level.max(level);
+            if let Some(standing) = moved {
+                self.standings[number] = standing;
+            }
         }
+    }
+
+    /// The standing in a later stage, with a strand that reads the step, if nothing needs it before.
+    fn later(&self, number: usize, standing: Standing) -> Option<Standing> {
+        let joined = |edge: &Edge| standing.joins(&self.standings[edge.step], edge.buffer);
+        let after = &self.edges.after[number];
+        let latest = |edge: &Edge| self.standings[edge.step].level.saturating_sub(usize::from(!joined(edge)));
+        let level = after.iter().map(latest).min().filter(|&level| level > standing.level)?;
+        let joins = after.iter().any(|edge| joined(edge) && self.standings[edge.step].level == level);
+        joins.then_some(Standing { level, ..standing })
+    }
+
+    /// Numbers of rows of steps that read this one.
+    fn rows_after(&self, number: usize) -> Vec<usize> {
+        let rows = |edge: &Edge| match self.standings[edge.step].class {
+            Class::Rows(rows) => Some(rows),
+            Class::Serial | Class::Parts | Class::Control => None,
+        };
+        let mut found: Vec<usize> = self.edges.after[number].iter().filter_map(rows).collect();
+        found.dedup();
+        found
     }
 }
