@@ -184,7 +184,8 @@ fn folded(code: &Code) -> Vec<Option<Place>> {
                 loads.push((*result, *place))
             }
             Item::Compute { op, operands, .. } => {
-                let in_pool = |value: &Value| matches!(code.kinds[value.index()], Kind::Constant(_) | Kind::Lanes(_));
+                // A constant is read from memory itself, unless the instruction wants it in a register
+                let in_pool = |value: &Value| matches!(code.kinds[value.index()], Kind::Constant(_));
                 let from_memory = |value: &Value| loads.iter().find(|(load, _)| load == value).copied();
                 if let Some((value, place)) = last_operands(*op, operands).iter().find_map(|value| from_memory(value))
                     && !operands.iter().any(in_pool)
@@ -205,6 +206,7 @@ pub fn last_operands(op: Op, operands: &[Value]) -> &[Value] {
         Shape::Binary | Shape::Compare if op.commutes() => operands,
         Shape::Binary | Shape::Compare => &operands[1..],
         Shape::Choose => &operands[1..2],
+        Shape::Pick => &operands[2..],
         Shape::Unary | Shape::Shift(_) | Shape::Class | Shape::MultiplyAdd => operands,
         Shape::FromMask | Shape::Masks => &[],
     }

@@ -47,6 +47,8 @@ pub enum Access {
     Single,
     /// At distances, in elements, that the value holds
     Strided(Value),
+    /// One after another, the lanes of this mask only
+    Lanes(u16),
 }
 
 #[derive(Clone, PartialEq, Debug)]

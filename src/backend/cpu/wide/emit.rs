@@ -193,8 +193,12 @@ impl Emitter<'_> {
         element_bytes(self.precision) as u8
     }
 
-    /// The address of consecutive elements.
+    /// The address of consecutive elements, from the first lane of a place on.
     pub fn dense(&mut self, place: Place) -> Rm {
+        if place.stride != i32::from(self.element()) {
+            self.first_lane(place);
+            return Rm::Memory { base: RAX, index: None, offset: place.offset };
+        }
         let index = Some(Index { register: RDX, scale: self.element() });
         Rm::Memory { base: self.pointer(place.pointer), index, offset: place.offset }
     }
@@ -237,6 +241,8 @@ impl Emitter<'_> {
                 let from = self.dense(place);
                 self.move_vector(Move::Load, to, from, masking, Extent::Vector);
             }
+            // Nothing is loaded in parts but the lanes of the tail
+            Access::Lanes(_) => (),
             Access::Single => {
                 let from = self.single(place);
                 self.move_vector(Move::Broadcast, to, from, Masking::default(), Extent::Element);
@@ -259,6 +265,12 @@ impl Emitter<'_> {
                 let masking = Masking { register: if masked { TAIL } else { 0 }, zeroing: false };
                 let to = self.dense(place);
                 self.move_vector(Move::Store, from, to, masking, Extent::Vector);
+            }
+            Access::Lanes(lanes) => {
+                let mask = self.a.constant(&lanes.to_le_bytes());
+                self.load_mask(SCRATCH_MASK, Rm::Pool(mask));
+                let to = self.dense(place);
+                self.move_vector(Move::Store, from, to, Masking { register: SCRATCH_MASK, zeroing: false }, Extent::Vector);
             }
             Access::Single => {
                 let to = self.single(place);

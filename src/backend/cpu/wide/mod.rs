@@ -5,7 +5,7 @@
 //! gathers and masks that narrow vectors lack. Both roads share the formulas of [`super::math`].
 //!
 //! - [`schedule`]: the axis along the lanes
-//! - [`nest`], [`values`]: a loop and its operations as [`code`] over virtual registers
+//! - [`nest`], [`access`], [`reduce`], [`values`]: a loop and its operations as [`code`] over virtual registers; [`print`]: its text
 //! - [`allocate`]: registers
 //! - [`emit`], [`operands`], [`control`]: machine instructions; [`opcode`], [`assembler`]: their bytes
 
@@ -15,8 +15,8 @@ use crate::backend::Precision;
 use crate::kernel::Loop;
 use allocate::Homes;
 use schedule::Schedule;
-use std::fmt::Write;
 
+mod access;
 mod allocate;
 mod assembler;
 mod code;
@@ -25,6 +25,8 @@ mod emit;
 mod nest;
 mod opcode;
 mod operands;
+mod print;
+mod reduce;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -36,9 +38,9 @@ pub struct Function {
     pub bytes: Vec<u8>,
     /// The code before registers are given out, and the instructions, if asked for
     pub text: Option<(String, String)>,
-    /// Turns of the axis of which parts are run; 1 if there is no parallel one
+    /// Of the divided axis; 1 if there is none
     pub turns: usize,
-    /// Parts of the turns start at multiples of this
+    /// Parts of the turns had best start at multiples of this
     pub multiple: usize,
 }
 
@@ -57,24 +59,16 @@ pub fn is_supported() -> bool {
     }
 }
 
-/// Compiles a loop, for turns of that axis if one is given; `None` if it is one that is not taken: with addresses beyond 2 GiB from a buffer's start.
-pub fn compile(nest: &Loop, precision: Precision, outer: Option<usize>, with_text: bool) -> Option<Function> {
-    let schedule = Schedule::new(nest, TILE / element_bytes(precision) as usize, outer);
+/// Compiles a loop, for ranges of turns of the parallel axis `divided`, or else of the outermost one. They may begin and end
+/// anywhere. `None` if it is a loop that is not taken: with addresses beyond 2 GiB from a buffer's start.
+pub fn compile(nest: &Loop, divided: Option<usize>, precision: Precision, with_text: bool) -> Option<Function> {
+    let schedule = Schedule::new(nest, divided, TILE / element_bytes(precision) as usize);
     let code = nest::build(nest, &schedule, precision)?;
     let homes = Homes::find(&code);
     let (bytes, machine) = emit::emit(&code, &homes, precision, with_text)?;
-    let divided = schedule.order.get(schedule.divided).filter(|_| schedule.parallel > 0);
-    let turns = divided.map_or(1, |&axis| nest.axes[axis].extent);
-    let multiple = if divided.is_some() && schedule.vector == Some(schedule.divided) { schedule.lanes * schedule.copies } else { 1 };
-    let text = machine.map(|machine| (listing(&code), machine));
+    let turns = schedule.divided.map_or(1, |axis| nest.axes[axis].extent);
+    let along_lanes = schedule.vector.is_some_and(|position| schedule.divided == Some(schedule.order[position]));
+    let multiple = if along_lanes { schedule.lanes * schedule.copies } else { 1 };
+    let text = machine.map(|machine| (code.to_string(), machine));
     Some(Function { bytes, text, turns, multiple })
-}
-
-/// One item a line.
-fn listing(code: &code::Code) -> String {
-    code.items.iter().fold(String::new(), |mut text, item| {
-        // Writing into a string does not fail
-        let _ = writeln!(text, "{item:?}");
-        text
-    })
 }

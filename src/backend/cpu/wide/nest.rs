@@ -14,9 +14,9 @@ use crate::base::op::{DType, ReduceOp};
 use crate::kernel::{Affine, InstrKind, Loop, Role, ValueId};
 
 pub struct Nest<'a> {
-    values: Values,
-    nest: &'a Loop,
-    schedule: &'a Schedule,
+    pub values: Values,
+    pub nest: &'a Loop,
+    pub schedule: &'a Schedule,
     /// For each instruction the number of open loops that it needs
     levels: Vec<usize>,
     /// Whether it differs between the lanes
@@ -25,14 +25,14 @@ pub struct Nest<'a> {
     /// Values that vary, for each of the vectors computed side by side
     varying: Vec<Vec<Option<Value>>>,
     /// Where the maps of the body, then those of the stores, lead
-    places: Vec<Place>,
+    pub places: Vec<Place>,
     /// For each pointer, bytes a turn of each axis
-    steps: Vec<Vec<i64>>,
+    pub steps: Vec<Vec<i64>>,
     /// For each store that reduces, one for each of the vectors
-    accumulators: Vec<Vec<Value>>,
-    copies: usize,
+    pub accumulators: Vec<Vec<Value>>,
+    pub copies: usize,
     /// The code being emitted is for the lanes of the tail
-    masked: bool,
+    pub masked: bool,
     loops: usize,
 }
 
@@ -68,44 +68,8 @@ pub fn build(nest: &Loop, schedule: &Schedule, precision: Precision) -> Option<C
 }
 
 impl Nest<'_> {
-    fn vector_axis(&self) -> Option<usize> {
+    pub fn vector_axis(&self) -> Option<usize> {
         self.schedule.vector.map(|position| self.schedule.order[position])
-    }
-
-    /// Gives out pointers: one for each buffer and set of strides.
-    fn find_places(&mut self) -> Option<()> {
-        let bytes = element_bytes(self.values.precision);
-        let nothing = Affine::constant(0, self.nest.axes.len());
-        let body = self.nest.body.iter().map(|instr| match &instr.kind {
-            InstrKind::Load { buffer, index } => (Some(buffer.index()), index, bytes),
-            InstrKind::Index(index) => (None, index, 1),
-            InstrKind::Constant(_)
-            | InstrKind::Unary(..)
-            | InstrKind::Binary(..)
-            | InstrKind::Compare(..)
-            | InstrKind::Select(..)
-            | InstrKind::Cast(_) => (None, &nothing, 1),
-        });
-        let stores = self.nest.stores.iter().map(|store| (Some(store.buffer.index()), &store.index, bytes));
-        for (buffer, map, unit) in body.chain(stores) {
-            let steps: Vec<i64> = map.strides.iter().map(|stride| stride * unit).collect();
-            let code = &mut self.values.code;
-            let known = (0..self.steps.len()).find(|&pointer| code.pointers[pointer] == buffer && self.steps[pointer] == steps);
-            let pointer = known.unwrap_or_else(|| {
-                code.pointers.push(buffer);
-                self.steps.push(steps.clone());
-                self.steps.len() - 1
-            });
-            for (axis, &step) in steps.iter().enumerate() {
-                // What is added to a pointer is written in instructions of 32 bits
-                i32::try_from(step.checked_mul(self.nest.axes[axis].extent as i64)?).ok()?;
-            }
-            let stride = self.schedule.vector.map_or(0, |position| steps[self.schedule.order[position]]);
-            let ahead = (self.schedule.lanes * self.schedule.copies) as i64 * stride;
-            i32::try_from(map.offset * unit + ahead).ok()?;
-            self.places.push(Place { pointer, offset: i32::try_from(map.offset * unit).ok()?, stride: stride as i32 });
-        }
-        Some(())
     }
 
     fn loops(&mut self, position: usize) {
@@ -134,7 +98,7 @@ impl Nest<'_> {
 
     /// Whether the range of turns to run is along that position.
     fn is_divided(&self, position: usize) -> bool {
-        position == self.schedule.divided && self.schedule.parallel > 0
+        self.schedule.divided == Some(self.schedule.order[position])
     }
 
     /// A loop over an axis without lanes.
@@ -206,28 +170,6 @@ impl Nest<'_> {
         }
     }
 
-    /// The place of a map, in the copy being emitted.
-    fn place(&self, number: usize, copy: usize) -> Place {
-        let place = self.places[number];
-        Place { offset: place.offset + (copy * self.schedule.lanes) as i32 * place.stride, ..place }
-    }
-
-    /// How the lanes of a place lie.
-    fn access(&mut self, place: Place) -> Access {
-        let bytes = element_bytes(self.values.precision);
-        match i64::from(place.stride) / bytes {
-            0 => Access::Single,
-            1 => Access::Dense,
-            stride => Access::Strided(self.counting(stride)),
-        }
-    }
-
-    /// 0, step, 2 step, … along the lanes
-    fn counting(&mut self, step: i64) -> Value {
-        let lanes = (0..self.schedule.lanes as i64).map(|lane| lane * step).collect();
-        self.values.code.constant(Kind::Lanes(lanes))
-    }
-
     fn value(&mut self, id: ValueId, copy: usize) -> Value {
         let nest = self.nest;
         let instr = &nest.body[id];
@@ -272,14 +214,6 @@ impl Nest<'_> {
         self.values.code.compute(Op::IntAdd, &[first, steps])
     }
 
-    fn load(&mut self, id: ValueId, dtype: DType, copy: usize) -> Value {
-        let place = self.place(id, copy);
-        let access = self.access(place);
-        let result = self.values.code.value(Kind::Vector);
-        self.values.code.items.push(Item::Load { result, place, access, masked: self.masked && access != Access::Single });
-        if dtype == DType::Bool { self.values.code.compute(Op::Test, &[result, result]) } else { result }
-    }
-
     /// Stores of single values, and one step of each reduction.
     fn innermost(&mut self) {
         for (number, store) in self.nest.stores.iter().enumerate() {
@@ -298,63 +232,5 @@ impl Nest<'_> {
                 }
             }
         }
-    }
-
-    fn store(&mut self, number: usize, copy: usize, value: Value) {
-        let place = self.place(self.nest.body.len() + number, copy);
-        let access = self.access(place);
-        self.values.code.items.push(Item::Store { value, place, access, masked: self.masked && access != Access::Single });
-    }
-
-    /// The lanes run along a reduced axis, or there are none.
-    fn reduces_lanes(&self) -> bool {
-        self.vector_axis().is_none_or(|axis| self.nest.axes[axis].role == Role::Reduced)
-    }
-
-    fn start_accumulators(&mut self) {
-        let copies = match self.schedule.vector {
-            Some(_) if self.reduces_lanes() => self.schedule.copies,
-            _ => self.copies,
-        };
-        self.accumulators = vec![];
-        for store in &self.nest.stores {
-            let mut vectors = vec![];
-            if let Some(op) = store.reduce {
-                let value = self.values.initial(op, self.nest.body[store.value].dtype);
-                vectors.extend((0..copies).map(|_| self.values.code.value(Kind::Vector)));
-                vectors.iter().for_each(|&target| self.values.code.items.push(Item::Assign { target, value, masked: false }));
-            }
-            self.accumulators.push(vectors);
-        }
-    }
-
-    fn finish_accumulators(&mut self) {
-        for (number, accumulators) in std::mem::take(&mut self.accumulators).into_iter().enumerate() {
-            let store = &self.nest.stores[number];
-            let Some(op) = store.reduce else { continue };
-            let dtype = self.nest.body[store.value].dtype;
-            if !self.reduces_lanes() {
-                accumulators.into_iter().enumerate().for_each(|(copy, value)| self.store(number, copy, value));
-                continue;
-            }
-            let total = self.across(op, dtype, accumulators);
-            let place = self.places[self.nest.body.len() + number];
-            self.values.code.items.push(Item::Store { value: total, place, access: Access::Single, masked: false });
-        }
-    }
-
-    /// Accumulators and their lanes brought together, in pairs.
-    fn across(&mut self, op: ReduceOp, dtype: DType, mut vectors: Vec<Value>) -> Value {
-        while vectors.len() > 1 {
-            vectors = vectors.chunks(2).map(|p| if let &[a, b] = p { self.values.combine(op, dtype, a, b) } else { p[0] }).collect();
-        }
-        let mut total = vectors.first().copied().unwrap_or(Value(0));
-        let mut lanes = if self.schedule.vector.is_some() { self.schedule.lanes } else { 1 };
-        while lanes > 1 {
-            lanes /= 2;
-            let turned = self.values.code.compute(Op::Rotate(lanes as u8), &[total, total]);
-            total = self.values.combine(op, dtype, total, turned);
-        }
-        total
     }
 }

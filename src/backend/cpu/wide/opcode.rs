@@ -27,6 +27,10 @@ pub enum Op {
     IntMax,
     /// Lane i of the result is lane i + n of the operand, around
     Rotate(u8),
+    /// Numbers of lanes, x: those lanes of x
+    Permute,
+    /// a, numbers of lanes, b: those lanes of a and, counted on behind them, of b
+    Pick,
     Sqrt,
     /// To an integer, by the rounding mode of `vrndscale`
     Round(u8),
@@ -76,6 +80,8 @@ pub enum Shape {
     /// As `Unary`, the result a mask
     Class,
     Choose,
+    /// The result overwrites the first operand; the last may lie in memory
+    Pick,
     FromMask,
     Masks,
 }
@@ -85,7 +91,8 @@ impl Op {
         match self {
             Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Min | Op::Max | Op::Scale => Shape::Binary,
             Op::And | Op::Or | Op::Xor | Op::IntAdd | Op::IntSub | Op::IntMul | Op::IntMin | Op::IntMax => Shape::Binary,
-            Op::Rotate(_) => Shape::Binary,
+            Op::Rotate(_) | Op::Permute => Shape::Binary,
+            Op::Pick => Shape::Pick,
             Op::Sqrt | Op::Round(_) | Op::Exponent | Op::Mantissa | Op::FromInt | Op::ToIntTruncated | Op::ToIntNearest => Shape::Unary,
             Op::IntAbs => Shape::Unary,
             Op::ShiftLeft(_) => Shape::Shift(6),
@@ -118,6 +125,7 @@ impl Op {
             Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Min | Op::Max | Op::Scale | Op::And | Op::Or | Op::Xor => None,
             Op::IntAdd | Op::IntSub | Op::IntMul | Op::IntMin | Op::IntMax | Op::Sqrt | Op::Exponent | Op::FromInt => None,
             Op::ToIntTruncated | Op::ToIntNearest | Op::IntAbs | Op::MultiplyAdd | Op::Test | Op::Choose | Op::FromMask => None,
+            Op::Permute | Op::Pick => None,
             Op::MaskAnd | Op::MaskOr | Op::MaskXor | Op::MaskNot => None,
         }
     }
@@ -153,6 +161,8 @@ impl Op {
             Op::IntMin => sized(["vpminsd", "vpminsq"], 2, 0x39),
             Op::IntMax => sized(["vpmaxsd", "vpmaxsq"], 2, 0x3d),
             Op::Rotate(_) => sized(["valignd", "valignq"], 3, 0x03),
+            Op::Permute => sized(["vpermps", "vpermpd"], 2, 0x16),
+            Op::Pick => sized(["vpermt2ps", "vpermt2pd"], 2, 0x7f),
             Op::Round(_) => pair(("vrndscaleps", [1, 3, 0x08]), ("vrndscalepd", [1, 3, 0x09])),
             Op::Exponent => sized(["vgetexpps", "vgetexppd"], 2, 0x42),
             Op::Mantissa => sized(["vgetmantps", "vgetmantpd"], 3, 0x26),

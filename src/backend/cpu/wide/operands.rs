@@ -111,6 +111,17 @@ impl Emitter<'_> {
                     Operands { first, rm, extent, masking: Masking { register, zeroing: false }, ..plain },
                 );
             }
+            (Shape::Pick, &[a, lanes, b]) => {
+                // The result overwrites the first table, and must not be one of the others before they are read
+                let first = self.vector(lanes, SCRATCH);
+                let from = self.vector(a, SECOND_SCRATCH);
+                self.copy_vector(SECOND_SCRATCH, from);
+                let (rm, extent) = self.last(b);
+                self.vector_instruction(name, encoding, Operands { reg: SECOND_SCRATCH, first, rm, extent, ..plain });
+                let to = self.target(result);
+                self.copy_vector(to, SECOND_SCRATCH);
+                self.settle(result, to);
+            }
             (Shape::FromMask, &[mask]) => {
                 let rm = Rm::Register(self.mask(mask, SCRATCH_MASK));
                 self.write(name, encoding, result, op, Operands { rm, ..plain });

@@ -2,7 +2,7 @@
 
 use crate::backend::cpu::schedule::{copies, outside_in};
 use crate::kernel::stage::weight;
-use crate::kernel::{Axis, Loop, Role};
+use crate::kernel::{Axis, InstrKind, Loop, Role};
 
 #[derive(Debug)]
 pub struct Schedule {
@@ -10,10 +10,10 @@ pub struct Schedule {
     pub order: Vec<usize>,
     /// How many of them are parallel
     pub parallel: usize,
+    /// The axis along which ranges of turns are: the first of the order, or that along the lanes
+    pub divided: Option<usize>,
     /// The position in `order` of the axis along the lanes, the last of its role; none where there are no axes
     pub vector: Option<usize>,
-    /// The position in `order` of the axis of which a call runs a range of turns
-    pub divided: usize,
     pub lanes: usize,
     /// Vectors computed side by side
     pub copies: usize,
@@ -28,28 +28,35 @@ const ACROSS: usize = 24;
 const TURN: usize = 4;
 
 impl Schedule {
-    /// A call runs a range of turns of the axis `outer`, if one is given. It is the outermost one, unless it runs along the lanes.
-    pub fn new(nest: &Loop, lanes: usize, outer: Option<usize>) -> Schedule {
-        let mut order = outside_in(nest, outer);
+    /// Ranges of turns are along the axis `divided`, or else along the outermost parallel one.
+    pub fn new(nest: &Loop, divided: Option<usize>, lanes: usize) -> Schedule {
+        let mut order = outside_in(nest, divided);
         let parallel = order.iter().filter(|&&axis| nest.axes[axis].role == Role::Parallel).count();
+        let divided = divided.or_else(|| order[..parallel].first().copied());
         let vector = (0..nest.axes.len()).min_by_key(|&axis| cost(nest, axis, lanes));
-        if let Some(axis) = vector {
-            let end = if nest.axes[axis].role == Role::Parallel { parallel } else { order.len() };
+        let mut to = |axis: usize, place: usize| {
             order.retain(|&other| other != axis);
-            order.insert(end - 1, axis);
-        }
-        let extent = vector.map_or(1, |axis| nest.axes[axis].extent);
-        let vector = vector.and_then(|axis| order.iter().position(|&other| other == axis));
-        // As many side by side as leave less than a vector, where there are few
-        let most = copies(nest);
-        let copies = if extent >= 8 * lanes * most {
-            most
-        } else {
-            (1..=most).rev().find(|c| extent % (lanes * c) < lanes && extent >= lanes * c).unwrap_or(1)
+            order.insert(place, axis);
         };
-        let divided = vector.filter(|&position| Some(order[position]) == outer).unwrap_or(0);
-        Schedule { order, parallel, vector, divided, lanes, copies }
+        if let Some(axis) = divided {
+            to(axis, 0);
+        }
+        if let Some(axis) = vector {
+            to(axis, if nest.axes[axis].role == Role::Parallel { parallel } else { nest.axes.len() } - 1);
+        }
+        let copies = side_by_side(nest, vector.map_or(1, |axis| nest.axes[axis].extent), lanes);
+        let vector = vector.and_then(|axis| order.iter().position(|&other| other == axis));
+        Schedule { order, parallel, divided, vector, lanes, copies }
     }
+}
+
+/// Of short axes, as many vectors side by side as leave less than one.
+fn side_by_side(nest: &Loop, extent: usize, lanes: usize) -> usize {
+    let most = copies(nest);
+    if extent >= 8 * lanes * most {
+        return most;
+    }
+    (1..=most).rev().find(|copies| extent % (lanes * copies) < lanes && extent >= lanes * copies).unwrap_or(1)
 }
 
 /// The cost of a loop with lanes along an axis.

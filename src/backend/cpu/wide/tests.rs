@@ -22,6 +22,8 @@ const OPS: &[Op] = &[
     Op::IntMin,
     Op::IntMax,
     Op::Rotate(3),
+    Op::Permute,
+    Op::Pick,
     Op::Sqrt,
     Op::Round(9),
     Op::Exponent,
@@ -123,7 +125,7 @@ fn check_op(op: Op, precision: Precision) {
             let masking = Masking { register: if is_mask { 0 } else { 1 + number % 7 }, zeroing: !is_mask && number > 9 };
             let plain = Operands { reg, first, rm, masking, extent, immediate: op.immediate() };
             let (operands, mut registers) = match op.shape() {
-                Shape::Binary | Shape::Compare | Shape::Choose | Shape::MultiplyAdd => (plain, vec![to, vector(first)]),
+                Shape::Binary | Shape::Compare | Shape::Choose | Shape::MultiplyAdd | Shape::Pick => (plain, vec![to, vector(first)]),
                 Shape::Unary | Shape::Class => (Operands { first: 0, ..plain }, vec![to]),
                 Shape::Shift(extension) => (Operands { reg: extension, ..plain }, vec![vector(first)]),
                 Shape::FromMask | Shape::Masks => return,
