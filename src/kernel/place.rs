@@ -21,17 +21,19 @@ pub(super) fn place(graph: &Graph, lowering: Lowering<'_>, in_place: &[(usize, u
     let mut kernels = Kernels { buffers, steps, outputs: vec![], arena: 0, origins };
     let sources: Vec<BufferId> = graph.outputs.iter().map(|id| of[id]).collect();
     let inputs: HashMap<usize, BufferId> = kernels.inputs();
+    let replaced: HashMap<usize, usize> = in_place.iter().map(|&(input, output)| (output, input)).collect();
+    let touches = Touches::of(&kernels);
     // Inputs whose old value is needed at the end
     let kept: HashSet<BufferId> = sources.iter().copied().collect();
     let mut early = vec![];
     let mut late = vec![];
     for (output, &source) in sources.iter().enumerate() {
         let len = kernels.buffers[source].len;
-        let input = in_place.iter().find(|pair| pair.1 == output).and_then(|pair| inputs.get(&pair.0)).copied();
+        let input = replaced.get(&output).and_then(|input| inputs.get(input)).copied();
         let free = matches!(kernels.buffers[source].place, Place::Arena(_));
         let home = match input {
             Some(input) if source == input => input,
-            Some(input) if free && !kept.contains(&input) && kernels.may_overwrite(source, input) => {
+            Some(input) if free && !kept.contains(&input) && may_overwrite(&kernels.steps, &touches, source, input) => {
                 kernels.buffers[source].place = kernels.buffers[input].place.clone();
                 source
             }
@@ -80,26 +82,6 @@ impl Kernels {
         self.buffers.iter().filter_map(number).collect()
     }
 
-    /// Whether `source` can be computed into the memory of `input`: nothing reads the input afterwards.
-    fn may_overwrite(&self, source: BufferId, input: BufferId) -> bool {
-        let touches = |step: &Step, buffer: BufferId, kind: Access| {
-            let mut found = false;
-            step.accesses(&mut |id, access| found |= id == buffer && access == kind);
-            found
-        };
-        let Some(first) = self.steps.iter().position(|step| touches(step, source, Access::Write)) else { return false };
-        let last_read = self.steps.iter().rposition(|step| touches(step, input, Access::Read));
-        let last_write = self.steps.iter().rposition(|step| touches(step, source, Access::Write));
-        match last_read {
-            Some(read) if read > first => false,
-            Some(read) if read == first => {
-                let same_place = matches!(&self.steps[first], Step::Loop(nest) if nest.updates(source, input));
-                same_place && last_write == Some(first)
-            }
-            _ => true,
-        }
-    }
-
     /// Gives each buffer of the arena an offset such that no two that are alive at one step overlap.
     fn pack(&mut self) {
         let mut lives: HashMap<BufferId, (usize, usize)> = HashMap::new();
@@ -125,6 +107,47 @@ impl Kernels {
             self.arena = self.arena.max(offset + size);
             placed.push((offset, offset + size, life));
         }
+    }
+}
+
+/// When steps touch a buffer.
+#[derive(Clone, Copy, Default)]
+struct Touches {
+    first_write: Option<usize>,
+    last_write: Option<usize>,
+    last_read: Option<usize>,
+}
+
+impl Touches {
+    /// Of each buffer.
+    fn of(kernels: &Kernels) -> Vec<Touches> {
+        let mut all = vec![Touches::default(); kernels.buffers.len()];
+        for (at, step) in kernels.steps.iter().enumerate() {
+            step.accesses(&mut |id, access| {
+                let touches = &mut all[id.index()];
+                match access {
+                    Access::Read => touches.last_read = Some(at),
+                    Access::Write => {
+                        touches.first_write.get_or_insert(at);
+                        touches.last_write = Some(at);
+                    }
+                }
+            });
+        }
+        all
+    }
+}
+
+/// Whether `source` can be computed into the memory of `input`: nothing reads the input afterwards.
+fn may_overwrite(steps: &[Step], touches: &[Touches], source: BufferId, input: BufferId) -> bool {
+    let Touches { first_write: Some(first), last_write, .. } = touches[source.index()] else { return false };
+    match touches[input.index()].last_read {
+        Some(read) if read > first => false,
+        Some(read) if read == first => {
+            let same_place = matches!(&steps[first], Step::Loop(nest) if nest.updates(source, input));
+            same_place && last_write == Some(first)
+        }
+        _ => true,
     }
 }
 

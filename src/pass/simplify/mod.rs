@@ -17,6 +17,7 @@ mod control;
 mod elementwise;
 mod fold;
 mod indexing;
+mod joins;
 mod live;
 mod merge;
 mod moments;

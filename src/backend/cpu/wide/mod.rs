@@ -26,6 +26,8 @@ mod nest;
 mod opcode;
 mod operands;
 mod schedule;
+#[cfg(test)]
+mod tests;
 mod values;
 
 /// The function of a loop.

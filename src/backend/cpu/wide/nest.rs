@@ -62,6 +62,7 @@ pub fn build(nest: &Loop, schedule: &Schedule, precision: Precision) -> Option<C
     building.values.code.close();
     (!building.values.missing).then(|| {
         building.values.code.remove_dead();
+        building.values.code.merge_assignments();
         building.values.code
     })
 }
