@@ -134,7 +134,7 @@ impl Nest<'_> {
 
     /// Whether the range of turns to run is along that position.
     fn is_divided(&self, position: usize) -> bool {
-        position == 0 && self.schedule.parallel > 0
+        position == self.schedule.divided && self.schedule.parallel > 0
     }
 
     /// A loop over an axis without lanes.
