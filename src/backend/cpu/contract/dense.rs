@@ -2,21 +2,24 @@
 
 use super::kernels::{Dots, Kernels, Tile};
 use super::lines::Lines;
-use super::method::{Form, Method, SEGMENT, crowded};
+use super::method::{Form, Method, SEGMENT};
 use super::operands::{Matrix, Operands};
 use super::view::View;
 use std::ops::Range;
 
 /// Bytes of `a` that stay in the cache of a core while all columns are computed.
 const BLOCK: usize = 384 << 10;
-/// Rows or columns for which it pays to copy the crowded lines of the other operand.
+/// Rows for which it pays to copy the crowded lines of columns.
 const MANY: usize = 64;
 
-/// Elements of scratch for a product of so many terms; `crowds` tells whether an operand may have crowded lines.
-pub fn scratch_elements<T>(kernels: &Kernels<T>, terms: usize, crowds: bool) -> usize {
-    let terms = terms.min(SEGMENT);
-    let block = if crowds { BLOCK / size_of::<T>() + kernels.rows * terms } else { 0 };
-    (terms + kernels.rows) * 2 * kernels.lanes + block
+/// Elements of scratch for a product of so many terms.
+pub fn scratch_elements<T>(kernels: &Kernels<T>, terms: usize) -> usize {
+    (terms.min(SEGMENT) + kernels.rows) * 2 * kernels.lanes
+}
+
+/// Whether lines that lie so many elements apart share few places of a cache: they come a multiple of 4 KiB apart.
+fn crowded<T>(step: isize) -> bool {
+    (step.unsigned_abs() * size_of::<T>()).is_multiple_of(4096)
 }
 
 /// Computes a product. `scratch` has [`scratch_elements`].
@@ -41,15 +44,11 @@ struct Job<'a, T: 'static> {
     scratch: *mut T,
 }
 
-/// Some rows and some terms of the sum: where `a` and `b` begin for the terms and the result for all rows, the steps of `a`, and
-/// whether other terms came before.
-#[derive(Clone)]
+/// Some rows and some terms of the sum: where the operands begin for the terms, and whether other terms came before.
 struct Segment<T> {
     rows: Range<usize>,
     terms: usize,
     x: Operands<T>,
-    /// Rows of `a` copied, tile by tile, with the rows of a tile side by side
-    copied: Option<*const T>,
     add: bool,
 }
 
@@ -82,12 +81,9 @@ impl<T: Copy> Job<'_, T> {
                 for term in (0..terms).step_by(SEGMENT) {
                     let (a, b) = (x.a.wrapping_offset(term as isize * a_step), x.b.wrapping_offset(term as isize * b_step));
                     let (x, terms) = (Operands { a, b, out: x.out }, SEGMENT.min(terms - term));
-                    let mut segment = Segment { rows: rows.clone(), terms, x, copied: None, add: sum + term > 0 };
+                    let segment = Segment { rows: rows.clone(), terms, x, add: sum + term > 0 };
                     // SAFETY: by the contract of `dense`.
                     unsafe {
-                        if v.columns.size >= MANY && (crowded::<T>(a_step) || crowded::<T>(v.rows.operand)) {
-                            self.copy_rows(&mut segment);
-                        }
                         for column in (0..v.columns.size).step_by(self.width()) {
                             self.panel(column..(column + self.width()).min(v.columns.size), &segment);
                         }
@@ -95,20 +91,6 @@ impl<T: Copy> Job<'_, T> {
                 }
             }
         }
-    }
-
-    unsafe fn copy_rows(&self, segment: &mut Segment<T>) {
-        let (terms, a_step, _) = self.view.terms();
-        let start = self.scratch.wrapping_add((terms.min(SEGMENT) + self.kernels.rows) * self.width());
-        for rows in tiles(segment.rows.clone(), self.kernels.rows) {
-            let at = segment.x.a.wrapping_offset(rows.start as isize * self.view.rows.operand).cast_mut();
-            let from = Lines { at, row: self.view.rows.operand, column: a_step };
-            let at = start.wrapping_add((rows.start - segment.rows.start) * segment.terms);
-            let to = Lines { at, row: 1, column: rows.len() as isize };
-            // SAFETY: by the contract of `dense`; the rows of a block fit.
-            unsafe { from.copy(to, rows.len(), segment.terms, self.kernels) };
-        }
-        segment.copied = Some(start);
     }
 
     /// Up to two vectors of columns.
@@ -126,13 +108,9 @@ impl<T: Copy> Job<'_, T> {
         for rows in tiles(segment.rows.clone(), self.kernels.rows) {
             let first = rows.start as isize;
             let a = segment.x.a.wrapping_offset(first * v.rows.operand);
-            let (a, a_row, a_term) = match segment.copied {
-                Some(start) => (start.wrapping_add((rows.start - segment.rows.start) * segment.terms), 1, rows.len() as isize),
-                None => (a, v.rows.operand, a_term),
-            };
             let out = segment.x.out.wrapping_offset(first * v.rows.out + columns.start as isize * v.columns.out);
             let (rows, lanes, terms) = (rows.len(), columns.len(), segment.terms);
-            let (b, b_term, out_row, add) = (b.at.cast_const(), b.row, v.rows.out, segment.add);
+            let (a_row, b, b_term, out_row, add) = (v.rows.operand, b.at.cast_const(), b.row, v.rows.out, segment.add);
             let tile = Tile { rows, lanes, terms, a, a_row, a_term, b, b_term, out, out_row, add };
             // SAFETY: by the contract of `dense`; tables of kernels are of this machine.
             unsafe { if v.columns.out == 1 { (self.kernels.tile)(&tile) } else { self.turned(&tile) } }

@@ -50,11 +50,6 @@ fn best_way<T>(form: Form, m: &Matrix<'_>, kernels: &Kernels<T>) -> (usize, bool
     way(false).min(way(true))
 }
 
-/// Whether lines that lie so many elements apart share few places of a cache: they come a multiple of 4 KiB apart.
-pub fn crowded<T>(step: isize) -> bool {
-    step != 0 && (step.unsigned_abs() * size_of::<T>()).is_multiple_of(4096)
-}
-
 // Estimates in half cycles: two multiplications of vectors start in a cycle, each takes four cycles; a vector takes five cycles to
 // transpose, a single element two to move.
 const LATENCY: usize = 8;

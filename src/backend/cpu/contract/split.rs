@@ -10,6 +10,10 @@ const WORTH: usize = 1 << 20;
 /// Parts of one product, at most.
 const PARTS: usize = 16;
 
+/// Columns of a panel on the machine with the widest vectors, and how many panels are enough.
+const PANEL: usize = 32;
+const ENOUGH: usize = 8;
+
 /// An axis of a contraction that can be cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowAxis {
@@ -93,12 +97,13 @@ impl Split {
         let matrices: usize = c.batch.iter().map(|dim| dim.size).product();
         let inner: usize = c.inner.iter().map(|dim| dim.size).product();
         let work = c.rows.size * c.columns.size * inner;
-        let axis = if c.rows.size >= c.columns.size { RowAxis::Rows } else { RowAxis::Columns };
-        let size = axis.dim(c).size;
-        // Whole tiles where there are many of them, parts of equal size where there are few
-        let unit = if size >= 16 * PARTS { 32 } else { 4 };
-        let units = size.div_ceil(unit);
-        let parts = (work / WORTH).clamp(1, PARTS).min(units).max(1);
+        let wanted = (work / WORTH).clamp(1, PARTS);
+        // Columns where there are panels enough: a part then has its own lines of b and reads those of a one after another
+        let (lanes, other) = if c.columns.out == 1 { (RowAxis::Columns, RowAxis::Rows) } else { (RowAxis::Rows, RowAxis::Columns) };
+        let panels = lanes.dim(c).size / PANEL;
+        let (axis, unit) = if panels >= wanted.min(ENOUGH) { (lanes, PANEL) } else { (other, 4) };
+        let units = axis.dim(c).size.div_ceil(unit);
+        let parts = wanted.min(units).max(1);
         let group = if parts > 1 { 1 } else { (WORTH / work.max(1)).clamp(1, matrices.max(1)) };
         Split { matrices, group, parts, axis, unit, units }
     }
