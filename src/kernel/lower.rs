@@ -259,7 +259,7 @@ impl<'a> Lowering<'a> {
             axis.or_else(|| b.iter().position(|&l| l == label).map(|axis| shape_b[axis])).unwrap_or(1)
         };
         let groups = groups((a, &x_strides), (b, &y_strides), out, sizes);
-        self.steps.push(Step::Contract(Contract {
+        let contract = Contract {
             dtype: node.ty.dtype,
             a: x,
             b: y,
@@ -268,7 +268,10 @@ impl<'a> Lowering<'a> {
             rows: groups.rows,
             columns: groups.columns,
             inner: groups.inner,
-        }));
+        };
+        let (contract, sum) = contract.chunked(node.ty.len(), |len| self.buffer(node.ty.dtype, len));
+        self.steps.push(Step::Contract(contract));
+        sum.into_iter().for_each(|sum| self.push_loop(sum));
         Ok(())
     }
 }

@@ -9,6 +9,7 @@
 //! - [`fuse`]: which nodes are stored in buffers, and which share a loop
 //! - [`body`]: the scalar body of a loop, views folded into its index maps
 //! - [`lower`]: the steps; [`library`], [`contract`], [`control`]: of operations that are no loops
+//! - [`chunks`]: long sums of products in two stages
 //! - [`simplify`]: fewer and longer axes; long reductions in two stages
 //! - [`place`]: where each buffer lives; buffers that are dead lend their memory to later ones
 //! - [`slots`]: loops without their buffers, to be compiled once
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 pub mod affine;
 pub mod body;
+pub mod chunks;
 pub mod contract;
 pub mod control;
 pub mod cost;

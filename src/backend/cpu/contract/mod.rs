@@ -7,7 +7,7 @@
 //! - [`split`]: into which pieces a contraction is cut
 //! - [`product`]: the products of a piece
 //! - [`method`]: how a product is computed, by its shape and strides
-//! - [`view`], [`dense`]: one product, tile by tile; [`kernels`]: the innermost loops
+//! - [`view`], [`dense`]: one product, tile by tile; [`lines`]: copies of operands; [`kernels`]: the innermost loops
 //! - [`scratch`]: memory of a thread
 
 use super::memory::Table;
@@ -23,6 +23,7 @@ use std::ops::Range;
 
 mod dense;
 mod kernels;
+mod lines;
 mod method;
 mod operands;
 mod product;
