@@ -27,9 +27,12 @@ def draw(workloads: dict[str, Workload], entries: dict[str, dict], path: Path) -
             for i, (peer, found) in enumerate(values.items()):
                 middle = statistics.median(found)
                 error = [[middle - min(found)], [max(found) - middle]]
-                axis.bar(place + (i - (len(values) - 1) / 2) * width, middle, width, yerr=error, color=COLOURS[peer], error_kw={"lw": 0.8})
+                left = place + (i - (len(values) - 1) / 2) * width
+                # Up from 1 where the peer takes longer, down where Tilde does.
+                axis.bar(left, middle - 1, width, bottom=1, yerr=error, color=COLOURS[peer], error_kw={"lw": 0.8})
         axis.axhline(1, color="black", lw=0.8)
         axis.set(yscale="log", title=f"{title}: times Tilde's")
+        axis.yaxis.set_major_formatter("{x:g}")
         axis.set_xticks(range(len(shown)), shown, rotation=25, ha="right")
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in COLOURS.values()]
     figure.legend(handles, COLOURS, loc="outside lower center", ncols=len(COLOURS), frameon=False)

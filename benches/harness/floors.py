@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.workloads import FLOAT, REPOSITORY, Contraction, Workload
 
-SECONDS_A_CONTRACTION = 0.08
+SECONDS_A_CONTRACTION = 0.05
 CRATE = REPOSITORY / "benches" / "contractions"
 
 

@@ -79,7 +79,8 @@ class Bench:
             report = last_json_line([str(self.tilde), "sample", file, *options])
             draws = np.load(drawn)
             moments = {"mean": draws.mean(0).tolist(), "covariance": np.cov(draws.T).tolist()}
-            return report | moments | {"step_ms": report["step_ms"] / SWEEPS}
+            sweep_ms = report["step_ms"] / SWEEPS
+            return report | moments | {"step_ms": sweep_ms, "first_step_ms": report["first_step_ms"] - (SWEEPS - 1) * sweep_ms}
         if workload.kind == "likelihood":
             report = last_json_line([str(self.tilde), "eval", file, "density", "--from", start, "--bench-json"])
             return report | {"loss": report["value"]}

@@ -73,7 +73,7 @@ def settled(losses: np.ndarray) -> dict[str, float]:
 def measured(call: Callable[[], object], compile_ms: float | None, repeats: int, steps: int = 1) -> tuple[object, dict[str, float]]:
     """The result of a call that does all steps, and its timings; without compile_ms the first call is taken to compile.
 
-    Without repeats the first call is all there is.
+    Without repeats the first call is all there is. The first step is done when all are, less what the others take.
     """
     call_ms = []
     for turn in range(1 + repeats):
@@ -81,8 +81,9 @@ def measured(call: Callable[[], object], compile_ms: float | None, repeats: int,
         result = call()
         call_ms.append(1000 * (time.perf_counter() - start))
         if turn == 0:
-            first_step_ms = since_launch_ms()
+            all_steps_ms = since_launch_ms()
     steady = quartiles([ms / steps for ms in call_ms[1:] or call_ms])
+    first_step_ms = all_steps_ms - (steps - 1) * steady["step_ms"]
     if compile_ms is None:
         compile_ms = max(0.0, call_ms[0] - steps * steady["step_ms"])
     return result, steady | {"first_step_ms": first_step_ms, "compile_ms": compile_ms, "peak_mb": peak_mb()}

@@ -8,7 +8,7 @@ use std::io::{BufRead, stdin};
 use std::time::Instant;
 
 /// Of all blocks of one measurement
-const SECONDS: f64 = 0.08;
+const SECONDS: f64 = 0.05;
 const BLOCKS: usize = 8;
 
 /// One shape; a matrix of the batch follows the other.
