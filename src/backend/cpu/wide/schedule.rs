@@ -1,7 +1,7 @@
 //! The order of a loop's axes, and the axis along the lanes, for vectors with many lanes.
 
 use crate::backend::cpu::schedule::{copies, outside_in, weight};
-use crate::kernel::{Axis, InstrKind, Loop, Role};
+use crate::kernel::{Axis, Instr, InstrKind, Loop, Role};
 
 #[derive(Debug)]
 pub struct Schedule {
@@ -22,7 +22,7 @@ pub struct Schedule {
 /// bringing the lanes of one accumulator together.
 const GATHER: usize = 16;
 const SCATTER: usize = 24;
-const ACROSS: usize = 24;
+const ACROSS: usize = 4;
 /// Of one turn of a loop around vectors
 const TURN: usize = 4;
 
@@ -61,10 +61,19 @@ fn side_by_side(nest: &Loop, extent: usize, lanes: usize) -> usize {
 /// The cost of a loop with lanes along an axis.
 fn cost(nest: &Loop, axis: usize, lanes: usize) -> usize {
     let Axis { extent, role } = nest.axes[axis];
-    let strided = |stride: i64, cost: usize| if (0..2).contains(&stride) { 0 } else { cost };
-    let loads: usize = nest.body.iter().filter_map(|instr| instr.map()).map(|map| strided(map.strides[axis], GATHER)).sum();
-    let stores: usize =
-        nest.stores.iter().filter(|store| store.reduce.is_none()).map(|store| strided(store.index.strides[axis], SCATTER)).sum();
+    let load = |stride: i64| match stride {
+        0 | 1 => 0,
+        -1 | 2..=4 => stride.unsigned_abs() as usize,
+        _ => GATHER,
+    };
+    let store = |stride: i64| match stride {
+        0 | 1 => 0,
+        2..=4 => 3 * stride.unsigned_abs() as usize,
+        _ => SCATTER,
+    };
+    let is_load = |instr: &&Instr| matches!(instr.kind, InstrKind::Load { .. });
+    let loads: usize = nest.body.iter().filter(is_load).filter_map(Instr::map).map(|map| load(map.strides[axis])).sum();
+    let stores: usize = nest.stores.iter().filter(|store| store.reduce.is_none()).map(|to| store(to.index.strides[axis])).sum();
     let others = |wanted: Option<Role>| -> usize {
         let other = |(number, other): (usize, &Axis)| number != axis && wanted.is_none_or(|role| other.role == role);
         nest.axes.iter().enumerate().filter(|&(number, axis)| other((number, axis))).map(|(_, axis)| axis.extent).product()
