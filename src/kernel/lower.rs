@@ -153,9 +153,7 @@ impl<'a> Lowering<'a> {
     }
 
     fn push_loop(&mut self, nest: Loop) {
-        let (first, second) = nest.simplified().staged(|dtype, len| self.buffer(dtype, len));
-        self.steps.push(Step::Loop(first));
-        self.steps.extend(second.into_iter().map(Step::Loop));
+        self.steps.push(Step::Loop(nest.simplified()));
     }
 
     fn nest(&mut self, nest: &Nest) -> Lowered {

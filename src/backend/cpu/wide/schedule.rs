@@ -1,6 +1,7 @@
 //! The order of a loop's axes, and the axis along the lanes, for vectors with many lanes.
 
-use crate::backend::cpu::schedule::{copies, outside_in, weight};
+use crate::backend::cpu::schedule::{copies, outside_in};
+use crate::kernel::stage::weight;
 use crate::kernel::{Axis, Instr, InstrKind, Loop, Role};
 
 #[derive(Debug)]
@@ -27,21 +28,17 @@ const ACROSS: usize = 4;
 const TURN: usize = 4;
 
 impl Schedule {
-    /// Ranges of turns are along the axis `divided`, or else along the outermost parallel one.
-    pub fn new(nest: &Loop, divided: Option<usize>, lanes: usize) -> Schedule {
-        let mut order = outside_in(nest);
+    /// Ranges of turns are along the axis `outer`, or else along the outermost parallel one. It stays outermost, unless it runs
+    /// along the lanes.
+    pub fn new(nest: &Loop, lanes: usize, outer: Option<usize>) -> Schedule {
+        let mut order = outside_in(nest, outer);
         let parallel = order.iter().filter(|&&axis| nest.axes[axis].role == Role::Parallel).count();
-        let divided = divided.or_else(|| order[..parallel].first().copied());
+        let divided = order[..parallel].first().copied();
         let vector = (0..nest.axes.len()).min_by_key(|&axis| cost(nest, axis, lanes));
-        let mut to = |axis: usize, place: usize| {
-            order.retain(|&other| other != axis);
-            order.insert(place, axis);
-        };
-        if let Some(axis) = divided {
-            to(axis, 0);
-        }
         if let Some(axis) = vector {
-            to(axis, if nest.axes[axis].role == Role::Parallel { parallel } else { nest.axes.len() } - 1);
+            let end = if nest.axes[axis].role == Role::Parallel { parallel } else { order.len() };
+            order.retain(|&other| other != axis);
+            order.insert(end - 1, axis);
         }
         let copies = side_by_side(nest, vector.map_or(1, |axis| nest.axes[axis].extent), lanes);
         let vector = vector.and_then(|axis| order.iter().position(|&other| other == axis));
