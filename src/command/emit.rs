@@ -43,7 +43,7 @@ pub enum Stage {
     Grad,
     /// Loop nests and library calls
     Kernels,
-    /// Cranelift's intermediate form of each kernel
+    /// The intermediate form of each kernel, before registers are given out
     Clif,
     /// Machine code of each kernel
     Asm,

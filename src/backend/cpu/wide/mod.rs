@@ -59,10 +59,10 @@ pub fn is_supported() -> bool {
     }
 }
 
-/// Compiles a loop, for ranges of turns of the parallel axis `divided`, or else of the outermost one. They may begin and end
+/// Compiles a loop, for ranges of turns of the parallel axis `outer`, or else of the outermost one. They may begin and end
 /// anywhere. `None` if it is a loop that is not taken: with addresses beyond 2 GiB from a buffer's start.
-pub fn compile(nest: &Loop, divided: Option<usize>, precision: Precision, with_text: bool) -> Option<Function> {
-    let schedule = Schedule::new(nest, divided, TILE / element_bytes(precision) as usize);
+pub fn compile(nest: &Loop, precision: Precision, outer: Option<usize>, with_text: bool) -> Option<Function> {
+    let schedule = Schedule::new(nest, TILE / element_bytes(precision) as usize, outer);
     let code = nest::build(nest, &schedule, precision)?;
     let homes = Homes::find(&code);
     let (bytes, machine) = emit::emit(&code, &homes, precision, with_text)?;

@@ -3,15 +3,14 @@
 //! Along the lanes there is a loop over several vectors, then one over what remains, with a mask. In which order a reduction adds
 //! is fixed by the extents alone.
 
-use super::code::{Access, Code, Control, Item, Kind, Place, Value};
+use super::code::{Code, Control, Item, Kind, Place, Value};
 use super::opcode::Op;
 use super::schedule::Schedule;
 use super::values::Values;
 use crate::backend::Precision;
-use crate::backend::cpu::lanes::element_bytes;
 use crate::backend::cpu::nest::levels;
-use crate::base::op::{DType, ReduceOp};
-use crate::kernel::{Affine, InstrKind, Loop, Role, ValueId};
+
+use crate::kernel::{InstrKind, Loop, ValueId};
 
 pub struct Nest<'a> {
     pub values: Values,

@@ -3,7 +3,6 @@
 use super::code::{Access, Item, Kind, Value};
 use super::nest::Nest;
 use super::opcode::Op;
-use super::values::Values;
 use crate::base::op::{DType, ReduceOp};
 use crate::kernel::Role;
 

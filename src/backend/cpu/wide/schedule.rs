@@ -2,7 +2,7 @@
 
 use crate::backend::cpu::schedule::{copies, outside_in};
 use crate::kernel::stage::weight;
-use crate::kernel::{Axis, InstrKind, Loop, Role};
+use crate::kernel::{Axis, Instr, InstrKind, Loop, Role};
 
 #[derive(Debug)]
 pub struct Schedule {
@@ -23,26 +23,22 @@ pub struct Schedule {
 /// bringing the lanes of one accumulator together.
 const GATHER: usize = 16;
 const SCATTER: usize = 24;
-const ACROSS: usize = 24;
+const ACROSS: usize = 4;
 /// Of one turn of a loop around vectors
 const TURN: usize = 4;
 
 impl Schedule {
-    /// Ranges of turns are along the axis `divided`, or else along the outermost parallel one.
-    pub fn new(nest: &Loop, divided: Option<usize>, lanes: usize) -> Schedule {
-        let mut order = outside_in(nest, divided);
+    /// Ranges of turns are along the axis `outer`, or else along the outermost parallel one. It stays outermost, unless it runs
+    /// along the lanes.
+    pub fn new(nest: &Loop, lanes: usize, outer: Option<usize>) -> Schedule {
+        let mut order = outside_in(nest, outer);
         let parallel = order.iter().filter(|&&axis| nest.axes[axis].role == Role::Parallel).count();
-        let divided = divided.or_else(|| order[..parallel].first().copied());
+        let divided = order[..parallel].first().copied();
         let vector = (0..nest.axes.len()).min_by_key(|&axis| cost(nest, axis, lanes));
-        let mut to = |axis: usize, place: usize| {
-            order.retain(|&other| other != axis);
-            order.insert(place, axis);
-        };
-        if let Some(axis) = divided {
-            to(axis, 0);
-        }
         if let Some(axis) = vector {
-            to(axis, if nest.axes[axis].role == Role::Parallel { parallel } else { nest.axes.len() } - 1);
+            let end = if nest.axes[axis].role == Role::Parallel { parallel } else { order.len() };
+            order.retain(|&other| other != axis);
+            order.insert(end - 1, axis);
         }
         let copies = side_by_side(nest, vector.map_or(1, |axis| nest.axes[axis].extent), lanes);
         let vector = vector.and_then(|axis| order.iter().position(|&other| other == axis));
@@ -62,10 +58,19 @@ fn side_by_side(nest: &Loop, extent: usize, lanes: usize) -> usize {
 /// The cost of a loop with lanes along an axis.
 fn cost(nest: &Loop, axis: usize, lanes: usize) -> usize {
     let Axis { extent, role } = nest.axes[axis];
-    let strided = |stride: i64, cost: usize| if (0..2).contains(&stride) { 0 } else { cost };
-    let loads: usize = nest.body.iter().filter_map(|instr| instr.map()).map(|map| strided(map.strides[axis], GATHER)).sum();
-    let stores: usize =
-        nest.stores.iter().filter(|store| store.reduce.is_none()).map(|store| strided(store.index.strides[axis], SCATTER)).sum();
+    let load = |stride: i64| match stride {
+        0 | 1 => 0,
+        -1 | 2..=4 => stride.unsigned_abs() as usize,
+        _ => GATHER,
+    };
+    let store = |stride: i64| match stride {
+        0 | 1 => 0,
+        2..=4 => 3 * stride.unsigned_abs() as usize,
+        _ => SCATTER,
+    };
+    let is_load = |instr: &&Instr| matches!(instr.kind, InstrKind::Load { .. });
+    let loads: usize = nest.body.iter().filter(is_load).filter_map(Instr::map).map(|map| load(map.strides[axis])).sum();
+    let stores: usize = nest.stores.iter().filter(|store| store.reduce.is_none()).map(|to| store(to.index.strides[axis])).sum();
     let others = |wanted: Option<Role>| -> usize {
         let other = |(number, other): (usize, &Axis)| number != axis && wanted.is_none_or(|role| other.role == role);
         nest.axes.iter().enumerate().filter(|&(number, axis)| other((number, axis))).map(|(_, axis)| axis.extent).product()
