@@ -5,7 +5,7 @@ use super::lowering::{InputRole, Keys, Lowering};
 use super::value::{Array, Value};
 use crate::base::diagnostic::Result;
 use crate::base::op::{DType, RandomKind};
-use crate::base::{Code, Diagnostic, Span};
+use crate::base::{Code, Diagnostic, FileId, Span};
 use crate::check::Support;
 use crate::check::model::{ConstId, Known, LocalId, Noise, ParamId, VarId};
 use crate::check::types::{ArrayType, Type};
@@ -199,8 +199,11 @@ impl Lowering<'_> {
         Ok(self.array(node, scope))
     }
 
+    /// What is built meanwhile comes from there; inside of the library, from the user's expression that led there.
     pub(super) fn at<T>(&mut self, span: Span, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let outer = std::mem::replace(&mut self.b().span, span);
+        let outer = self.b().span;
+        let entered = outer.file == FileId::USER && outer != Span::default() && span.file != FileId::USER;
+        self.b().span = if entered { outer } else { span };
         let result = f(self);
         self.b().span = outer;
         result.map_err(|e| e.at(span))

@@ -82,11 +82,14 @@ impl<'m> Step<'m> {
             match stmt {
                 TrainStmt::Plain(stmt) => self.lowering.run(std::slice::from_ref(stmt))?,
                 TrainStmt::Repeat { times: turns, body } => (0..*turns).try_for_each(|_| self.run(body, times * turns, settings))?,
-                TrainStmt::Optimise(optimise) => match &optimise.method {
-                    Method::Gradient { optimiser } => self.optimise(optimise, *optimiser, times, settings),
-                    Method::Exactly | Method::Em { .. } | Method::Vbem => self.estimate(optimise, times),
+                TrainStmt::Optimise(optimise) => {
+                    self.lowering.b().span = optimise.span;
+                    match &optimise.method {
+                        Method::Gradient { optimiser } => self.optimise(optimise, *optimiser, times, settings),
+                        Method::Exactly | Method::Em { .. } | Method::Vbem => self.estimate(optimise, times),
+                    }
+                    .map_err(|e| e.at(optimise.span))?;
                 }
-                .map_err(|e| e.at(optimise.span))?,
             }
         }
         Ok(())

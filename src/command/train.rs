@@ -74,7 +74,13 @@ pub fn execute(arguments: &Arguments, whole: bool, context: &mut Context) -> Res
     };
     let log = log.map_err(Failure::running)?;
 
-    let mut training = Training { model, dataset: &dataset, engine: &engine, steps: arguments.steps, timing: Timing { measure: arguments.profile, ..Timing::default() } };
+    let mut training = Training {
+        model,
+        dataset: &dataset,
+        engine: &engine,
+        steps: arguments.steps,
+        timing: Timing { measure: arguments.profile, ..Timing::default() },
+    };
     let mut watcher = Watcher::new(model, &folder, &fingerprint, &engine, log, arguments.quiet || arguments.file.json, &state);
     let outcome = training.run(&mut state, &mut watcher);
     watcher.finish();

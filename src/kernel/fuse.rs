@@ -16,14 +16,35 @@ pub enum Group {
     Single(NodeId),
 }
 
-/// Nodes computed in one loop over `shape`: elementwise nodes of that shape, and reductions of it along `reduced`.
+/// Nodes computed in one loop over `shape`: elementwise nodes of that shape, reductions of it along `reduced`, and parts of joins.
 #[derive(Debug)]
 pub struct Nest {
     pub shape: Vec<usize>,
     pub reduced: Option<Vec<usize>>,
-    pub roots: Vec<NodeId>,
+    pub roots: Vec<Root>,
     reads: HashSet<NodeId>,
     weight: usize,
+}
+
+/// What a loop writes.
+#[derive(Clone, Debug)]
+pub enum Root {
+    Node(NodeId),
+    /// A part of a join, into the join's buffer from `start` on
+    Part {
+        join: NodeId,
+        part: NodeId,
+        start: Vec<usize>,
+    },
+}
+
+impl Root {
+    /// The node that it computes
+    pub fn node(&self) -> NodeId {
+        match self {
+            Root::Node(id) | Root::Part { part: id, .. } => *id,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -183,11 +204,14 @@ type Reads = HashMap<NodeId, bool>;
 
 /// What the tree of a root reads.
 fn reads(graph: &Graph, root: NodeId, roots: &HashSet<NodeId>) -> Reads {
-    let mut found = Reads::new();
-    let mut seen = HashSet::new();
     let (inner, _) = core(graph, root);
     let args = |id: NodeId| graph.node(id).args.iter().map(move |&arg| (arg, is_elementwise(&graph.node(id).op)));
-    let mut pending: Vec<(NodeId, bool)> = if inner == root { args(root).collect() } else { vec![(inner, true)] };
+    reads_of(graph, if inner == root { args(root).collect() } else { vec![(inner, true)] }, roots)
+}
+
+fn reads_of(graph: &Graph, mut pending: Vec<(NodeId, bool)>, roots: &HashSet<NodeId>) -> Reads {
+    let mut found = Reads::new();
+    let mut seen = HashSet::new();
     while let Some((id, same_index)) = pending.pop() {
         if roots.contains(&id) || is_source(graph, id) {
             *found.entry(id).or_insert(true) &= same_index;
@@ -201,35 +225,72 @@ fn reads(graph: &Graph, root: NodeId, roots: &HashSet<NodeId>) -> Reads {
 }
 
 /// Puts the roots, in order, into loops.
-fn group(graph: &Graph, live: &[bool], roots: &HashSet<NodeId>, mut stored: HashSet<NodeId>) -> Fusion {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut place: HashMap<NodeId, usize> = HashMap::new();
+fn group(graph: &Graph, live: &[bool], roots: &HashSet<NodeId>, stored: HashSet<NodeId>) -> Fusion {
+    let mut grouping = Grouping { graph, roots, groups: Vec::new(), place: HashMap::new(), stored };
     for id in graph.ids().filter(|id| live[id.index()] && roots.contains(id)) {
-        let node = graph.node(id);
-        if let Op::Project(_) = node.op {
-            place.insert(id, place.get(&node.args[0]).copied().unwrap_or(0));
-            continue;
-        }
-        let reads = reads(graph, id, roots);
-        if !is_inlined(graph, id) && !matches!(node.op, Op::Reduce { .. }) {
-            place.insert(id, groups.len());
-            stored.extend(reads.keys());
-            groups.push(Group::Single(id));
-            continue;
-        }
-        let (inner, reduced) = core(graph, id);
-        let shape = graph.ty(inner).shape.clone();
-        let own = Nest { shape, reduced, roots: vec![id], reads: reads.keys().copied().collect(), weight: weight(graph, id, roots) };
-        let at = host(graph, &groups, &place, &own, &reads).unwrap_or(groups.len());
-        // Values read at another index, or outside of the loop that makes them, need a buffer
-        stored.extend(reads.iter().filter(|(id, same)| place.get(*id) != Some(&at) || !**same).map(|(id, _)| id));
-        place.insert(id, at);
-        match groups.get_mut(at) {
-            Some(Group::Nest(nest)) => nest.take(own),
-            _ => groups.push(Group::Nest(own)),
-        }
+        let at = match &graph.node(id).op {
+            Op::Project(_) => grouping.place.get(&graph.node(id).args[0]).copied().unwrap_or(0),
+            Op::Join { axis } => grouping.join(id, *axis),
+            Op::Reduce { .. } => grouping.node(id),
+            _ if is_inlined(graph, id) => grouping.node(id),
+            _ => grouping.single(id),
+        };
+        grouping.place.insert(id, at);
     }
-    Fusion { groups, stored }
+    Fusion { groups: grouping.groups, stored: grouping.stored }
+}
+
+struct Grouping<'a> {
+    graph: &'a Graph,
+    roots: &'a HashSet<NodeId>,
+    groups: Vec<Group>,
+    /// The last group that writes a node
+    place: HashMap<NodeId, usize>,
+    stored: HashSet<NodeId>,
+}
+
+impl Grouping<'_> {
+    fn single(&mut self, id: NodeId) -> usize {
+        self.stored.extend(reads(self.graph, id, self.roots).keys());
+        self.groups.push(Group::Single(id));
+        self.groups.len() - 1
+    }
+
+    fn node(&mut self, id: NodeId) -> usize {
+        let (inner, reduced) = core(self.graph, id);
+        let reads = reads(self.graph, id, self.roots);
+        let weight = weight(self.graph, self.graph.node(id).args.clone(), self.roots);
+        let shape = self.graph.ty(inner).shape.clone();
+        self.put(Nest { shape, reduced, roots: vec![Root::Node(id)], reads: HashSet::new(), weight }, &reads)
+    }
+
+    /// Each part by a loop of its own, or by one that reads the same.
+    fn join(&mut self, join: NodeId, axis: usize) -> usize {
+        let mut start = vec![0; self.graph.ty(join).rank()];
+        let mut last = 0;
+        for &part in &self.graph.node(join).args {
+            let reads = reads_of(self.graph, vec![(part, true)], self.roots);
+            let shape = self.graph.ty(part).shape.clone();
+            let length = shape[axis];
+            let weight = weight(self.graph, vec![part], self.roots);
+            let roots = vec![Root::Part { join, part, start: start.clone() }];
+            last = last.max(self.put(Nest { shape, reduced: None, roots, reads: HashSet::new(), weight }, &reads));
+            start[axis] += length;
+        }
+        last
+    }
+
+    fn put(&mut self, mut own: Nest, reads: &Reads) -> usize {
+        own.reads.extend(reads.keys());
+        let at = host(self.graph, &self.groups, &self.place, &own, reads).unwrap_or(self.groups.len());
+        // Values read at another index, or outside of the loop that makes them, need a buffer
+        self.stored.extend(reads.iter().filter(|(id, same)| self.place.get(*id) != Some(&at) || !**same).map(|(id, _)| id));
+        match self.groups.get_mut(at) {
+            Some(Group::Nest(nest)) => nest.take(own),
+            _ => self.groups.push(Group::Nest(own)),
+        }
+        at
+    }
 }
 
 impl Nest {
@@ -241,10 +302,9 @@ impl Nest {
     }
 }
 
-/// Operations in the tree of a root.
-fn weight(graph: &Graph, root: NodeId, roots: &HashSet<NodeId>) -> usize {
+/// Operations in the trees of some nodes, and one.
+fn weight(graph: &Graph, mut pending: Vec<NodeId>, roots: &HashSet<NodeId>) -> usize {
     let mut seen = HashSet::new();
-    let mut pending = graph.node(root).args.clone();
     while let Some(id) = pending.pop() {
         if !roots.contains(&id) && seen.insert(id) {
             pending.extend(&graph.node(id).args);
@@ -263,10 +323,10 @@ fn host(graph: &Graph, groups: &[Group], place: &HashMap<NodeId, usize>, own: &N
             && (nest.reduced.is_none() || own.reduced.is_none() || nest.reduced == own.reduced)
             && nest.roots.len() < MAX_ROOTS
             && nest.weight + own.weight <= MAX_WEIGHT;
-        let ready = reads
-            .iter()
-            .all(|(id, &same_index)| place.get(id) != Some(&at) || same_index && !matches!(graph.node(*id).op, Op::Reduce { .. }));
-        let related = reads.keys().any(|id| place.get(id) == Some(&at) || nest.reads.contains(id) && graph.ty(*id).len() == len);
+        let ready = reads.iter().all(|(id, &same_index)| {
+            place.get(id) != Some(&at) || same_index && !matches!(graph.node(*id).op, Op::Reduce { .. } | Op::Join { .. })
+        });
+        let related = reads.keys().any(|id| place.get(id) == Some(&at) || nest.reads.contains(id) && graph.ty(*id).len() >= len);
         fits && ready && (related || len == 1)
     })
 }

@@ -3,7 +3,7 @@
 use super::affine::Affine;
 use super::body::{Body, MustStore, contiguous, strided};
 use super::contract::groups;
-use super::fuse::{Fusion, Group, Nest, core, fuse, is_source};
+use super::fuse::{Fusion, Group, Nest, Root, core, fuse, is_source};
 use super::place::place;
 use super::{Axis, Buffer, BufferId, Contract, Instr, InstrKind, Kernels, Loop, Place, Region, Role, Step, Store};
 use crate::base::op::DType;
@@ -124,7 +124,7 @@ impl<'a> Lowering<'a> {
         for group in &fusion.groups {
             let lowered = match group {
                 Group::Nest(nest) => {
-                    self.span = nest.roots.first().map_or(self.span, |root| self.graph.node(*root).span);
+                    self.span = nest.roots.first().map_or(self.span, |root| self.graph.node(root.node()).span);
                     self.nest(nest)
                 }
                 Group::Single(id) => {
@@ -145,7 +145,6 @@ impl<'a> Lowering<'a> {
         let graph = self.graph;
         let node = graph.node(id);
         match &node.op {
-            Op::Join { axis } => self.join(id, node, *axis),
             Op::Pad { before, .. } => self.pad(id, node, before),
             Op::Contract { a, b, out } => self.contract(id, node, [a, b, out]),
             Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } => self.control(id, node),
@@ -154,32 +153,22 @@ impl<'a> Lowering<'a> {
     }
 
     fn push_loop(&mut self, nest: Loop) {
-        let (first, second) = nest.simplified().staged(|dtype, len| self.buffer(dtype, len));
-        self.steps.push(Step::Loop(first));
-        self.steps.extend(second.into_iter().map(Step::Loop));
+        self.steps.push(Step::Loop(nest.simplified()));
     }
 
     fn nest(&mut self, nest: &Nest) -> Lowered {
-        let rank = nest.shape.len();
-        let members: HashSet<NodeId> = nest.roots.iter().copied().collect();
+        let whole = |root: &Root| match root {
+            Root::Node(id) => Some(*id),
+            Root::Part { .. } => None,
+        };
+        let members: HashSet<NodeId> = nest.roots.iter().filter_map(whole).collect();
         let mut body = Body::new(self.graph, &self.of, &members, &nest.shape);
-        let identity = Affine::identity(rank);
         let mut stores = vec![];
-        for &root in &nest.roots {
-            let node = self.graph.node(root);
-            let Op::Reduce { op, .. } = &node.op else {
-                if let Some(&buffer) = self.of.get(&root) {
-                    let value = body.value(core(self.graph, root).0, &identity)?;
-                    stores.push(Store { buffer, index: Affine::linear(&identity, &nest.shape, rank), value, reduce: None });
-                }
-                continue;
-            };
-            let (inner, reduced) = core(self.graph, root);
-            let reduced = reduced.unwrap_or_default();
-            let kept: Vec<Affine> = (0..rank).filter(|axis| !reduced.contains(axis)).map(|axis| identity[axis].clone()).collect();
-            let index = Affine::linear(&kept, &node.ty.shape, rank);
-            let value = body.value(inner, &identity)?;
-            stores.push(Store { buffer: self.out(root)?, index, value, reduce: Some(*op) });
+        for root in &nest.roots {
+            stores.extend(match root {
+                Root::Node(id) => self.store(*id, &mut body, &nest.shape)?,
+                Root::Part { join, part, start } => Some(self.store_part(*join, *part, start, &mut body)?),
+            });
         }
         let reduced = nest.reduced.as_deref().unwrap_or_default();
         let role = |axis: usize| if reduced.contains(&axis) { Role::Reduced } else { Role::Parallel };
@@ -189,30 +178,31 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    /// A loop that writes a node at a place inside of a larger array.
-    fn write_part(&mut self, part: NodeId, buffer: BufferId, shape: &[usize], start: &[usize]) -> Lowered {
-        let extents = &self.graph.ty(part).shape;
-        let rank = extents.len();
+    /// Writes what a loop over `shape` computes for a root, if anybody reads it.
+    fn store(&self, root: NodeId, body: &mut Body, shape: &[usize]) -> Result<Option<Store>, Failure> {
+        let rank = shape.len();
         let identity = Affine::identity(rank);
-        let members = HashSet::new();
-        let mut body = Body::new(self.graph, &self.of, &members, extents);
-        let value = body.value(part, &identity)?;
-        let place: Vec<Affine> = identity.into_iter().zip(start).map(|(map, &start)| map.shifted(start as i64)).collect();
-        let stores = vec![Store { buffer, index: Affine::linear(&place, shape, rank), value, reduce: None }];
-        let axes = extents.iter().map(|&extent| Axis { extent, role: Role::Parallel }).collect();
-        let body = body.instrs;
-        self.push_loop(Loop { axes, body, stores });
-        Ok(())
+        let node = self.graph.node(root);
+        let (inner, reduced) = core(self.graph, root);
+        let Op::Reduce { op, .. } = &node.op else {
+            let Some(&buffer) = self.of.get(&root) else { return Ok(None) };
+            let value = body.value(inner, &identity)?;
+            return Ok(Some(Store { buffer, index: Affine::linear(&identity, shape, rank), value, reduce: None }));
+        };
+        let reduced = reduced.unwrap_or_default();
+        let kept: Vec<Affine> = (0..rank).filter(|axis| !reduced.contains(axis)).map(|axis| identity[axis].clone()).collect();
+        let index = Affine::linear(&kept, &node.ty.shape, rank);
+        let value = body.value(inner, &identity)?;
+        Ok(Some(Store { buffer: self.out(root)?, index, value, reduce: Some(*op) }))
     }
 
-    fn join(&mut self, id: NodeId, node: &Node, axis: usize) -> Lowered {
-        let out = self.out(id)?;
-        let mut start = vec![0; node.ty.rank()];
-        for &part in &node.args {
-            self.write_part(part, out, &node.ty.shape, &start)?;
-            start[axis] += self.graph.ty(part).shape[axis];
-        }
-        Ok(())
+    /// Writes a node at a place inside of a larger array.
+    fn store_part(&self, whole: NodeId, part: NodeId, start: &[usize], body: &mut Body) -> Result<Store, Failure> {
+        let rank = start.len();
+        let identity = Affine::identity(rank);
+        let value = body.value(part, &identity)?;
+        let place: Vec<Affine> = identity.into_iter().zip(start).map(|(map, &start)| map.shifted(start as i64)).collect();
+        Ok(Store { buffer: self.out(whole)?, index: Affine::linear(&place, &self.graph.ty(whole).shape, rank), value, reduce: None })
     }
 
     /// Zeros on the margins, axis by axis, then the operand inside of them.
@@ -236,7 +226,13 @@ impl<'a> Lowering<'a> {
                 }
             }
         }
-        self.write_part(node.args[0], out, shape, before)
+        let members = HashSet::new();
+        let mut body = Body::new(self.graph, &self.of, &members, inside);
+        let stores = vec![self.store_part(id, node.args[0], before, &mut body)?];
+        let axes = inside.iter().map(|&extent| Axis { extent, role: Role::Parallel }).collect();
+        let body = body.instrs;
+        self.push_loop(Loop { axes, body, stores });
+        Ok(())
     }
 
     fn zero_part(&mut self, dtype: DType, buffer: BufferId, shape: &[usize], start: &[usize], extents: &[usize]) {
@@ -261,7 +257,7 @@ impl<'a> Lowering<'a> {
             axis.or_else(|| b.iter().position(|&l| l == label).map(|axis| shape_b[axis])).unwrap_or(1)
         };
         let groups = groups((a, &x_strides), (b, &y_strides), out, sizes);
-        self.steps.push(Step::Contract(Contract {
+        let contract = Contract {
             dtype: node.ty.dtype,
             a: x,
             b: y,
@@ -270,7 +266,10 @@ impl<'a> Lowering<'a> {
             rows: groups.rows,
             columns: groups.columns,
             inner: groups.inner,
-        }));
+        };
+        let (contract, sum) = contract.chunked(node.ty.len(), |len| self.buffer(node.ty.dtype, len));
+        self.steps.push(Step::Contract(contract));
+        sum.into_iter().for_each(|sum| self.push_loop(sum));
         Ok(())
     }
 }

@@ -1,24 +1,69 @@
 //! Kernels as text.
 
-use super::{Affine, BufferId, InstrKind, Kernels, Library, Loop, Place, Region, Role, Step};
+use super::{Affine, BufferId, InstrKind, Kernels, Library, Loop, Place, Region, Role, Split, Step};
 use std::fmt;
 
 impl fmt::Display for Kernels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.annotated(&|_| None))
+    }
+}
+
+impl Kernels {
+    /// The text, with a line after each step about which there is something to say.
+    pub fn annotated(&self, note: &dyn Fn(&Step) -> Option<String>) -> String {
+        let mut text = String::new();
         for (id, buffer) in self.buffers.iter() {
-            write!(f, "{}: {:?}[{}] ", Name(id), buffer.dtype, buffer.len)?;
-            match &buffer.place {
-                Place::Input(number) => writeln!(f, "input {number}")?,
-                Place::Output(number) => writeln!(f, "output {number}")?,
-                Place::Constant(_) => writeln!(f, "constant")?,
-                Place::Arena(offset) => writeln!(f, "arena {offset}")?,
+            text += &format!("{}: {:?}[{}] ", Name(id), buffer.dtype, buffer.len);
+            text += &match &buffer.place {
+                Place::Input(number) => format!("input {number}\n"),
+                Place::Output(number) => format!("output {number}\n"),
+                Place::Constant(_) => "constant\n".into(),
+                Place::Arena(offset) => format!("arena {offset}\n"),
+                Place::Block { offset, row } => format!("block {offset}, {row} a row\n"),
+            };
+        }
+        for (number, stage) in self.stages.iter().enumerate() {
+            for strand in &stage.strands {
+                text += &format!("\nstage {number}: {}", strand.split);
+                strand.steps.clone().for_each(|step| text += &self.step_text(step, note));
             }
         }
-        for (number, step) in self.steps.iter().enumerate() {
-            write!(f, "\nstep {number}: {step}")?;
-        }
         let outputs: Vec<String> = self.outputs.iter().map(|&id| Name(id).to_string()).collect();
-        writeln!(f, "\noutputs {}", outputs.join(", "))
+        text + &format!("\noutputs {}\n", outputs.join(", "))
+    }
+
+    fn step_text(&self, number: usize, note: &dyn Fn(&Step) -> Option<String>) -> String {
+        let step = &self.steps[number];
+        let mut text = format!("\nstep {number}: {step}");
+        step.titled_bodies().into_iter().for_each(|(word, body)| {
+            text += word;
+            body.annotated(note).lines().for_each(|line| text += &format!("  {line}\n"));
+        });
+        text + &note(step).map(|note| format!("  {note}\n")).unwrap_or_default()
+    }
+}
+
+impl Step {
+    /// The kernels inside of the step, each with the line before it.
+    fn titled_bodies(&self) -> Vec<(&str, &Kernels)> {
+        match self {
+            Step::Loop(_) | Step::Contract(_) | Step::Library(_) => vec![],
+            Step::Scan(scan) => vec![("", &*scan.body)],
+            Step::While(looped) => vec![("", &*looped.condition), ("  do\n", &*looped.body)],
+            Step::Cond(cond) => vec![("", &*cond.then), ("  else\n", &*cond.otherwise)],
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Split::Rows(split) => writeln!(f, "{} rows in blocks of {}", split.rows, split.block),
+            Split::Serial => writeln!(f, "one thread"),
+            Split::Parts => writeln!(f, "in parts"),
+            Split::Control => writeln!(f, "control"),
+        }
     }
 }
 
@@ -51,6 +96,7 @@ impl fmt::Display for Affine {
     }
 }
 
+/// Without what is inside of loops and branches.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -61,28 +107,11 @@ impl fmt::Display for Step {
                 writeln!(f, "batch [{}] rows {} columns {} inner [{}]", sizes(&c.batch), c.rows.size, c.columns.size, sizes(&c.inner))
             }
             Step::Library(call) => writeln!(f, "{call}"),
-            Step::Scan(scan) => {
-                writeln!(f, "scan of {} turns{}", scan.length, if scan.reverse { ", reversed" } else { "" })?;
-                indented(f, &scan.body)
-            }
-            Step::While(looped) => {
-                writeln!(f, "while")?;
-                indented(f, &looped.condition)?;
-                writeln!(f, "  do")?;
-                indented(f, &looped.body)
-            }
-            Step::Cond(cond) => {
-                writeln!(f, "if {}", cond.condition)?;
-                indented(f, &cond.then)?;
-                writeln!(f, "  else")?;
-                indented(f, &cond.otherwise)
-            }
+            Step::Scan(scan) => writeln!(f, "scan of {} turns{}", scan.length, if scan.reverse { ", reversed" } else { "" }),
+            Step::While(_) => writeln!(f, "while"),
+            Step::Cond(cond) => writeln!(f, "if {}", cond.condition),
         }
     }
-}
-
-fn indented(f: &mut fmt::Formatter<'_>, kernels: &Kernels) -> fmt::Result {
-    kernels.to_string().lines().try_for_each(|line| writeln!(f, "  {line}"))
 }
 
 impl fmt::Display for Loop {

@@ -3,6 +3,7 @@
 mod commands;
 mod data;
 mod estimation;
+mod profile;
 mod program;
 mod steps;
 mod training;

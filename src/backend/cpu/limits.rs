@@ -68,17 +68,17 @@ fn repeated(size: f64, mut run: impl FnMut() -> f64) -> f64 {
 
 /// Bytes a second of a copy that reads and writes so many.
 fn copy(bytes: usize) -> f64 {
-    let from = vec![1u64; bytes / 16];
-    let mut to = vec![2u64; bytes / 16];
+    let from = vec![1u8; bytes / 2];
+    let mut to = vec![2u8; bytes / 2];
     repeated(bytes as f64, || {
         to.copy_from_slice(black_box(&from));
-        f64::from(black_box(&mut to)[0] as u32)
+        f64::from(black_box(&mut to)[0])
     })
 }
 
 /// Vectors of 64 bytes side by side: enough to hide the latency of two units.
 const CHAINS: usize = 10;
-const TURNS: usize = 20_000;
+const TURNS: usize = 2_000;
 /// In f32.
 const OPERATIONS: usize = TURNS * CHAINS * 16 * 2;
 

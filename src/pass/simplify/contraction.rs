@@ -1,6 +1,7 @@
 //! Rules of contractions: moves of the operands become labels, and what is no matrix product becomes a loop.
 
-use super::products::as_loop;
+use super::moments;
+use super::products::{as_loop, is_stored};
 use super::rewriter::{Rewriter, View};
 use crate::base::op::UnaryOp;
 use crate::graph::{Literal, Op};
@@ -8,21 +9,28 @@ use crate::pass::term::Term;
 
 pub(super) fn contract<'a>(cx: &Rewriter<'a>, x: Term<'a>, y: Term<'a>, labels: [&[u8]; 3]) -> Option<Term<'a>> {
     let [a, b, out] = labels;
-    if is_loop(x, y, labels) {
+    if is_loop(cx, x, y, labels) {
         return Some(as_loop(x, y, labels));
     }
     if let Some(found) = moved_operand(cx, x, y, a, b, out) {
         return Some(found);
     }
     // The same rules for the second operand
-    moved_operand(cx, y, x, b, a, out)
+    moved_operand(cx, y, x, b, a, out).or_else(|| moments::contract(cx, x, y, labels))
 }
 
-/// No matrix product: nothing is summed, or neither operand has an axis of its own.
-fn is_loop(x: Term<'_>, y: Term<'_>, [a, b, out]: [&[u8]; 3]) -> bool {
-    let summed = a.iter().any(|label| !out.contains(label));
+/// No matrix product: nothing is summed, neither operand has an axis of its own, or one has and is made element by element: then the loop
+/// that makes it sums.
+fn is_loop<'a>(cx: &Rewriter<'a>, x: Term<'a>, y: Term<'a>, [a, b, out]: [&[u8]; 3]) -> bool {
+    let summed = a.iter().zip(x.shape()).any(|(label, size)| size > 1 && !out.contains(label));
     let long = |ty: Vec<usize>, own: &[u8], other: &[u8]| own.iter().zip(ty).any(|(label, size)| size > 1 && !other.contains(label));
-    !summed || (!long(x.shape(), a, b) && !long(y.shape(), b, a))
+    let sums = match (long(x.shape(), a, b), long(y.shape(), b, a)) {
+        (true, true) => false,
+        (true, false) => !is_stored(cx, x),
+        (false, true) => !is_stored(cx, y),
+        (false, false) => true,
+    };
+    !summed || sums
 }
 
 fn moved_operand<'a>(cx: &Rewriter<'a>, x: Term<'a>, y: Term<'a>, a: &[u8], b: &[u8], out: &[u8]) -> Option<Term<'a>> {

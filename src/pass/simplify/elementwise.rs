@@ -1,5 +1,6 @@
 //! What holds for every elementwise operation, and rules of `Select` and `Cast`.
 
+use super::joins;
 use super::rewriter::{Rewriter, View};
 use crate::base::op::{DType, UnaryOp};
 use crate::graph::interpret::elementwise::{binary_scalar, cast_scalar, compare_scalar, unary_scalar};
@@ -7,7 +8,7 @@ use crate::graph::{NodeId, Op};
 use crate::pass::term::Term;
 
 pub(super) fn general<'a>(cx: &Rewriter<'a>, op: &Op, args: &[NodeId], y: Term<'a>) -> Option<Term<'a>> {
-    fold(cx, op, args, y).or_else(|| before_broadcast(cx, op, args, y))
+    fold(cx, op, args, y).or_else(|| before_broadcast(cx, op, args, y)).or_else(|| joins::elementwise(cx, op, args, y))
 }
 
 /// An operation on numbers, computed.

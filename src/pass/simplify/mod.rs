@@ -17,12 +17,15 @@ mod control;
 mod elementwise;
 mod fold;
 mod indexing;
+mod joins;
 mod live;
 mod merge;
+mod moments;
 mod products;
 mod reductions;
 mod rewriter;
 mod shape;
+mod solve;
 mod stable;
 
 pub use live::sweep;

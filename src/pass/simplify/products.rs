@@ -172,7 +172,7 @@ fn pays<'a>(cx: &Rewriter<'a>, a: &Factor<'a>, b: &Factor<'a>, kept: &[usize], s
 }
 
 /// Whether a value lies in memory anyway, rather than being made element by element.
-fn is_stored<'a>(cx: &Rewriter<'a>, x: Term<'a>) -> bool {
+pub(super) fn is_stored<'a>(cx: &Rewriter<'a>, x: Term<'a>) -> bool {
     match cx.open(x) {
         Some((
             Op::Input(_) | Op::Literal(_) | Op::Project(_) | Op::Contract { .. } | Op::Cholesky | Op::SymmetricEigen | Op::Gather { .. },

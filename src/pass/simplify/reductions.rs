@@ -1,7 +1,7 @@
 //! Rules of reductions: what is repeated is reduced before it is repeated.
 
-use super::products;
 use super::rewriter::{Rewriter, View};
+use super::{joins, products};
 use crate::base::op::{DType, ReduceOp, UnaryOp};
 use crate::graph::Op;
 use crate::pass::term::Term;
@@ -76,6 +76,7 @@ fn any<'a>(cx: &Rewriter<'a>, op: ReduceOp, x: Term<'a>, axes: &[usize]) -> Opti
             let order: Vec<usize> = wanted.iter().filter_map(|axis| found.iter().position(|f| f == axis)).collect();
             Some(args[0].apply(Op::Reduce { op, axes: inner }).transpose(&order))
         }
+        (Op::Join { .. }, _) => joins::reduced(cx, op, x, axes),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Applies the rules until none fits, and lets rules look at nodes.
 
 use super::fold::uniform;
-use super::{arithmetic, contraction, elementwise, indexing, reductions, shape, stable};
+use super::{arithmetic, contraction, elementwise, indexing, reductions, shape, solve, stable};
 use crate::base::op::{BinaryOp, ReduceOp, UnaryOp};
 use crate::graph::{Builder, NodeId, Op};
 use crate::pass::term::Term;
@@ -139,7 +139,8 @@ impl<'a> Rewriter<'a> {
             Op::ScatterAdd { batch, size } => indexing::scatter_add(self, x(0), x(1), *batch, *size),
             Op::Stop if !self.keeps_stops => Some(x(0)),
             Op::CumSum { .. } | Op::Sort { .. } | Op::ArgSort { .. } | Op::ArgMax { .. } | Op::Assignment | Op::Random { .. } => None,
-            Op::Compare(_) | Op::Cholesky | Op::TriangularSolve { .. } | Op::SymmetricEigen | Op::Stop => None,
+            Op::TriangularSolve { transpose } => solve::triangular(self, x(0), x(1), *transpose),
+            Op::Compare(_) | Op::Cholesky | Op::SymmetricEigen | Op::Stop => None,
             Op::Literal(literal) => uniform(literal).map(|value| current.number(value)),
             Op::Input(_) | Op::Fill { .. } | Op::Iota(_) => None,
             Op::Scan { .. } | Op::While { .. } | Op::Cond { .. } | Op::Project(_) => None,
@@ -150,7 +151,8 @@ impl<'a> Rewriter<'a> {
         Term::new(self.b, id)
     }
 
-    fn parts(&self, id: NodeId) -> (Op, Vec<NodeId>) {
+    /// The operation and operands of any node.
+    pub(super) fn parts(&self, id: NodeId) -> (Op, Vec<NodeId>) {
         let b = self.b.borrow();
         let node = b.graph().node(id);
         (node.op.clone(), node.args.clone())

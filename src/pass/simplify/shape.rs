@@ -1,5 +1,6 @@
 //! Rules of the operations that move elements: two moves are one, a repeated value is moved before it is repeated.
 
+use super::joins;
 use super::rewriter::Rewriter;
 use crate::graph::{NodeId, Op};
 use crate::pass::term::Term;
@@ -61,6 +62,10 @@ pub(super) fn transpose<'a>(cx: &Rewriter<'a>, x: Term<'a>, perm: &[usize]) -> O
             let axes: Vec<usize> = order.iter().filter_map(|&i| places[i]).collect();
             Some(args[0].transpose(&order).broadcast(&shape, &axes))
         }
+        (Op::Reverse { axes }, args) => {
+            let axes = (0..perm.len()).filter(|&axis| axes.contains(&perm[axis])).collect();
+            Some(args[0].transpose(perm).apply(Op::Reverse { axes }))
+        }
         (Op::Contract { a, b, out }, args) => {
             let out: Vec<u8> = perm.iter().map(|&axis| out[axis]).collect();
             Some(args[0].contract(args[1], &a, &b, &out))
@@ -90,7 +95,26 @@ pub(super) fn slice<'a>(cx: &Rewriter<'a>, x: Term<'a>, start: &[usize], stop: &
             let size = args[0].shape();
             let inside = (0..shape.len()).all(|i| start[i] >= before[i] && stop[i] <= before[i] + size[i]);
             let moved = |ends: &[usize]| -> Vec<usize> { ends.iter().zip(&before).map(|(end, from)| end - from).collect() };
-            inside.then(|| cut(args[0], &moved(start), &moved(stop)))
+            if inside {
+                return Some(cut(args[0], &moved(start), &moved(stop)));
+            }
+            let outside = (0..shape.len()).any(|i| stop[i] <= before[i] || start[i] >= before[i] + size[i]);
+            outside.then(|| cut(x, start, stop).zeros())
+        }
+        Op::Transpose(perm) => {
+            let of = |ends: &[usize]| {
+                let mut own = vec![0; ends.len()];
+                perm.iter().zip(ends).for_each(|(&axis, &end)| own[axis] = end);
+                own
+            };
+            Some(cut(args[0], &of(start), &of(stop)).transpose(&perm))
+        }
+        Op::Reverse { axes } => {
+            let size = x.shape();
+            let mirrored = |ends: &[usize], others: &[usize]| -> Vec<usize> {
+                (0..ends.len()).map(|i| if axes.contains(&i) { size[i] - others[i] } else { ends[i] }).collect()
+            };
+            Some(cut(args[0], &mirrored(start, stop), &mirrored(stop, start)).apply(Op::Reverse { axes }))
         }
         Op::Join { axis } => {
             let mut from = 0;
@@ -123,6 +147,14 @@ pub(super) fn join<'a>(cx: &Rewriter<'a>, parts: &[NodeId], axis: usize, y: Term
     if let Some(numbers) = numbers {
         return numbers.windows(2).all(|w| w[0].to_bits() == w[1].to_bits()).then(|| y.number(numbers[0]));
     }
+    let nested = |part: &Term<'a>| match cx.open(*part) {
+        Some((Op::Join { axis: inner }, args)) if inner == axis => args,
+        _ => vec![*part],
+    };
+    let flat: Vec<NodeId> = parts.iter().flat_map(nested).map(|part| part.id).collect();
+    if flat.len() > parts.len() {
+        return Some(y.make(|b| b.join(&flat, axis)));
+    }
     let full: Vec<NodeId> = parts.iter().filter(|part| part.shape()[axis] > 0).map(|part| part.id).collect();
     (full.len() < parts.len() && !full.is_empty()).then(|| y.make(|b| b.join(&full, axis)))
 }
@@ -134,6 +166,7 @@ pub(super) fn reverse<'a>(cx: &Rewriter<'a>, x: Term<'a>, axes: &[usize]) -> Opt
     match cx.open(x)? {
         (Op::Fill { .. }, _) => Some(x),
         (Op::Reverse { axes: inner }, args) if inner == axes => Some(args[0]),
+        (Op::Join { axis }, parts) => joins::reversed(x, &parts, axis, axes),
         (Op::Broadcast { axes: own, .. }, args) => {
             let inner: Vec<usize> = (0..own.len()).filter(|&i| axes.contains(&own[i])).collect();
             let turned = if inner.is_empty() { args[0] } else { args[0].apply(Op::Reverse { axes: inner }) };

@@ -105,16 +105,20 @@ fn exponent<'a>(cx: &Rewriter<'a>, x: Term<'a>) -> Option<Term<'a>> {
     cx.operand_of(UnaryOp::Exp, x).filter(|&u| !is_shifted(cx, u))
 }
 
-/// Whether a maximum is taken off already: by [`log_of_sum`] or in the source.
+/// Whether a maximum is taken off already: by [`log_of_sum`] or in the source. Arithmetic moves added numbers outside.
 fn is_shifted<'a>(cx: &Rewriter<'a>, u: Term<'a>) -> bool {
-    let View::Binary(BinaryOp::Sub, _, m) = cx.view(u) else { return false };
-    let mut m = m;
-    while let Some((Op::Broadcast { .. } | Op::Stop | Op::Reshape(_) | Op::Transpose(_), args)) = cx.open(m) {
-        m = args[0];
+    let mut m = match cx.view(u) {
+        View::Shifted(v, _) => return is_shifted(cx, v),
+        View::Binary(BinaryOp::Sub, _, m) => m,
+        _ => return false,
+    };
+    // Nothing depends on the maximum, so that it is closed where a part of a graph is simplified
+    while let (Op::Broadcast { .. } | Op::Stop | Op::Reshape(_) | Op::Transpose(_), args) = cx.parts(m.id) {
+        m = cx.term(args[0]);
     }
-    match cx.open(m) {
-        Some((Op::Reduce { op: ReduceOp::Max, .. }, _)) => true,
-        Some((Op::Select, args)) => cx.operand_of(UnaryOp::IsFinite, args[0]).is_some(),
+    match cx.parts(m.id) {
+        (Op::Reduce { op: ReduceOp::Max, .. }, _) => true,
+        (Op::Select, args) => matches!(cx.parts(args[0]).0, Op::Unary(UnaryOp::IsFinite)),
         _ => false,
     }
 }

@@ -82,7 +82,8 @@ impl Row {
         let mut lines: Vec<usize> = others.map(|other| other.1).collect();
         lines.sort_unstable();
         lines.dedup();
-        let more = if lines.len() > 3 { format!(" and {} more", lines.len()) } else { lines.iter().map(|line| format!(",{line}")).collect() };
+        let more =
+            if lines.len() > 3 { format!(" and {} more", lines.len()) } else { lines.iter().map(|line| format!(",{line}")).collect() };
         format!("{file}:{line}{more}")
     }
 

@@ -1,28 +1,35 @@
 //! Contractions: batches of matrix products, in parts whose sizes depend on the shapes alone.
 //!
-//! A caller with one thread runs [`run_part`] for each of [`parts`], or [`rows`] for blocks of rows of the result; [`contract`]
-//! runs the parts over the pool.
+//! A thread runs [`run_part`] for some of [`parts`], or [`rows`] for blocks of rows of the result.
 //!
 //! - [`operands`]: pointers into operands and result; one product of a batch
 //! - [`split`]: into which pieces a contraction is cut
-//! - [`product`]: one matrix product
+//! - [`product`]: the products of a piece
+//! - [`method`]: how a product is computed, by its shape and strides
+//! - [`view`], [`dense`]: one product, tile by tile; [`lines`]: copies of operands; [`kernels`]: the innermost loops
 //! - [`scratch`]: memory of a thread
 
 use super::memory::Table;
-use super::pool::Pool;
 use crate::backend::Precision;
 use crate::base::op::DType;
 use crate::kernel::{Contract, Dim};
-use operands::Operands;
+use operands::{Matrix, Operands};
 use product::Element;
-pub use scratch::{Scratch, Scratches};
+pub use scratch::Scratch;
 use split::{Piece, RowAxis, Split};
 use std::ops::Range;
 
+mod dense;
+mod kernels;
+mod lines;
+mod method;
 mod operands;
 mod product;
 mod scratch;
 mod split;
+#[cfg(test)]
+mod tests;
+mod view;
 
 /// Parts of a contraction, by its shapes alone. They write disjoint elements, so they can run in any order and at the same time.
 pub fn parts(c: &Contract) -> usize {
@@ -46,16 +53,6 @@ pub fn rows(c: &Contract, table: Table<'_>, precision: Precision, range: Range<u
     run(c, table, precision, &Piece::rows(c, range), scratch);
 }
 
-/// Runs a contraction over the pool.
-pub fn contract(c: &Contract, table: Table<'_>, precision: Precision, pool: &mut Pool, scratches: &Scratches) {
-    let split = Split::new(c);
-    let task = |part: usize| {
-        let table: Table<'_> = table;
-        scratches.with(|scratch| run(c, table, precision, &split.piece(c, part), scratch));
-    };
-    pool.run(split.count(), &task);
-}
-
 fn run(c: &Contract, table: Table<'_>, precision: Precision, piece: &Piece, scratch: &mut Scratch) {
     match (c.dtype, precision) {
         (DType::Real, Precision::F32) => products::<f32>(c, table, piece, scratch),
@@ -67,9 +64,8 @@ fn run(c: &Contract, table: Table<'_>, precision: Precision, piece: &Piece, scra
 
 /// The products of a piece, one after another.
 fn products<T: Element>(c: &Contract, table: Table<'_>, piece: &Piece, scratch: &mut Scratch) {
-    let matrix = piece.matrix(c);
+    let whole = Matrix { rows: c.rows, columns: c.columns, inner: &c.inner };
     let start = piece.start(c, Operands::<T>::of(c, table));
-    for number in piece.matrices.clone() {
-        T::product(&matrix, start.of_batch(c, piece, number), scratch);
-    }
+    let all = piece.matrices.clone().map(|number| start.of_batch(c, piece, number));
+    T::products(&whole, &piece.matrix(c), all, scratch);
 }

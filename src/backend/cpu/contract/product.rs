@@ -1,84 +1,62 @@
-//! One matrix product, by the `gemm` crate or by loops.
-//! (The crate allocates the memory into which it packs large operands at each call.)
+//! The products of a batch: of floating-point numbers by the kernels, of whole numbers by loops.
 
+use super::dense::{dense, scratch_elements};
+use super::kernels::{Instructions, Kernels};
+use super::method::{Method, crowded};
 use super::operands::{Matrix, Operands};
 use super::scratch::Scratch;
-use crate::kernel::Contract;
+use crate::kernel::{Contract, Dim};
 use std::ops::{Add, Mul};
-
-/// Multiplications below which a product is computed by plain loops.
-const TINY: usize = 1024;
-
-/// Elements of scratch that a contraction needs.
-pub fn scratch_elements(_: &Contract) -> usize {
-    0
-}
 
 /// Elements whose products the back end computes.
 pub trait Element: Copy + 'static {
-    fn product(matrix: &Matrix<'_>, x: Operands<Self>, scratch: &mut Scratch);
+    /// Computes products of one shape. `piece` is the part of the matrix `whole` that all of them have.
+    fn products(whole: &Matrix<'_>, piece: &Matrix<'_>, all: impl Iterator<Item = Operands<Self>>, scratch: &mut Scratch);
 }
 
 macro_rules! elements {
-    ($($ty:ty: $product:ident),*) => { $(impl Element for $ty {
-        fn product(matrix: &Matrix<'_>, x: Operands<Self>, scratch: &mut Scratch) {
-            $product(matrix, x, scratch);
-        }
-    })* };
-}
-elements!(f32: dense, f64: dense, i32: plain, i64: plain);
-
-fn dense<T: Float>(m: &Matrix<'_>, x: Operands<T>, scratch: &mut Scratch) {
-    let (last, outer) = match m.inner.split_last() {
-        Some((last, outer)) => (*last, outer),
-        None => return,
+    ($($float:ident),*; $($whole:ident),*) => {
+        $(impl Element for $float {
+            fn products(whole: &Matrix<'_>, piece: &Matrix<'_>, all: impl Iterator<Item = Operands<Self>>, scratch: &mut Scratch) {
+                by_kernels(Instructions::best().$float(), whole, piece, all, scratch);
+            }
+        })*
+        $(impl Element for $whole {
+            fn products(_: &Matrix<'_>, piece: &Matrix<'_>, all: impl Iterator<Item = Operands<Self>>, _: &mut Scratch) {
+                all.for_each(|x| by_loops(piece, x));
+            }
+        })*
     };
-    if m.rows.size * m.columns.size * m.terms() <= TINY {
-        return plain(m, x, scratch);
+}
+elements!(f32, f64; i32, i64);
+
+/// Bytes of scratch that a contraction needs.
+pub fn scratch_bytes(c: &Contract) -> usize {
+    let last = c.inner.last().copied().unwrap_or(Dim { size: 1, a: 0, b: 0, out: 0 });
+    let steps = [c.rows.a, c.columns.b, last.a, last.b].map(|step| step as isize);
+    let best = Instructions::best();
+    let f32 = scratch_elements(best.f32(), last.size, steps.into_iter().any(crowded::<f32>));
+    let f64 = scratch_elements(best.f64(), last.size, steps.into_iter().any(crowded::<f64>));
+    (f32 * size_of::<f32>()).max(f64 * size_of::<f64>())
+}
+
+pub fn by_kernels<T: Copy + Default + Add<Output = T> + Mul<Output = T>>(
+    kernels: &Kernels<T>,
+    whole: &Matrix<'_>,
+    piece: &Matrix<'_>,
+    all: impl Iterator<Item = Operands<T>>,
+    scratch: &mut Scratch,
+) {
+    if piece.terms() == 0 {
+        return all.for_each(|x| by_loops(piece, x));
     }
-    for sum in 0..m.terms() / last.size {
-        let at = x.at_turn(outer.iter().copied(), sum);
-        // SAFETY: strides and sizes are those of the operands' and the result's axes, so every element lies in its buffer; the
-        // result's elements belong to this piece alone.
-        unsafe {
-            gemm::gemm(
-                m.rows.size,
-                m.columns.size,
-                last.size,
-                at.out,
-                m.columns.out as isize,
-                m.rows.out as isize,
-                sum > 0,
-                at.a,
-                last.a as isize,
-                m.rows.a as isize,
-                at.b,
-                m.columns.b as isize,
-                last.b as isize,
-                T::ONE,
-                T::ONE,
-                false,
-                false,
-                false,
-                gemm::Parallelism::None,
-            );
-        }
-    }
+    let method = Method::of(whole, piece, kernels);
+    // SAFETY: strides and sizes are those of the operands' and the result's axes, so every element lies in its buffer; the result's
+    // elements belong to this piece alone, and scratch was made for the largest of the plan's contractions.
+    all.for_each(|x| unsafe { dense(kernels, method, piece, x, scratch.pointer().cast()) });
 }
 
-trait Float: Copy + Default + Add<Output = Self> + Mul<Output = Self> + 'static {
-    const ONE: Self;
-}
-
-impl Float for f32 {
-    const ONE: f32 = 1.0;
-}
-
-impl Float for f64 {
-    const ONE: f64 = 1.0;
-}
-
-fn plain<T: Copy + Default + Add<Output = T> + Mul<Output = T>>(m: &Matrix<'_>, x: Operands<T>, _: &mut Scratch) {
+fn by_loops<T: Copy + Default + Add<Output = T> + Mul<Output = T>>(m: &Matrix<'_>, x: Operands<T>) {
     for row in 0..m.rows.size {
         for column in 0..m.columns.size {
             let at = x.advanced(&m.rows, row).advanced(&m.columns, column);

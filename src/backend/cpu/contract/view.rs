@@ -1,0 +1,52 @@
+//! A matrix product as the kernels see it: lanes run along its columns, which may be the rows that were asked for.
+
+use super::operands::{Matrix, Operands};
+use crate::kernel::Dim;
+
+/// An axis of the result: its size, and the steps along it in the operand that has it and in the result.
+#[derive(Clone, Copy)]
+pub struct Axis {
+    pub size: usize,
+    pub operand: isize,
+    pub out: isize,
+}
+
+/// `out[row, column] = Σ a[row, term] · b[term, column]`.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub rows: Axis,
+    pub columns: Axis,
+    inner: &'a [Dim],
+    /// Whether rows and columns, and with them the operands, have changed places
+    swapped: bool,
+}
+
+impl<'a> View<'a> {
+    pub fn new(m: &Matrix<'a>, swapped: bool) -> View<'a> {
+        let rows = Axis { size: m.rows.size, operand: m.rows.a as isize, out: m.rows.out as isize };
+        let columns = Axis { size: m.columns.size, operand: m.columns.b as isize, out: m.columns.out as isize };
+        let (rows, columns) = if swapped { (columns, rows) } else { (rows, columns) };
+        View { rows, columns, inner: m.inner, swapped }
+    }
+
+    /// The innermost axis of the sum: its size, and the steps along it in `a` and `b`.
+    pub fn terms(&self) -> (usize, isize, isize) {
+        let last = self.inner.last().map_or((1, 0, 0), |dim| (dim.size, dim.a as isize, dim.b as isize));
+        if self.swapped { (last.0, last.2, last.1) } else { last }
+    }
+
+    /// Turns of the outer axes of the sum.
+    pub fn sums(&self) -> usize {
+        self.outer().iter().map(|dim| dim.size).product()
+    }
+
+    fn outer(&self) -> &'a [Dim] {
+        self.inner.split_last().map_or(&[], |(_, outer)| outer)
+    }
+
+    /// The operands at a turn of the outer axes of the sum.
+    pub fn operands<T>(&self, x: Operands<T>, sum: usize) -> Operands<T> {
+        let at = x.at_turn(self.outer().iter().copied(), sum);
+        if self.swapped { Operands { a: at.b, b: at.a, out: at.out } } else { at }
+    }
+}
