@@ -1,6 +1,7 @@
 //! From the text of a program to its first training step: seconds in each stage, for examples and for deep networks, whose cost
 //! a layer must not grow with their depth. `cargo bench --bench compile [-- NAME…]`.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tilde_lang::algebra::{self, StepProgram};
@@ -84,8 +85,8 @@ fn measure(text: &str, folder: &Path) -> Result<Measured, Diagnostic> {
     let StepProgram { program, negated, updates, .. } = algebra::lower_step(&model, block, &dataset.counts, Some(rows))?;
     clock.tick();
     clock.measured.built = program.graph.nodes.len();
-    let position = |role| program.inputs.iter().position(|input| input == role);
-    let in_place = updates.iter().enumerate().filter_map(|(i, role)| Some((position(role)?, negated.len() + i))).collect();
+    let positions: HashMap<_, usize> = program.inputs.iter().zip(0..).collect();
+    let in_place = updates.iter().enumerate().filter_map(|(i, role)| Some((*positions.get(role)?, negated.len() + i))).collect();
     let graph = pass::optimise(program.graph)?;
     clock.tick();
     clock.measured.optimised = graph.nodes.len();

@@ -7,10 +7,10 @@ use crate::base::diagnostic::Result;
 use crate::base::op::{DType, RandomKind};
 use crate::base::{Code, Diagnostic, FileId, Span};
 use crate::check::Support;
-use crate::check::model::{ConstId, LocalId, Noise, ParamId, VarId};
+use crate::check::model::{ConstId, Known, LocalId, Noise, ParamId, VarId};
 use crate::check::types::{ArrayType, Type};
 use crate::graph;
-use crate::graph::{Literal, NodeId, TensorType};
+use crate::graph::{Literal, NodeId, Op, TensorType};
 use std::collections::HashMap;
 
 /// Constants are computed while compiling, by the reference interpreter: arrays of more numbers would take too long.
@@ -111,30 +111,31 @@ impl Lowering<'_> {
 
     /// A top-level `let`: computed once, while compiling.
     pub(super) fn constant(&mut self, id: ConstId) -> Result<Array> {
-        let literal = match self.consts.get(&id) {
-            Some(literal) => literal.clone(),
+        let model = self.model;
+        let definition = &model.consts[id];
+        let known = match definition.known.get() {
+            Some(known) => known,
             None => {
-                let literal = self.evaluate_constant(id)?;
-                self.consts.insert(id, literal.clone());
-                literal
+                let known = self.evaluate_constant(id)?;
+                definition.known.get_or_init(|| known)
             }
         };
-        let node = match (&literal.shape[..], &literal.values[..]) {
-            ([], [value]) => self.b().fill(*value, literal.dtype, &[]),
-            _ => self.b().literal(literal.dtype, &literal.shape, &literal.values),
+        let node = match (&known.shape[..], &known.values[..]) {
+            ([], [value]) => self.b().fill(*value, known.dtype, &[]),
+            _ => {
+                let literal = Literal { dtype: known.dtype, shape: known.shape.clone(), values: known.values.clone() };
+                self.b().push(Op::Literal(literal), &[])
+            }
         };
         let value = self.array(node, vec![]);
         Ok(self.as_symbol(value, &self.model.consts[id].name))
     }
 
-    fn evaluate_constant(&mut self, id: ConstId) -> Result<Literal> {
+    fn evaluate_constant(&self, id: ConstId) -> Result<Known> {
         let definition = &self.model.consts[id];
         let none = HashMap::new();
         let mut inner = Lowering::new(self.model, &none, None);
-        std::mem::swap(&mut inner.consts, &mut self.consts);
-        let value = inner.comprehension(&definition.indices, &definition.value);
-        std::mem::swap(&mut inner.consts, &mut self.consts);
-        let array = value.map_err(|e| e.at(definition.span))?;
+        let array = inner.comprehension(&definition.indices, &definition.value).map_err(|e| e.at(definition.span))?;
         if !inner.inputs.is_empty() {
             let message = format!("`{}` is a constant and cannot depend on parameters, data or random numbers", definition.name);
             return Err(Diagnostic::new(Code::WrongKind, message).label(definition.span, "declared with `let`"));
@@ -152,7 +153,7 @@ impl Lowering<'_> {
         }
         let values = graph::interpret::interpret(&closed.graph, &[]);
         let value = values.first().ok_or_else(|| Diagnostic::internal("a constant without value"))?;
-        Ok(Literal { dtype: ty.dtype, shape: ty.shape, values: value.elements.clone() })
+        Ok(Known { dtype: ty.dtype, shape: ty.shape, values: value.elements.clone() })
     }
 
     fn keys(&mut self) -> Keys {

@@ -17,8 +17,8 @@ use super::value::{Array, Plate, PlateId, Value};
 use crate::base::diagnostic::Result;
 use crate::base::op::{BinaryOp, CompareOp, DType, UnaryOp};
 use crate::base::{Arena, Diagnostic, Id, Span};
-use crate::check::model::{ConstId, Data, DensityId, Expr, LocalId, Model, ParamId, Place, VarId};
-use crate::graph::{Builder, Literal, NodeId, Op, TensorType};
+use crate::check::model::{Data, DensityId, Expr, LocalId, Model, ParamId, Place, VarId};
+use crate::graph::{Builder, NodeId, Op, TensorType};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -90,7 +90,6 @@ pub struct Lowering<'m> {
     /// Unconstrained numbers, as nodes of the root
     pub(super) raw_params: HashMap<ParamId, Array>,
     pub(super) params: HashMap<ParamId, Array>,
-    pub(super) consts: HashMap<ConstId, Literal>,
     /// Tables of Gaussian chains
     pub(super) chains: ChainCache,
     /// Numbers and parameters that were read by name, while an equation is read to be printed
@@ -158,7 +157,6 @@ impl<'m> Lowering<'m> {
             data: ObservedData::default(),
             raw_params: HashMap::new(),
             params: HashMap::new(),
-            consts: HashMap::new(),
             chains: ChainCache::default(),
             symbols: None,
             equations: EquationCache::default(),

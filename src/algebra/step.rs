@@ -10,6 +10,7 @@ use crate::base::{Code, Diagnostic, Span};
 use crate::check::model::{Expr, ExprKind, Method, Model, Optimise, OptimiserId, ParamId, Settings, Train, TrainStmt};
 use crate::graph::{NodeId, TensorType};
 use crate::pass::derivative;
+use std::collections::{HashMap, HashSet};
 
 /// One step of a `train` block. The first outputs are the losses (the quantities to be minimised), one for each `maximize` or
 /// `minimize`; then the new values of the inputs listed in `updates`.
@@ -36,6 +37,7 @@ pub fn lower_step<'m>(model: &'m Model, train: &'m Train, row_counts: &'m RowCou
         negated: vec![],
         turns: vec![],
         state: vec![],
+        state_of: HashMap::new(),
         earlier: vec![],
         fitted: vec![],
         monotone: true,
@@ -62,6 +64,8 @@ struct Step<'m> {
     negated: Vec<bool>,
     /// Input, start value, current node
     state: Vec<(InputRole, TensorType, f64, NodeId)>,
+    /// Where the state of each input stands among them
+    state_of: HashMap<InputRole, usize>,
     /// The `maximize`/`minimize` of the file and how often each has run in this step
     turns: Vec<(Span, usize)>,
     /// The nodes of parameters before each of their updates
@@ -218,8 +222,8 @@ impl<'m> Step<'m> {
             let role = InputRole::State(statement.number, id, index);
             let path = format!("{}.{name}", lowering.model.params[id].path);
             let start = constant_start(start)?;
-            let node = match self.state.iter().find(|(known, ..)| *known == role) {
-                Some((.., node)) => *node,
+            let node = match self.state_of.get(&role) {
+                Some(&at) => self.state[at].3,
                 None => lowering.root_input(role.clone(), &path, ty.clone()),
             };
             let array = lowering.array(node, vec![]);
@@ -240,8 +244,13 @@ impl<'m> Step<'m> {
         let updated = lowering.array(nodes[0], vec![]);
         self.replace(id, &updated);
         for ((role, start), &node) in roles.into_iter().zip(&nodes[1..]) {
-            self.state.retain(|(known, ..)| *known != role);
-            self.state.push((role, ty.clone(), start, node));
+            match self.state_of.get(&role) {
+                Some(&at) => self.state[at].3 = node,
+                None => {
+                    self.state_of.insert(role.clone(), self.state.len());
+                    self.state.push((role, ty.clone(), start, node));
+                }
+            }
         }
         Ok(())
     }
@@ -256,12 +265,11 @@ impl<'m> Step<'m> {
     fn finish(mut self, settings: &Settings) -> Result<StepProgram> {
         let lowering = &mut self.lowering;
         let mut updates: Vec<(InputRole, NodeId)> = vec![];
-        let mut touched: Vec<ParamId> = vec![];
+        let mut touched: HashSet<ParamId> = HashSet::new();
         for &(id, _) in &self.earlier {
-            if touched.contains(&id) {
+            if !touched.insert(id) {
                 continue;
             }
-            touched.push(id);
             let new = lowering.raw_params[&id].node;
             updates.push((InputRole::Param(id), new));
             if let Some(decay) = settings.ema {

@@ -2,6 +2,7 @@
 
 use crate::base::{Diagnostic, Diagnostics, FileId, Sources};
 use crate::syntax::{self, ast};
+use std::ops::Range;
 use std::sync::OnceLock;
 
 macro_rules! files {
@@ -59,8 +60,26 @@ pub fn load(sources: &mut Sources) -> Result<&'static [ast::File], Diagnostics> 
             return Err(Diagnostic::internal("the library stands right behind the user's file").into());
         }
     }
-    let parse = || FILES.iter().zip(ids()).map(|((_, text), file)| syntax::parse(text, file)).collect();
     PARSED.get_or_init(parse).as_deref().map_err(Diagnostics::clone)
+}
+
+/// All files: half of the text by another thread, since every run waits for this.
+fn parse() -> Result<Vec<ast::File>, Diagnostics> {
+    let whole: usize = FILES.iter().map(|(_, text)| text.len()).sum();
+    let ends = FILES.iter().scan(0, |end, (_, text)| {
+        *end += text.len();
+        Some(*end)
+    });
+    let middle = ends.take_while(|&end| end < whole / 2).count();
+    let part = |range: Range<usize>| -> Result<Vec<ast::File>, Diagnostics> {
+        FILES.iter().zip(ids()).skip(range.start).take(range.len()).map(|((_, text), file)| syntax::parse(text, file)).collect()
+    };
+    std::thread::scope(|scope| {
+        let rest = scope.spawn(|| part(middle..FILES.len()));
+        let mut files = part(0..middle)?;
+        files.extend(rest.join().map_err(|_| Diagnostic::internal("the library cannot be parsed"))??);
+        Ok(files)
+    })
 }
 
 /// Of each file among the sources; the user's is 0.

@@ -8,6 +8,7 @@ use super::{builtin, message};
 use crate::base::size::Size;
 use crate::base::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast;
+use std::sync::OnceLock;
 
 /// A name that is not a value may still be called, given as an argument, or queried.
 pub enum Named {
@@ -122,7 +123,7 @@ impl<'a> Checker<'a> {
                 Type::Array(array) if !indices.is_empty() => Type::array(array.support.clone(), [&sizes[..], &array.shape[..]].concat()),
                 ty => ty.clone(),
             };
-            Ok(Const { name: def.name.name.clone(), indices, value, ty, span: def.name.span })
+            Ok(Const { name: def.name.name.clone(), indices, value, ty, span: def.name.span, known: OnceLock::new() })
         });
         let made = self.settle(made).map(|value| self.model.consts.push(value));
         self.made.consts.insert(id, made.map_or(State::Failed, State::Done));

@@ -5,13 +5,16 @@ use super::infer::infer;
 use super::{Graph, GraphInput, Literal, Node, NodeId, Op, TensorType};
 use crate::base::op::{BinaryOp, CompareOp, DType, RandomKind, ReduceOp, UnaryOp};
 use crate::base::{Diagnostic, Span};
+use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     graph: Graph,
-    shared: HashMap<(Op, Vec<NodeId>), NodeId>,
+    /// Nodes by the hash of operation and operands, or by the next number that is free
+    shared: HashMap<u64, NodeId, FxBuildHasher>,
     error: Option<Diagnostic>,
     /// The source expression to which new nodes belong
     pub span: Span,
@@ -38,18 +41,18 @@ impl Builder {
     pub fn input(&mut self, name: impl Into<String>, ty: TensorType) -> NodeId {
         self.graph.inputs.push(GraphInput { name: name.into(), ty: ty.clone() });
         let number = self.graph.inputs.len() - 1;
-        self.append(Op::Input(number), vec![], vec![ty])
+        let op = Op::Input(number);
+        self.append(self.key(&op, &[]), op, vec![], vec![ty])
     }
 
     /// One node, or the equal one that exists. A type error is remembered and answered by a zero of some type.
     pub fn push(&mut self, op: Op, args: &[NodeId]) -> NodeId {
-        let key = (op, args.to_vec());
+        let key = self.key(&op, args);
         if let Some(&id) = self.shared.get(&key) {
             return id;
         }
-        let (op, args) = key;
         let types = match &op {
-            Op::Project(i) => self.projected(*i, &args),
+            Op::Project(i) => self.projected(*i, args),
             _ => infer(&op, &args.iter().map(|&a| self.graph.ty(a)).collect::<Vec<_>>()),
         };
         match types {
@@ -58,7 +61,7 @@ impl Builder {
                 if let Err(error) = types.iter().try_for_each(TensorType::check_size) {
                     self.error.get_or_insert(error.at(self.span));
                 }
-                self.append(op, args, types)
+                self.append(key, op, args.to_vec(), types)
             }
             Err(message) => {
                 let name = format!("{op:?}");
@@ -74,16 +77,26 @@ impl Builder {
     /// whatever else happens to have the same value.
     pub fn distinct(&mut self, x: NodeId) -> NodeId {
         let ty = self.ty(x).clone();
-        self.append(Op::Reshape(ty.shape.clone()), vec![x], vec![ty])
+        let op = Op::Reshape(ty.shape.clone());
+        self.append(self.key(&op, &[x]), op, vec![x], vec![ty])
     }
 
-    fn append(&mut self, op: Op, args: Vec<NodeId>, types: Vec<TensorType>) -> NodeId {
+    fn append(&mut self, key: u64, op: Op, args: Vec<NodeId>, types: Vec<TensorType>) -> NodeId {
         let id = NodeId(self.graph.nodes.len() as u32);
         let ty = types.first().cloned().unwrap_or(TensorType::real([]));
         let control = op.is_control();
-        self.shared.insert((op.clone(), args.clone()), id);
+        self.shared.insert(key, id);
         self.graph.nodes.push(Node { op, args, ty, results: if control { types } else { vec![] }, span: self.span });
         id
+    }
+
+    /// Where a node stands or would stand in `shared`.
+    fn key(&self, op: &Op, args: &[NodeId]) -> u64 {
+        let mut key = FxBuildHasher.hash_one((op, args));
+        while self.shared.get(&key).is_some_and(|&id| !self.graph.node(id).is(op, args)) {
+            key = key.wrapping_add(1);
+        }
+        key
     }
 
     fn projected(&self, index: usize, args: &[NodeId]) -> Result<Vec<TensorType>, String> {

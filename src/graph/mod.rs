@@ -110,6 +110,13 @@ pub struct Node {
     pub span: Span,
 }
 
+impl Node {
+    /// Whether it applies that operation to those operands.
+    pub fn is(&self, op: &Op, args: &[NodeId]) -> bool {
+        self.args == args && self.op == *op
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GraphInput {
     pub name: String,

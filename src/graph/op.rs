@@ -21,7 +21,8 @@ impl PartialEq for Literal {
     fn eq(&self, other: &Self) -> bool {
         self.dtype == other.dtype
             && self.shape == other.shape
-            && self.values.iter().map(|v| v.to_bits()).eq(other.values.iter().map(|v| v.to_bits()))
+            && (Arc::ptr_eq(&self.values, &other.values)
+                || self.values.iter().map(|v| v.to_bits()).eq(other.values.iter().map(|v| v.to_bits())))
     }
 }
 impl Eq for Literal {}

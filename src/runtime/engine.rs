@@ -4,6 +4,7 @@ use crate::algebra::{self, InputRole, Program, Requirement};
 use crate::backend::{self, Plan, PlanOptions, Precision};
 use crate::base::Diagnostic;
 use crate::pass;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -35,6 +36,7 @@ pub struct Compiled {
     pub plan: Box<dyn Plan>,
     pub inputs: Vec<InputRole>,
     pub compile_time: Duration,
+    positions: HashMap<InputRole, usize>,
     requirements: Vec<Requirement>,
     /// The first of the outputs of requirements
     required: usize,
@@ -52,7 +54,8 @@ impl Engine {
             Device::Interpreter => backend::interpreter::compile(&graph, &options)?,
         };
         let (inputs, requirements) = (program.inputs, program.requirements);
-        let mut compiled = Compiled { plan, inputs, compile_time: start.elapsed(), requirements, required };
+        let positions = inputs.iter().cloned().zip(0..).collect();
+        let mut compiled = Compiled { plan, inputs, compile_time: start.elapsed(), positions, requirements, required };
         compiled.write(&InputRole::Seed, &[f64::from(self.seed)]);
         Ok(compiled)
     }
@@ -60,7 +63,7 @@ impl Engine {
 
 impl Compiled {
     pub fn position(&self, role: &InputRole) -> Option<usize> {
-        self.inputs.iter().position(|input| input == role)
+        self.positions.get(role).copied()
     }
 
     /// Runs the program and looks whether it met what it requires.

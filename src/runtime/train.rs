@@ -16,7 +16,7 @@ use crate::base::diagnostic::Result;
 use crate::base::{Code, Diagnostic};
 use crate::check::model::{Method, Model, ParamId, Settings, Train};
 use crate::graph::Graph;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 /// Steps of a block that says neither `steps` nor `epochs`.
@@ -297,8 +297,8 @@ impl Stepper {
         let StepProgram { program, negated, updates, state_starts, fitted, monotone: _ } = step;
         let source = program.graph.clone();
         let losses = negated.len();
-        let position = |role: &InputRole| program.inputs.iter().position(|input| input == role);
-        let in_place = updates.iter().enumerate().filter_map(|(i, role)| Some((position(role)?, losses + i))).collect();
+        let positions: HashMap<&InputRole, usize> = program.inputs.iter().zip(0..).collect();
+        let in_place = updates.iter().enumerate().filter_map(|(i, role)| Some((*positions.get(role)?, losses + i))).collect();
         let mut compiled = training.engine.compile(program, in_place)?;
         parameters::bind(&mut compiled, &state.parameters);
         bind_data(&mut compiled, training.dataset);

@@ -97,10 +97,7 @@ impl<'m> Lowering<'m> {
     fn constant_tables(&mut self, chain: &Chain<'m>) -> Result<Option<(ChainTables, Vec<Literal>)>> {
         let none = HashMap::new();
         let mut inner = Lowering::new(self.model, &none, None);
-        std::mem::swap(&mut inner.consts, &mut self.consts);
-        let tables = inner.built_tables(chain);
-        std::mem::swap(&mut inner.consts, &mut self.consts);
-        let tables = tables?;
+        let tables = inner.built_tables(chain)?;
         if !inner.inputs().is_empty() {
             return Ok(None);
         }

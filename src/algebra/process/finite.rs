@@ -89,10 +89,7 @@ impl<'m> Lowering<'m> {
     fn constant_matrices(&mut self, chain: &Chain<'m>) -> Result<Option<([Literal; 2], bool)>> {
         let none = HashMap::new();
         let mut inner = Lowering::new(self.model, &none, None);
-        std::mem::swap(&mut inner.consts, &mut self.consts);
-        let step = inner.step_matrices(chain);
-        std::mem::swap(&mut inner.consts, &mut self.consts);
-        let step = step?;
+        let step = inner.step_matrices(chain)?;
         if !inner.inputs().is_empty() {
             return Ok(None);
         }

@@ -94,9 +94,7 @@ impl Lowering<'_> {
         };
         let none = RowCounts::new();
         let mut inner = Lowering::new(self.model, &none, None);
-        std::mem::swap(&mut inner.consts, &mut self.consts);
         let values = inner.schedule_at(density, &times, if whole { DType::Int } else { DType::Real });
-        std::mem::swap(&mut inner.consts, &mut self.consts);
         let Some(values) = values? else { return Ok(None) };
         let [signal, noise] = values.map(|array| inner.node(&array));
         if !inner.inputs.is_empty() {

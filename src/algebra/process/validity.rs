@@ -119,14 +119,12 @@ impl<'m> Lowering<'m> {
     /// What arrays are at these times, if they depend on nothing that is learned or drawn.
     fn look(&mut self, times: &[f64], f: impl FnOnce(&mut Lowering<'m>, &Array) -> Result<Vec<Array>>) -> Result<Option<Vec<Values>>> {
         let mut inner = Lowering::new(self.model, &NO_ROWS, None);
-        std::mem::swap(&mut inner.consts, &mut self.consts);
         inner.looked_at.clone_from(&self.looked_at);
         let plate = inner.plate(times.len());
         inner.scope.push(plate);
         let node = inner.b().literal(DType::Real, &[times.len()], times);
         let t = inner.array(node, vec![plate]);
         let arrays = f(&mut inner, &t);
-        std::mem::swap(&mut inner.consts, &mut self.consts);
         let arrays = arrays?;
         if !inner.inputs().is_empty() {
             return Ok(None);

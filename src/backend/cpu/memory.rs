@@ -4,25 +4,22 @@ use crate::backend::{Elements, Tensor};
 use crate::kernel::Region;
 use std::sync::Arc;
 
-/// A cache line.
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-struct Line {
-    _bytes: [u8; 64],
-}
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
-/// Zeroed memory that starts at a cache line.
+/// Zeroed memory that starts at a cache line. It takes no place before it is written.
 pub struct Memory {
-    lines: Vec<Line>,
+    bytes: Vec<u8>,
 }
 
 impl Memory {
     pub fn new(bytes: usize) -> Memory {
-        Memory { lines: vec![Line { _bytes: [0; 64] }; bytes.div_ceil(64)] }
+        Memory { bytes: vec![0; bytes + LINE] }
     }
 
     pub fn pointer(&mut self) -> *mut u8 {
-        self.lines.as_mut_ptr().cast()
+        let start = self.bytes.as_mut_ptr();
+        start.wrapping_add(start.addr().next_multiple_of(LINE) - start.addr())
     }
 }
 

@@ -16,8 +16,10 @@ pub use process::{
 };
 
 use super::types::Type;
+use crate::base::op::DType;
 use crate::base::{Arena, Id, Span};
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 #[derive(Clone, Debug, Default)]
 pub struct Model {
@@ -71,6 +73,16 @@ pub struct Const {
     pub value: Expr,
     pub ty: Type,
     pub span: Span,
+    /// Its elements, once they have been asked for
+    pub known: OnceLock<Known>,
+}
+
+/// The elements of a constant, in row-major order.
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub dtype: DType,
+    pub shape: Vec<usize>,
+    pub values: Arc<[f64]>,
 }
 
 /// A comprehension or table index that runs over `first .. first + count - 1`, as a local of type `Int`.
