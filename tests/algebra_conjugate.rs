@@ -23,7 +23,7 @@ fn value(program: &str, expression: &str) -> Result<Vec<f64>, String> {
     let parameters = parameters::initial(&compiled.model, &dataset, &engine).map_err(told)?;
     let expr = compiled.expression.as_ref().unwrap();
     let values = evaluate::evaluate(&compiled.model, expr, &dataset, &dataset.split.train, &parameters, &engine).map_err(told)?;
-    Ok(values.into_iter().flat_map(|v| v.values).collect())
+    Ok(values.values.into_iter().flat_map(|v| v.values).collect())
 }
 
 fn close(program: &str, expression: &str, expected: &[f64]) {

@@ -34,7 +34,7 @@ fn moved(compiled: &Compiled, dataset: &Dataset) -> Parameters {
 fn evaluated(compiled: &Compiled, dataset: &Dataset, parameters: &Parameters) -> Result<Vec<f64>, tilde_lang::base::Diagnostic> {
     let expr = compiled.expression.as_ref().unwrap();
     let values = evaluate::evaluate(&compiled.model, expr, dataset, &dataset.split.train, parameters, &ENGINE)?;
-    Ok(values.into_iter().flat_map(|v| v.values).collect())
+    Ok(values.values.into_iter().flat_map(|v| v.values).collect())
 }
 
 fn value(program: &str, expression: &str) -> Vec<f64> {

@@ -56,7 +56,7 @@ fn try_draws(program: &str, expression: &str, count: usize, engine: &Engine) -> 
     let parameters = parameters::initial(model, &dataset, engine).map_err(told)?;
     let expr = compiled.expression.as_ref().unwrap();
     let values = evaluate::sample(model, expr, count, &dataset, &parameters, engine).map_err(told)?;
-    Ok(values[0].values.chunks(values[0].values.len() / count).map(<[f64]>::to_vec).collect())
+    Ok(values.values[0].values.chunks(values.values[0].values.len() / count).map(<[f64]>::to_vec).collect())
 }
 
 fn draws(program: &str, expression: &str, count: usize) -> Vec<Vec<f64>> {

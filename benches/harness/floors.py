@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -9,9 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.workloads import FLOAT, Contraction, Workload
+from harness.workloads import FLOAT, REPOSITORY, Contraction, Workload
 
 SECONDS_A_CONTRACTION = 0.08
+CRATE = REPOSITORY / "benches" / "contractions"
 
 
 def least(call: Callable[[], object], seconds: float = SECONDS_A_CONTRACTION) -> float:
@@ -66,6 +68,17 @@ def by_jax(c: Contraction) -> float:
     return least(lambda: call(a, b).block_until_ready())
 
 
+def by_crates(contractions: tuple[Contraction, ...]) -> list[dict[str, float]]:
+    """Seconds of each by the crates gemm and faer; nothing where cargo is missing."""
+    if not shutil.which("cargo"):
+        return [{} for _ in contractions]
+    build = ["cargo", "run", "--release", "--quiet", "--manifest-path", str(CRATE / "Cargo.toml")]
+    lines = "".join(f"{c.rows} {c.inner} {c.columns} {c.batch} {c.layout}\n" for c in contractions)
+    environment = os.environ | {"RUSTFLAGS": "-C target-cpu=native"}
+    done = subprocess.run(build, input=lines, check=True, capture_output=True, text=True, env=environment)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def copy_seconds(moved: float) -> float:
     """Of a plain copy by all cores that reads and writes so many bytes together."""
     import torch
@@ -78,11 +91,12 @@ def copy_seconds(moved: float) -> float:
 def floor(workload: Workload) -> dict:
     """Milliseconds of a step, and how each contraction was done best."""
     rows = []
-    for c in workload.contractions:
-        seconds = {"numpy": by_numpy(c), "torch": by_torch(c), "jax": by_jax(c)}
+    for c, of_crates in zip(workload.contractions, by_crates(workload.contractions)):
+        seconds = {"numpy": by_numpy(c), "torch": by_torch(c), "jax": by_jax(c)} | of_crates
         best = min(seconds, key=seconds.get)
         shape = f"{c.count:g} x [{c.batch}, {c.rows}, {c.inner}, {c.columns}] {c.layout}"
-        rows.append({"shape": shape, "library": best, "ms": 1e3 * c.count * seconds[best], "gflops": c.operations / c.count / seconds[best] / 1e9})
+        rates = {name: round(c.operations / c.count / s / 1e9, 1) for name, s in seconds.items()}
+        rows.append({"shape": shape, "best": best, "ms": 1e3 * c.count * seconds[best], "gflops": rates})
     contractions_ms = sum(row["ms"] for row in rows)
     traffic_ms = 1e3 * copy_seconds(workload.bytes)
     return {"ms": contractions_ms + traffic_ms, "contractions_ms": contractions_ms, "traffic_ms": traffic_ms, "contractions": rows}
@@ -91,8 +105,7 @@ def floor(workload: Workload) -> dict:
 def measured_apart(name: str) -> dict:
     """The floor of a workload, measured in a process of its own: the libraries' threads do not outlive it."""
     command = [sys.executable, "-m", "harness.floors", name]
-    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    return json.loads(subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout)
+    return json.loads(subprocess.run(command, cwd=REPOSITORY / "benches", check=True, capture_output=True, text=True).stdout)
 
 
 if __name__ == "__main__":

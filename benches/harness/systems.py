@@ -16,17 +16,24 @@ PEERS = REPOSITORY / "benches" / "peers"
 DATA = REPOSITORY / "benches" / "workloads" / "data"
 
 
+LONGEST_S = 300
+INTERPRETED = ("torch-eager", "sklearn")
+
+
 class Failed(Exception):
     """A system could not run a workload; the text is its last words."""
 
 
 def last_json_line(command: list[str], environment: dict[str, str] | None = None) -> dict:
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, env=os.environ | (environment or {}))
+    settings = {"cwd": REPOSITORY, "capture_output": True, "text": True, "env": os.environ | (environment or {})}
     try:
+        done = subprocess.run(command, **settings, timeout=LONGEST_S)
         done.check_returncode()
         return json.loads(done.stdout.strip().rpartition("\n")[2])
     except (subprocess.CalledProcessError, json.JSONDecodeError) as problem:
-        raise Failed(f"{' '.join(command)}: {problem}\n{done.stderr[-800:]}") from problem
+        raise Failed(f"{problem}\n{done.stderr[-800:]}") from problem
+    except subprocess.TimeoutExpired as problem:
+        raise Failed(str(problem)) from problem
 
 
 class Bench:
@@ -91,13 +98,19 @@ class Bench:
             options += ["--draw", str(DRAWS)]
         if workload.kind != "train":
             options += ["--from", str(self.folder / workload.file.stem)]
-        # The first run compiles from nothing, as after a change of the program; later ones find their kernels on disk.
+        command = [sys.executable, str(PEERS / script), *options]
+        report = self.run_compiling(workload, command) if system == "torch-compile" else last_json_line(command)
+        if system in INTERPRETED:
+            del report["compile_ms"]
+        return report | {"command": " ".join(["python", script, *map(masked, options)])}
+
+    def run_compiling(self, workload: Workload, command: list[str]) -> dict:
+        """The first run compiles from nothing, as after a change of the program; later ones, with kernels on disk, are not cold."""
         cache = self.folder / "inductor" / workload.name
         cold = not cache.exists()
-        report = last_json_line([sys.executable, str(PEERS / script), *options], {"TORCHINDUCTOR_CACHE_DIR": str(cache)})
-        if system == "torch-compile" and not cold:
-            del report["first_step_ms"], report["compile_ms"]
-        return report | {"command": " ".join(["python", script, *map(masked, options)])}
+        report = last_json_line(command, {"TORCHINDUCTOR_CACHE_DIR": str(cache)})
+        left_out = () if cold else ("first_step_ms", "compile_ms")
+        return {key: value for key, value in report.items() if key not in left_out}
 
 
 def masked(option: str) -> str:

@@ -69,7 +69,8 @@ def overview(workloads: dict[str, Workload], entries: dict[str, dict]) -> str:
 
 def described(machine: dict) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    return f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, load {machine['load']:.2f} at the start; {versions}."
+    runs = f"{machine['rounds']} round{'s' if machine['rounds'] > 1 else ''} of {'short runs' if machine['quick'] else 'runs'}"
+    return f"{machine['date']}, {runs}, {machine['processor']}, {machine['cores']} cores, load {machine['load']:.2f} before; {versions}."
 
 
 def document(workloads: dict[str, Workload], entries: dict[str, dict], machine: dict) -> str:

@@ -110,7 +110,7 @@ def describe_draws(draws: np.ndarray) -> dict:
 def rounded(value: object) -> object:
     if isinstance(value, dict):
         return {key: rounded(item) for key, item in value.items()}
-    return float(f"{value:.5g}") if isinstance(value, float) else value
+    return float(f"{value:.7g}") if isinstance(value, float) else value
 
 
 def report(result: dict, as_json: bool) -> None:

@@ -1,19 +1,16 @@
-"""Runs the peers, and Tilde where its binary is there, and writes what they report.
+"""Runs the peers for the quality that they reach, and writes what they report; how fast they are is what ../run.py measures.
 
-`timing`: short VAE runs in turn (A B C A B C ...), so each ratio is of two runs a moment apart; as a markdown table.
-`figures`: every peer at full length from several seeds, for the quality it reaches.
+`figures`: the autoencoder and the flow at full length from several seeds.
 `diffusion`: the same for the models of diffusion_jax.py, written to tests/references/diffusion.json.
 """
 
 import argparse
 import datetime
 import json
-import os
 import re
 import statistics
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy
@@ -22,16 +19,9 @@ PEERS = Path(__file__).resolve().parent
 REPOSITORY = PEERS.parents[1]
 DIFFUSION_RESULTS = REPOSITORY / "tests/references/diffusion.json"
 
-VAE_SYSTEMS = {
-    "jax-scan": ["vae_jax.py"],
-    "jax-jit": ["vae_jax.py", "--mode", "jit"],
-    "torch-eager": ["vae_torch.py"],
-    "torch-compile": ["vae_torch.py", "--compile"],
-}
-FIGURES = [*VAE_SYSTEMS.values(), ["realnvp_jax.py"]]
+FIGURES = [["vae_jax.py"], ["vae_jax.py", "--mode", "jit"], ["vae_torch.py"], ["vae_torch.py", "--compile"], ["realnvp_jax.py"]]
 DIFFUSIONS = ["ddpm", "vp", "vp_noise", "subvp", "subvp_noise", "ve", "ve_noise", "edm", "flow_matching"]
 DISTANCES = ["swd", "energy", "swd_floor", "energy_floor"]
-TIMED = {"ms per step": "step_ms", "ms to the first step": "first_step_ms", "peak MB": "peak_mb"}
 
 
 def last_json_line(command: list[str]) -> dict | None:
@@ -50,45 +40,6 @@ def run_peer(program: list[str], *options: str) -> dict | None:
     arguments = [*flags, *options, "--json"]
     reported = last_json_line([sys.executable, str(PEERS / script), *arguments])
     return reported and reported | {"command": " ".join(["python", script, *arguments])}
-
-
-def run_tilde(binary: Path, steps: int) -> dict | None:
-    with tempfile.TemporaryDirectory() as out:
-        options = ["--steps", str(steps), "--out", out, "--bench-json"]
-        reported = last_json_line([str(binary), "train", "examples/vae.tilde", *options])
-    return reported and reported | {"workload": "vae", "system": "tilde"}
-
-
-def run_in_turn(binary: Path, steps: int, rounds: int) -> dict[str, list[dict]]:
-    """By system, one report a round; a system that fails once is left out of the rest."""
-    runners = {
-        name: lambda program=program: run_peer(program, "--steps", str(steps)) for name, program in VAE_SYSTEMS.items()
-    }
-    if binary.exists():
-        runners = {"tilde": lambda: run_tilde(binary, steps)} | runners
-    reports: dict[str, list[dict]] = {name: [] for name in runners}
-    for _ in range(rounds):
-        for name in list(reports):
-            load = os.getloadavg()[0]
-            if reported := runners[name]():
-                reports[name].append(reported | {"load_before": round(load, 2)})
-            else:
-                del reports[name]
-    return reports
-
-
-def ratio_table(reports: dict[str, list[dict]]) -> str:
-    """Medians over the rounds, then the ratio to the first system in the same round: median (least to greatest)."""
-    baseline, *_ = reports
-    lines = [f"| system | {' | '.join(TIMED)} |", "| --- " * (1 + len(TIMED)) + "|"]
-    for name, runs in reports.items():
-        cells = []
-        for key in TIMED.values():
-            ratios = [run[key] / base[key] for run, base in zip(runs, reports[baseline])]
-            spread = f"{statistics.median(ratios):.2f}x ({min(ratios):.2f} to {max(ratios):.2f})"
-            cells.append(f"{statistics.median(run[key] for run in runs):.4g}, {spread}")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", f"Ratios to {baseline}."])
 
 
 def diffusion_figures(reports: list[dict]) -> dict:
@@ -128,18 +79,12 @@ def write_diffusion(reports: list[dict]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["timing", "figures", "diffusion"], help="what is not run stays as it is in --out")
-    parser.add_argument("--tilde", type=Path, default=REPOSITORY / "target/release/tilde", help="its binary")
-    parser.add_argument("--steps", type=int, default=1000, help="of each timed run, a multiple of 100")
-    parser.add_argument("--rounds", type=int, default=3, help="of timed runs")
+    parser.add_argument("--only", choices=["figures", "diffusion"], help="what is not run stays as it is in --out")
     parser.add_argument("--seeds", type=int, default=3, help="of full-length runs")
     parser.add_argument("--out", type=Path, default=PEERS / "results.json")
     args = parser.parse_args()
 
     results = json.loads(args.out.read_text()) if args.out.exists() else {}
-    if args.only in (None, "timing"):
-        results["timing"] = run_in_turn(args.tilde.resolve(), args.steps, args.rounds)
-        print(ratio_table(results["timing"]))
     if args.only in (None, "figures"):
         runs = [run_peer(program, "--seed", str(seed)) for program in FIGURES for seed in range(args.seeds)]
         results["figures"] = [reported for reported in runs if reported]

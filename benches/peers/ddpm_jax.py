@@ -89,7 +89,7 @@ def main() -> None:
     if args.draw:
         net = [{"w": jnp.asarray(w), "b": jnp.asarray(b)} for w, b in trained(args.from_, "eps.mlp1.dense")]
         draw, compile_ms = drawing(args, net)
-        draws, timing = measured(draw, compile_ms, repeats=1)
+        draws, timing = measured(draw, compile_ms, repeats=1, steps=T)
         return report(heading("ddpm_draw", args) | timing | describe_draws(draws), args.json)
     rng = np.random.default_rng(args.seed)
     net_key, train_key = jax.random.split(jax.random.key(args.seed))

@@ -57,7 +57,7 @@ def main() -> None:
     if args.draw:
         net = mlp_of(trained(args.from_, "eps.mlp1.dense"))
         turn = torch.compile(back) if args.compile else back
-        draws, timing = measured(lambda: draw(net, turn, args.draw), None if args.compile else 0.0, repeats=1)
+        draws, timing = measured(lambda: draw(net, turn, args.draw), None if args.compile else 0.0, repeats=1, steps=T)
         return report(heading("ddpm_draw", args) | timing | describe_draws(draws), args.json)
     rng = np.random.default_rng(args.seed)
     net = mlp([D + FEATURES, HIDDEN, HIDDEN, HIDDEN, D])

@@ -39,7 +39,9 @@ def iteration(params: tuple, phi: Array) -> tuple[tuple, Array]:
     n, mu = sums[:, 0], sums[:, 1 : 1 + d] / sums[:, :1]
     second = jnp.zeros((k, d, d)).at[:, *np.triu_indices(d)].set(sums[:, 1 + d :] / n[:, None])
     second = second + jnp.swapaxes(jnp.triu(second, 1), 1, 2)
-    return (n / len(phi), mu, second - mu[:, :, None] * mu[:, None, :]), log_likelihood.reshape(100, -1).mean(1).mean()  # one long f32 sum would lose the fourth digit
+    # One long sum in f32 would lose the fourth digit.
+    mean = log_likelihood.reshape(100, -1).mean(1).mean()
+    return (n / len(phi), mu, second - mu[:, :, None] * mu[:, None, :]), mean
 
 
 def main() -> None:

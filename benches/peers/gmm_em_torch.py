@@ -1,4 +1,4 @@
-"""benches/workloads/gmm_em.tilde in PyTorch: EM of a Gaussian mixture with full covariances, both steps as products with the rows' moments."""
+"""benches/workloads/gmm_em.tilde in PyTorch: EM with full covariances, both steps as products with the rows' moments."""
 
 import math
 

@@ -42,7 +42,14 @@ impl Tensor {
 
     pub fn zeros(ty: TensorType, precision: Precision) -> Tensor {
         let len = ty.len();
-        Tensor::new(ty, precision, std::iter::repeat_n(0.0, len))
+        // Memory that comes zeroed takes no place until it is written
+        let elements = match (ty.dtype, precision) {
+            (DType::Real, Precision::F32) => Elements::F32(Arc::new(vec![0.0; len])),
+            (DType::Real, Precision::F64) => Elements::F64(Arc::new(vec![0.0; len])),
+            (DType::Int | DType::Bool, Precision::F32) => Elements::I32(Arc::new(vec![0; len])),
+            (DType::Int | DType::Bool, Precision::F64) => Elements::I64(Arc::new(vec![0; len])),
+        };
+        Tensor { ty, elements }
     }
 
     pub fn scalar(value: f64, dtype: DType, precision: Precision) -> Tensor {

@@ -1,9 +1,22 @@
 //! Loops and branches: steps whose bodies are kernels again.
 
 use super::lower::{Failure, Lowered, Lowering, broken, lower};
-use super::{BufferId, Carry, Cond, Region, Scan, Step, While};
+use super::{BufferId, Carry, Cond, Kernels, Region, Scan, Step, While};
 use crate::base::op::DType;
 use crate::graph::{Node, NodeId, Op};
+
+impl Step {
+    /// The kernels of a loop or branch.
+    pub fn bodies(&self) -> impl Iterator<Item = &Kernels> {
+        let bodies = match self {
+            Step::Loop(_) | Step::Contract(_) | Step::Library(_) => [None, None],
+            Step::Scan(scan) => [Some(&scan.body), None],
+            Step::While(looped) => [Some(&looped.condition), Some(&looped.body)],
+            Step::Cond(cond) => [Some(&cond.then), Some(&cond.otherwise)],
+        };
+        bodies.into_iter().flatten().map(|body| &**body)
+    }
+}
 
 impl Lowering<'_> {
     pub(super) fn control(&mut self, id: NodeId, node: &Node) -> Lowered {

@@ -91,11 +91,11 @@ impl<'a> Lowering<'a> {
             lowering.origins.insert(buffer, node.span);
         }
         // Inputs that nothing reads have a place too: an output may update them
-        for (number, input) in graph.inputs.iter().enumerate() {
+        let number = |buffer: &Buffer| if let Place::Input(number) = buffer.place { Some(number) } else { None };
+        let placed: HashSet<usize> = lowering.buffers.values().filter_map(number).collect();
+        for (number, input) in graph.inputs.iter().enumerate().filter(|(number, _)| !placed.contains(number)) {
             let place = Place::Input(number);
-            if lowering.buffers.values().all(|buffer| buffer.place != place) {
-                lowering.buffers.push(Buffer { dtype: input.ty.dtype, len: input.ty.len(), place });
-            }
+            lowering.buffers.push(Buffer { dtype: input.ty.dtype, len: input.ty.len(), place });
         }
         lowering
     }
@@ -153,9 +153,7 @@ impl<'a> Lowering<'a> {
     }
 
     fn push_loop(&mut self, nest: Loop) {
-        let (first, second) = nest.simplified().staged(|dtype, len| self.buffer(dtype, len));
-        self.steps.push(Step::Loop(first));
-        self.steps.extend(second.into_iter().map(Step::Loop));
+        self.steps.push(Step::Loop(nest.simplified()));
     }
 
     fn nest(&mut self, nest: &Nest) -> Lowered {
@@ -259,7 +257,7 @@ impl<'a> Lowering<'a> {
             axis.or_else(|| b.iter().position(|&l| l == label).map(|axis| shape_b[axis])).unwrap_or(1)
         };
         let groups = groups((a, &x_strides), (b, &y_strides), out, sizes);
-        self.steps.push(Step::Contract(Contract {
+        let contract = Contract {
             dtype: node.ty.dtype,
             a: x,
             b: y,
@@ -268,7 +266,10 @@ impl<'a> Lowering<'a> {
             rows: groups.rows,
             columns: groups.columns,
             inner: groups.inner,
-        }));
+        };
+        let (contract, sum) = contract.chunked(node.ty.len(), |len| self.buffer(node.ty.dtype, len));
+        self.steps.push(Step::Contract(contract));
+        sum.into_iter().for_each(|sum| self.push_loop(sum));
         Ok(())
     }
 }

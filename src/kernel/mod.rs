@@ -9,7 +9,10 @@
 //! - [`fuse`]: which nodes are stored in buffers, and which share a loop
 //! - [`body`]: the scalar body of a loop, views folded into its index maps
 //! - [`lower`]: the steps; [`library`], [`contract`], [`control`]: of operations that are no loops
+//! - [`chunks`]: long sums of products in two stages
 //! - [`simplify`]: fewer and longer axes; long reductions in two stages
+//! - [`call`]: what library calls read and write
+//! - [`stage`]: which steps run side by side, and which block by block
 //! - [`place`]: where each buffer lives; buffers that are dead lend their memory to later ones
 //! - [`slots`]: loops without their buffers, to be compiled once
 //! - [`cost`]: elements moved and arithmetic of a step; [`origin`]: where in the source text it comes from
@@ -22,6 +25,8 @@ use std::sync::Arc;
 
 pub mod affine;
 pub mod body;
+pub mod call;
+pub mod chunks;
 pub mod contract;
 pub mod control;
 pub mod cost;
@@ -33,21 +38,27 @@ pub mod place;
 pub mod print;
 pub mod simplify;
 pub mod slots;
+pub mod stage;
 
 pub use affine::Affine;
 pub use lower::lower;
+pub use stage::{Along, Rows, Split, Stage, Strand};
 
 /// A graph as steps over buffers.
 #[derive(Clone, Debug)]
 pub struct Kernels {
     pub buffers: Arena<Buffer>,
+    /// In the order of their stages
     pub steps: Vec<Step>,
+    pub stages: Vec<Stage>,
     /// Where each output of the graph stands after the last step
     pub outputs: Vec<BufferId>,
     /// Elements of memory that the buffers of [`Place::Arena`] share
     pub arena: usize,
     /// The source expressions whose values the buffers hold
     pub origins: HashMap<BufferId, Span>,
+    /// Elements of memory that the buffers of [`Place::Block`] share in each thread
+    pub scratch: usize,
 }
 
 pub type BufferId = Id<Buffer>;
@@ -67,6 +78,12 @@ pub enum Place {
     Constant(Arc<[f64]>),
     /// At that element of the arena
     Arena(usize),
+    /// At that element of the memory of the thread that runs a block of rows: of each row so many elements, the block's first
+    /// row first
+    Block {
+        offset: usize,
+        row: usize,
+    },
 }
 
 /// The elements of a buffer from an offset on.

@@ -1,7 +1,8 @@
 //! Where each buffer lives: outputs and inputs updated in place, and one arena that buffers share when their lives do not meet.
 
 use super::lower::Lowering;
-use super::{Buffer, BufferId, InstrKind, Kernels, Library, Loop, Place, Region, Step};
+use super::stage::arrange;
+use super::{Buffer, BufferId, InstrKind, Kernels, Library, Loop, Place, Region, Split, Step};
 use crate::graph::Graph;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -18,20 +19,22 @@ pub enum Access {
 /// Places the buffers, with copies at the end for outputs that cannot be computed where they belong.
 pub(super) fn place(graph: &Graph, lowering: Lowering<'_>, in_place: &[(usize, usize)]) -> Kernels {
     let Lowering { buffers, steps, of, origins, .. } = lowering;
-    let mut kernels = Kernels { buffers, steps, outputs: vec![], arena: 0, origins };
+    let mut kernels = Kernels { buffers, steps, stages: vec![], outputs: vec![], arena: 0, scratch: 0, origins };
     let sources: Vec<BufferId> = graph.outputs.iter().map(|id| of[id]).collect();
     let inputs: HashMap<usize, BufferId> = kernels.inputs();
+    let replaced: HashMap<usize, usize> = in_place.iter().map(|&(input, output)| (output, input)).collect();
+    let touches = Touches::of(&kernels);
     // Inputs whose old value is needed at the end
     let kept: HashSet<BufferId> = sources.iter().copied().collect();
     let mut early = vec![];
     let mut late = vec![];
     for (output, &source) in sources.iter().enumerate() {
         let len = kernels.buffers[source].len;
-        let input = in_place.iter().find(|pair| pair.1 == output).and_then(|pair| inputs.get(&pair.0)).copied();
+        let input = replaced.get(&output).and_then(|input| inputs.get(input)).copied();
         let free = matches!(kernels.buffers[source].place, Place::Arena(_));
         let home = match input {
             Some(input) if source == input => input,
-            Some(input) if free && !kept.contains(&input) && kernels.may_overwrite(source, input) => {
+            Some(input) if free && !kept.contains(&input) && may_overwrite(&kernels.steps, &touches, source, input) => {
                 kernels.buffers[source].place = kernels.buffers[input].place.clone();
                 source
             }
@@ -55,6 +58,7 @@ pub(super) fn place(graph: &Graph, lowering: Lowering<'_>, in_place: &[(usize, u
         kernels.outputs.push(home);
     }
     kernels.steps.extend(early.into_iter().chain(late));
+    arrange(&mut kernels);
     kernels.pack();
     kernels
 }
@@ -75,57 +79,141 @@ impl Kernels {
     fn inputs(&self) -> HashMap<usize, BufferId> {
         let number = |(id, buffer): (BufferId, &Buffer)| match buffer.place {
             Place::Input(number) => Some((number, id)),
-            Place::Output(_) | Place::Constant(_) | Place::Arena(_) => None,
+            Place::Output(_) | Place::Constant(_) | Place::Arena(_) | Place::Block { .. } => None,
         };
         self.buffers.iter().filter_map(number).collect()
     }
 
-    /// Whether `source` can be computed into the memory of `input`: nothing reads the input afterwards.
-    fn may_overwrite(&self, source: BufferId, input: BufferId) -> bool {
-        let touches = |step: &Step, buffer: BufferId, kind: Access| {
-            let mut found = false;
-            step.accesses(&mut |id, access| found |= id == buffer && access == kind);
-            found
-        };
-        let Some(first) = self.steps.iter().position(|step| touches(step, source, Access::Write)) else { return false };
-        let last_read = self.steps.iter().rposition(|step| touches(step, input, Access::Read));
-        let last_write = self.steps.iter().rposition(|step| touches(step, source, Access::Write));
-        match last_read {
-            Some(read) if read > first => false,
-            Some(read) if read == first => {
-                let same_place = matches!(&self.steps[first], Step::Loop(nest) if nest.updates(source, input));
-                same_place && last_write == Some(first)
+    /// Gives each buffer of the arena an offset such that no two that are alive in one stage overlap. Buffers that only one strand
+    /// of rows touches, row by row, get one in the memory of a thread instead.
+    fn pack(&mut self) {
+        let mut uses: HashMap<BufferId, Uses> = HashMap::new();
+        for (stage, strands) in self.stages.iter().enumerate() {
+            for strand in &strands.strands {
+                for number in strand.steps.clone() {
+                    self.steps[number].accesses(&mut |id, _| {
+                        let used = uses.entry(id).or_insert(Uses {
+                            strand: Some(strand.steps.start),
+                            stages: (stage, stage),
+                            steps: (number, number),
+                        });
+                        used.strand = used.strand.filter(|&first| first == strand.steps.start);
+                        (used.stages.1, used.steps.1) = (stage, number);
+                    });
+                }
             }
-            _ => true,
         }
+        uses.retain(|id, _| matches!(self.buffers[*id].place, Place::Arena(_)) && self.buffers[*id].len > 0);
+        let outputs: HashSet<BufferId> = self.outputs.iter().copied().collect();
+        uses.iter_mut().filter(|(id, _)| outputs.contains(id)).for_each(|(_, used)| used.strand = None);
+        self.pack_blocks(&mut uses);
+        let shared = uses.into_iter().map(|(id, used)| Item { id, size: self.buffers[id].len, life: used.stages });
+        let (offsets, total) = packed(shared.collect());
+        offsets.into_iter().for_each(|(id, offset)| self.buffers[id].place = Place::Arena(offset));
+        self.arena = total;
     }
 
-    /// Gives each buffer of the arena an offset such that no two that are alive at one step overlap.
-    fn pack(&mut self) {
-        let mut lives: HashMap<BufferId, (usize, usize)> = HashMap::new();
-        for (at, step) in self.steps.iter().enumerate() {
-            step.accesses(&mut |id, _| {
-                let life = lives.entry(id).or_insert((at, at));
-                life.1 = at;
-            });
-        }
-        let mut waiting: Vec<(BufferId, (usize, usize))> = lives.into_iter().collect();
-        waiting.retain(|(id, _)| matches!(self.buffers[*id].place, Place::Arena(_)) && self.buffers[*id].len > 0);
-        waiting.sort_by_key(|&(id, life)| (Reverse(self.buffers[id].len), life, id));
-        // Larger buffers first, each at the lowest place that is free during its life
-        let mut placed: Vec<(usize, usize, (usize, usize))> = vec![];
-        for (id, life) in waiting {
-            let size = self.buffers[id].len.next_multiple_of(ALIGNMENT);
-            let taken: Vec<(usize, usize)> =
-                placed.iter().filter(|(_, _, other)| other.0 <= life.1 && life.0 <= other.1).map(|&(from, to, _)| (from, to)).collect();
-            let blocked = |offset: usize| taken.iter().any(|&(from, to)| from < offset + size && offset < to);
-            let gaps = std::iter::once(0).chain(taken.iter().map(|&(_, to)| to));
-            let offset = gaps.filter(|&gap| !blocked(gap)).min().unwrap_or(self.arena);
-            self.buffers[id].place = Place::Arena(offset);
-            self.arena = self.arena.max(offset + size);
-            placed.push((offset, offset + size, life));
+    /// Places the buffers of each strand of rows that no other strand touches, and takes them out of `uses`.
+    fn pack_blocks(&mut self, uses: &mut HashMap<BufferId, Uses>) {
+        for strand in self.stages.iter_mut().flat_map(|stage| &mut stage.strands) {
+            let Split::Rows(split) = &mut strand.split else { continue };
+            let used = |id: &BufferId| uses.get(id).filter(|used| used.strand == Some(strand.steps.start));
+            split.own.retain(|id| used(id).is_some());
+            let item = |id: &BufferId| {
+                let size = split.block * (self.buffers[*id].len / split.rows);
+                used(id).map(|used| Item { id: *id, size, life: used.steps })
+            };
+            let (offsets, total) = packed(split.own.iter().filter_map(item).collect());
+            for (id, offset) in offsets {
+                uses.remove(&id);
+                self.buffers[id].place = Place::Block { offset, row: self.buffers[id].len / split.rows };
+            }
+            self.scratch = self.scratch.max(total);
         }
     }
+}
+
+/// When steps touch a buffer.
+#[derive(Clone, Copy, Default)]
+struct Touches {
+    first_write: Option<usize>,
+    last_write: Option<usize>,
+    last_read: Option<usize>,
+}
+
+impl Touches {
+    /// Of each buffer.
+    fn of(kernels: &Kernels) -> Vec<Touches> {
+        let mut all = vec![Touches::default(); kernels.buffers.len()];
+        for (at, step) in kernels.steps.iter().enumerate() {
+            step.accesses(&mut |id, access| {
+                let touches = &mut all[id.index()];
+                match access {
+                    Access::Read => touches.last_read = Some(at),
+                    Access::Write => {
+                        touches.first_write.get_or_insert(at);
+                        touches.last_write = Some(at);
+                    }
+                }
+            });
+        }
+        all
+    }
+}
+
+/// Whether `source` can be computed into the memory of `input`: nothing reads the input afterwards.
+fn may_overwrite(steps: &[Step], touches: &[Touches], source: BufferId, input: BufferId) -> bool {
+    let Touches { first_write: Some(first), last_write, .. } = touches[source.index()] else { return false };
+    match touches[input.index()].last_read {
+        Some(read) if read > first => false,
+        Some(read) if read == first => {
+            let same_place = matches!(&steps[first], Step::Loop(nest) if nest.updates(source, input));
+            same_place && last_write == Some(first)
+        }
+        _ => true,
+    }
+}
+
+/// Where a buffer is used.
+struct Uses {
+    /// The first step of the strand, if there is only one
+    strand: Option<usize>,
+    /// First and last
+    stages: (usize, usize),
+    steps: (usize, usize),
+}
+
+/// Something to be placed.
+struct Item {
+    id: BufferId,
+    size: usize,
+    /// The first and the last moment
+    life: (usize, usize),
+}
+
+/// Offsets such that items whose lives meet do not overlap, and the length of all. Larger ones first, each at the lowest place that
+/// is free during its life.
+fn packed(mut items: Vec<Item>) -> (Vec<(BufferId, usize)>, usize) {
+    items.sort_by_key(|item| (Reverse(item.size), item.life, item.id));
+    // By offset
+    let mut placed: Vec<(usize, usize, (usize, usize))> = vec![];
+    let mut offsets = vec![];
+    let mut total = 0;
+    for Item { id, size, life } in items {
+        let size = size.next_multiple_of(ALIGNMENT);
+        let mut offset = 0;
+        for &(from, to, _) in placed.iter().filter(|(_, _, other)| other.0 <= life.1 && life.0 <= other.1) {
+            if from >= offset + size {
+                break;
+            }
+            offset = offset.max(to);
+        }
+        let at = placed.partition_point(|&(from, ..)| from <= offset);
+        placed.insert(at, (offset, offset + size, life));
+        offsets.push((id, offset));
+        total = total.max(offset + size);
+    }
+    (offsets, total)
 }
 
 impl Loop {
@@ -180,16 +268,7 @@ impl Step {
 
 impl Library {
     fn accesses(&self, visit: &mut dyn FnMut(BufferId, Access)) {
-        let (reads, written): (&[&Region], BufferId) = match self {
-            Library::Copy { from, to, .. } => (&[from], to.buffer),
-            Library::Gather { x, index, out, .. } => (&[x, index], *out),
-            Library::ScatterAdd { index, y, out, .. } => (&[index, y], *out),
-            Library::Random { keys: [a, b, c, d], out, .. } => (&[a, b, c, d], *out),
-            Library::Along { x, out, .. } | Library::Cholesky { x, out, .. } | Library::SymmetricEigen { x, out, .. } => (&[x], *out),
-            Library::Assignment { x, out, .. } => (&[x], *out),
-            Library::TriangularSolve { l, b, out, .. } => (&[l, b], *out),
-        };
-        reads.iter().for_each(|region| visit(region.buffer, Access::Read));
-        visit(written, Access::Write);
+        self.operands(&mut |region, _, _| visit(region.buffer, Access::Read));
+        visit(self.result().0.buffer, Access::Write);
     }
 }

@@ -1,6 +1,6 @@
 //! Kernels as text.
 
-use super::{Affine, BufferId, InstrKind, Kernels, Library, Loop, Place, Region, Role, Step};
+use super::{Affine, BufferId, InstrKind, Kernels, Library, Loop, Place, Region, Role, Split, Step};
 use std::fmt;
 
 impl fmt::Display for Kernels {
@@ -20,31 +20,50 @@ impl Kernels {
                 Place::Output(number) => format!("output {number}\n"),
                 Place::Constant(_) => "constant\n".into(),
                 Place::Arena(offset) => format!("arena {offset}\n"),
+                Place::Block { offset, row } => format!("block {offset}, {row} a row\n"),
             };
         }
-        for (number, step) in self.steps.iter().enumerate() {
-            text += &format!("\nstep {number}: {step}");
-            step.bodies().for_each(|(word, body)| {
-                text += word;
-                body.annotated(note).lines().for_each(|line| text += &format!("  {line}\n"));
-            });
-            text += &note(step).map(|note| format!("  {note}\n")).unwrap_or_default();
+        for (number, stage) in self.stages.iter().enumerate() {
+            for strand in &stage.strands {
+                text += &format!("\nstage {number}: {}", strand.split);
+                strand.steps.clone().for_each(|step| text += &self.step_text(step, note));
+            }
         }
         let outputs: Vec<String> = self.outputs.iter().map(|&id| Name(id).to_string()).collect();
         text + &format!("\noutputs {}\n", outputs.join(", "))
+    }
+
+    fn step_text(&self, number: usize, note: &dyn Fn(&Step) -> Option<String>) -> String {
+        let step = &self.steps[number];
+        let mut text = format!("\nstep {number}: {step}");
+        step.titled_bodies().into_iter().for_each(|(word, body)| {
+            text += word;
+            body.annotated(note).lines().for_each(|line| text += &format!("  {line}\n"));
+        });
+        text + &note(step).map(|note| format!("  {note}\n")).unwrap_or_default()
     }
 }
 
 impl Step {
     /// The kernels inside of the step, each with the line before it.
-    fn bodies(&self) -> impl Iterator<Item = (&str, &Kernels)> {
-        let bodies = match self {
+    fn titled_bodies(&self) -> Vec<(&str, &Kernels)> {
+        match self {
             Step::Loop(_) | Step::Contract(_) | Step::Library(_) => vec![],
             Step::Scan(scan) => vec![("", &*scan.body)],
             Step::While(looped) => vec![("", &*looped.condition), ("  do\n", &*looped.body)],
             Step::Cond(cond) => vec![("", &*cond.then), ("  else\n", &*cond.otherwise)],
-        };
-        bodies.into_iter()
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Split::Rows(split) => writeln!(f, "{} rows in blocks of {}", split.rows, split.block),
+            Split::Serial => writeln!(f, "one thread"),
+            Split::Parts => writeln!(f, "in parts"),
+            Split::Control => writeln!(f, "control"),
+        }
     }
 }
 

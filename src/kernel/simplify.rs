@@ -9,7 +9,7 @@ impl Loop {
         self.body.iter().filter_map(Instr::map).chain(self.stores.iter().map(|store| &store.index))
     }
 
-    fn edit_maps(&mut self, mut edit: impl FnMut(&mut Affine)) {
+    pub(super) fn edit_maps(&mut self, mut edit: impl FnMut(&mut Affine)) {
         for instr in &mut self.body {
             match &mut instr.kind {
                 InstrKind::Index(index) | InstrKind::Load { index, .. } => edit(index),

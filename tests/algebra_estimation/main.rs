@@ -56,7 +56,7 @@ fn estimated_from(program: &str, expression: &str, seed: u32, starts: &[(&str, V
     training.run(&mut state, &mut values).map_err(told)?;
     let expr = compiled.expression.as_ref().unwrap();
     let found = evaluate::evaluate(model, expr, &dataset, &dataset.split.train, &state.parameters, &engine).map_err(told)?;
-    Ok((values.0, found.iter().flat_map(|values| values.mean()).collect()))
+    Ok((values.0, found.values.iter().flat_map(|values| values.mean()).collect()))
 }
 
 fn after(program: &str, expression: &str) -> Vec<f64> {

@@ -34,7 +34,7 @@ pub fn evaluated(program: &str, expression: &str, engine: &Engine) -> Result<Vec
     let parameters = parameters::initial(model, &dataset, engine).map_err(told)?;
     let expr = compiled.expression.as_ref().unwrap();
     let values = evaluate::evaluate(model, expr, &dataset, &dataset.split.train, &parameters, engine).map_err(told)?;
-    Ok(values.into_iter().flat_map(|v| v.values).collect())
+    Ok(values.values.into_iter().flat_map(|v| v.values).collect())
 }
 
 pub fn close(program: &str, expression: &str, expected: &[f64]) {

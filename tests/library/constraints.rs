@@ -62,7 +62,7 @@ fn written_inverses_lead_back() {
         let inverse = param.constraint.as_ref().unwrap().inverse.unwrap();
         let call = Expr::new(ExprKind::Call(inverse, vec![expression.unwrap()]), model.functions[inverse].body.ty.clone(), param.span);
         let parameters = parameters(&model, &[("y".into(), unconstrained.clone())]);
-        let back = evaluate::evaluate(&model, &call, &Dataset::default(), &[], &parameters, &engine(0)).unwrap().remove(0).values;
+        let back = evaluate::evaluate(&model, &call, &Dataset::default(), &[], &parameters, &engine(0)).unwrap().values.remove(0).values;
         assert_eq!(back.len(), unconstrained.len());
         for (back, start) in back.iter().zip(&unconstrained) {
             assert!((back - start).abs() < 1e-13, "{ty}: {back} instead of {start}");

@@ -160,7 +160,7 @@ fn a_dequantised_level_stays_below_the_next() {
         let engine = Engine { precision: Precision::F32, threads: 1, seed: 1, ..Engine::default() };
         let drawn =
             evaluate::sample(&program.model, &program.model.samples[0].value, 300_000, &Dataset::default(), &BTreeMap::new(), &engine);
-        let values = drawn.unwrap().remove(0).values;
+        let values = drawn.unwrap().values.remove(0).values;
         assert!(values.iter().all(|&y| (y as f32 * scale as f32).floor() == 255.0), "{scale}");
     }
 }

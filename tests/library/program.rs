@@ -42,7 +42,9 @@ pub fn evaluate(text: &str, expression: &str, replaced: &[(String, Vec<f64>)], s
     let compiled = compile(text, Some(expression))?;
     let expr = compiled.expression.as_ref().ok_or("no expression")?;
     let parameters = parameters(&compiled.model, replaced);
-    evaluate::evaluate(&compiled.model, expr, &Dataset::default(), &[], &parameters, &engine(seed)).map_err(|error| error.message)
+    evaluate::evaluate(&compiled.model, expr, &Dataset::default(), &[], &parameters, &engine(seed))
+        .map(|evaluated| evaluated.values)
+        .map_err(|error| error.message)
 }
 
 /// A scalar expression for each of several seeds.
@@ -72,5 +74,5 @@ pub fn draws(distribution: &str, count: usize, seed: u32) -> Vec<f64> {
         compile(&format!("sample s = {{ x ~ {distribution}; x }}"), None).unwrap_or_else(|error| panic!("{distribution}: {error}"));
     let drawn =
         evaluate::sample(&compiled.model, &compiled.model.samples[0].value, count, &Dataset::default(), &Parameters::new(), &engine(seed));
-    drawn.unwrap_or_else(|error| panic!("{distribution}: {}", error.message)).remove(0).values
+    drawn.unwrap_or_else(|error| panic!("{distribution}: {}", error.message)).values.remove(0).values
 }

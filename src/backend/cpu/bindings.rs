@@ -42,13 +42,51 @@ impl Bindings {
         }
     }
 
-    /// Of all buffers.
-    pub fn buffers(&self) -> &[*mut u8] {
-        &self.buffers
+    /// How many buffers and slots there are.
+    pub fn size(&self) -> (usize, usize) {
+        (self.buffers.len(), self.slots.len())
     }
 
+    pub fn view(&self) -> View<'_> {
+        View { buffers: &self.buffers, slots: &self.slots }
+    }
+}
+
+/// Where buffers and slots stand for whoever runs a step.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub buffers: &'a [*mut u8],
+    slots: &'a [*mut u8],
+}
+
+impl<'a> View<'a> {
     /// The table of one loop.
-    pub fn slots(&self, of: Range<usize>) -> &[*mut u8] {
-        &self.slots[of]
+    pub fn slots(self, of: &Range<usize>) -> &'a [*mut u8] {
+        &self.slots[of.clone()]
+    }
+}
+
+/// A thread's copy of bindings, in which some buffers stand in memory of its own.
+pub struct Local {
+    buffers: Vec<*mut u8>,
+    slots: Vec<*mut u8>,
+}
+
+impl Local {
+    /// Room for bindings of that [`Bindings::size`].
+    pub fn new((buffers, slots): (usize, usize)) -> Local {
+        Local { buffers: vec![std::ptr::null_mut(); buffers], slots: vec![std::ptr::null_mut(); slots] }
+    }
+
+    /// The bindings, but with these buffers elsewhere.
+    pub fn with(&mut self, bindings: &Bindings, moved: impl Iterator<Item = (BufferId, *mut u8)>) -> View<'_> {
+        let (buffers, slots) = bindings.size();
+        self.buffers[..buffers].copy_from_slice(&bindings.buffers);
+        self.slots[..slots].copy_from_slice(&bindings.slots);
+        for (buffer, pointer) in moved {
+            self.buffers[buffer.index()] = pointer;
+            bindings.uses[buffer.index()].iter().for_each(|&(slot, distance)| self.slots[slot] = pointer.wrapping_add(distance));
+        }
+        View { buffers: &self.buffers[..buffers], slots: &self.slots[..slots] }
     }
 }

@@ -1,40 +1,72 @@
-//! Running steps: pointers are bound, then one step after another.
+//! Programs: kernels whose loops are compiled and whose buffers are bound. Stages run one after another.
 
-use super::bindings::Bindings;
+use super::bindings::{Bindings, Local};
 use super::clock::Clock;
-use super::contract::{Scratches, contract};
-use super::jit::{Compiler, Native};
+use super::contract::Scratch;
+use super::control::{run_cond, run_scan, run_while};
+use super::jit::{Compiler, Native, Outer};
 use super::lanes::element_bytes;
-use super::library;
-use super::memory::Table;
+use super::memory::{Memory, Table};
 use super::pool::Pool;
+use super::tasks::{Tasks, Worker, run_piece};
 use crate::backend::Precision;
 use crate::base::Diagnostic;
 use crate::kernel::slots::Slotted;
-use crate::kernel::{BufferId, Carry, Cond, Kernels, Place, Region, Scan, Step, While};
+use crate::kernel::{Along, BufferId, Kernels, Loop, Place, Split, Step, Strand};
+use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::time::Instant;
-
-/// Work of a loop that is worth a second thread: some tens of microseconds.
-const PARALLEL: usize = 1 << 20;
-/// A loop is cut into at most that many parts.
-const PARTS: usize = 8;
 
 /// What all programs of a plan share while they run.
 pub struct Machine {
     pub natives: Vec<Native>,
     pub pool: Pool,
-    /// A scratch for each thread of the pool
-    pub scratches: Scratches,
+    pub workers: Workers,
     pub precision: Precision,
     /// Of an element
     pub bytes: usize,
+}
+
+/// The memory of each thread of the pool.
+pub struct Workers(Vec<UnsafeCell<Worker>>);
+
+// SAFETY: each thread of the pool asks only for the worker of its own number, for one task at a time.
+unsafe impl Sync for Workers {}
+
+impl Workers {
+    /// For any stage of a program and of those inside of it.
+    pub fn new(threads: usize, program: &Program, bytes: usize) -> Workers {
+        let kernels = &program.kernels;
+        let worker = |_| Worker {
+            bindings: Local::new(program.room()),
+            memory: Memory::new(scratch(kernels) * bytes),
+            scratch: Scratch::new(kernels),
+        };
+        Workers(((0..threads).map(worker).map(UnsafeCell::new)).collect())
+    }
+
+    /// The memory of a thread.
+    ///
+    /// # Safety
+    /// Only the thread with that number may ask, and must have given back what it got before.
+    #[expect(clippy::mut_from_ref, reason = "each thread has its own cell")]
+    unsafe fn of(&self, thread: usize) -> &mut Worker {
+        // SAFETY: by the contract of this function.
+        unsafe { &mut *self.0[thread].get() }
+    }
+}
+
+/// Elements that the blocks of the most demanding program need.
+fn scratch(kernels: &Kernels) -> usize {
+    kernels.steps.iter().flat_map(Step::bodies).map(scratch).fold(kernels.scratch, usize::max)
 }
 
 /// Kernels with the numbers of their compiled loops, the programs of their control steps, and the pointers of their buffers.
 pub struct Program {
     pub kernels: Kernels,
     steps: Vec<Compiled>,
+    /// Of each stage
+    tasks: Vec<Tasks>,
     pub bindings: Bindings,
     inputs: Vec<Vec<BufferId>>,
     outputs: Vec<Vec<BufferId>>,
@@ -42,7 +74,7 @@ pub struct Program {
     pub clock: Option<Clock>,
 }
 
-enum Compiled {
+pub enum Compiled {
     /// A function, and the loop's table among the slots
     Loop(usize, Range<usize>),
     /// Nothing to compile
@@ -54,23 +86,12 @@ impl Program {
     /// Compiles the loops of kernels and of their control steps.
     pub fn compile(kernels: &Kernels, compiler: &mut Compiler) -> Result<Program, Diagnostic> {
         let mut bindings = Bindings::new(kernels.buffers.len(), element_bytes(compiler.precision) as usize);
-        let mut step = |step: &Step, compiler: &mut Compiler| -> Result<Compiled, Diagnostic> {
-            Ok(match step {
-                Step::Loop(nest) => {
-                    let Slotted { nest, slots } = nest.slotted();
-                    Compiled::Loop(compiler.function(nest)?, bindings.add(&slots))
-                }
-                Step::Contract(_) | Step::Library(_) => Compiled::Call,
-                Step::Scan(scan) => Compiled::Control(vec![Program::compile(&scan.body, compiler)?]),
-                Step::While(looped) => {
-                    Compiled::Control(vec![Program::compile(&looped.condition, compiler)?, Program::compile(&looped.body, compiler)?])
-                }
-                Step::Cond(cond) => {
-                    Compiled::Control(vec![Program::compile(&cond.then, compiler)?, Program::compile(&cond.otherwise, compiler)?])
-                }
-            })
-        };
-        let steps = kernels.steps.iter().map(|s| step(s, compiler)).collect::<Result<_, _>>()?;
+        let mut steps = vec![];
+        for strand in kernels.stages.iter().flat_map(|stage| &stage.strands) {
+            for number in strand.steps.clone() {
+                steps.push(compile_step(&kernels.steps[number], outer(strand, number, &kernels.steps[number]), compiler, &mut bindings)?);
+            }
+        }
         let by_number = |select: &dyn Fn(&Place) -> Option<usize>| {
             let mut lists: Vec<Vec<BufferId>> = vec![];
             for (id, buffer) in kernels.buffers.iter() {
@@ -84,6 +105,7 @@ impl Program {
         Ok(Program {
             kernels: kernels.clone(),
             steps,
+            tasks: kernels.stages.iter().map(|stage| Tasks::new(stage, kernels)).collect(),
             bindings,
             inputs: by_number(&|place| if let Place::Input(number) = place { Some(*number) } else { None }),
             outputs: by_number(&|place| if let Place::Output(number) = place { Some(*number) } else { None }),
@@ -126,151 +148,100 @@ impl Program {
         })
     }
 
-    /// Runs all steps. Every buffer must be bound.
+    /// Buffers and slots of the most demanding program.
+    fn room(&self) -> (usize, usize) {
+        let inside = (0..self.steps.len()).flat_map(|step| self.inside(step)).map(Program::room);
+        inside.fold(self.bindings.size(), |a, b| (a.0.max(b.0), a.1.max(b.1)))
+    }
+
+    /// Runs all stages. Every buffer must be bound.
     pub fn run(&mut self, machine: &mut Machine) {
-        for number in 0..self.steps.len() {
-            let start = self.clock.is_some().then(Instant::now);
-            self.step(number, machine);
-            if let (Some(clock), Some(start)) = (&self.clock, start) {
-                clock.add(number, start.elapsed());
+        for stage in 0..self.tasks.len() {
+            match self.tasks[stage].control {
+                Some(step) => self.control(step, machine),
+                None => self.stage(stage, machine),
             }
         }
     }
 
-    fn step(&mut self, number: usize, machine: &mut Machine) {
-        let table = Table { pointers: self.bindings.buffers(), bytes: machine.bytes };
+    fn stage(&self, stage: usize, machine: &mut Machine) {
+        let Machine { pool, workers, natives, precision, bytes } = machine;
+        let (this, workers): (&Program, &Workers) = (self, workers);
+        let shared = Shared { program: this, natives, precision: *precision, bytes: *bytes };
+        let tasks = &this.tasks[stage];
+        let strands = &this.kernels.stages[stage].strands;
+        let task = |task: usize, thread: usize| {
+            let shared: &Shared<'_> = &shared;
+            // SAFETY: the pool gives each thread its own number, and runs one task at a time on it.
+            let worker = unsafe { workers.of(thread) };
+            tasks.of(task).iter().for_each(|piece| run_piece(piece, strands, shared, worker));
+        };
+        pool.run(tasks.count(), &task);
+    }
+
+    fn control(&mut self, number: usize, machine: &mut Machine) {
+        let start = self.clock.is_some().then(Instant::now);
+        let table = Table { pointers: self.bindings.view().buffers, bytes: machine.bytes };
         match (&self.kernels.steps[number], &mut self.steps[number]) {
-            (_, Compiled::Loop(function, slots)) => {
-                let slots = Table { pointers: self.bindings.slots(slots.clone()), bytes: machine.bytes };
-                run_loop(machine.natives[*function], slots, &mut machine.pool)
-            }
-            (Step::Contract(c), _) => contract(c, table, machine.precision, &mut machine.pool, &machine.scratches),
-            (Step::Library(call), _) => library::call(call, table, machine.precision, &mut machine.pool),
             (Step::Scan(scan), Compiled::Control(programs)) => run_scan(scan, programs, table, machine),
             (Step::While(looped), Compiled::Control(programs)) => run_while(looped, programs, table, machine),
             (Step::Cond(cond), Compiled::Control(programs)) => run_cond(cond, programs, table, machine),
-            (Step::Loop(_) | Step::Scan(_) | Step::While(_) | Step::Cond(_), Compiled::Call | Compiled::Control(_)) => (),
+            (Step::Loop(_) | Step::Contract(_) | Step::Library(_), _)
+            | (Step::Scan(_) | Step::While(_) | Step::Cond(_), Compiled::Loop(..) | Compiled::Call) => (),
+        }
+        self.spent(number, start);
+    }
+
+    /// Notes the time spent in a step since `start`, if times are taken.
+    pub fn spent(&self, step: usize, start: Option<Instant>) {
+        if let (Some(clock), Some(start)) = (&self.clock, start) {
+            clock.add(step, start.elapsed());
         }
     }
 }
 
-fn run_loop(native: Native, slots: Table<'_>, pool: &mut Pool) {
-    let parts = if native.work < PARALLEL { 1 } else { PARTS };
-    let size = native.turns.div_ceil(parts).next_multiple_of(native.multiple).max(1);
-    let task = |task: usize| {
-        let slots: Table<'_> = slots;
-        let (begin, end) = (task * size, ((task + 1) * size).min(native.turns));
-        // SAFETY: the function was compiled for loops with this table, whose buffers are bound; parts of the turns write disjoint elements.
-        unsafe { (native.function)(slots.pointers.as_ptr(), begin as i64, end as i64) }
-    };
-    pool.run(native.turns.div_ceil(size), &task);
+/// What the tasks of a stage read.
+pub struct Shared<'a> {
+    pub program: &'a Program,
+    pub natives: &'a [Native],
+    pub precision: Precision,
+    pub bytes: usize,
 }
 
-fn whole(buffer: BufferId) -> Region {
-    Region { buffer, offset: 0 }
-}
+// SAFETY: tasks only read the program, whose pointers they use as the stage's plan allows: tasks that run at the same time write
+// disjoint elements and read none that another of them writes.
+unsafe impl Sync for Shared<'_> {}
 
-fn write_int(table: Table<'_>, buffer: BufferId, value: usize, precision: Precision) {
-    match precision {
-        // SAFETY: the buffer holds one integer that only this loop uses.
-        Precision::F32 => unsafe { table.slice_mut::<i32>(whole(buffer), 1)[0] = value as i32 },
-        // SAFETY: likewise.
-        Precision::F64 => unsafe { table.slice_mut::<i64>(whole(buffer), 1)[0] = value as i64 },
-    }
-}
-
-fn is_true(table: Table<'_>, region: Region, precision: Precision) -> bool {
-    match precision {
-        // SAFETY: the region holds one Bool.
-        Precision::F32 => unsafe { table.slice::<i32>(region, 1)[0] != 0 },
-        // SAFETY: likewise.
-        Precision::F64 => unsafe { table.slice::<i64>(region, 1)[0] != 0 },
-    }
-}
-
-/// Where a carry stands before turn `turn`, and where the turn leaves it, if `last` is the parity of the turn that leaves it in the result.
-fn carry_places(carry: &Carry, turn: usize, last: usize, table: Table<'_>) -> (*mut u8, *mut u8) {
-    let left = |turn: usize| table.at(whole(if turn % 2 == last { carry.result } else { carry.spare }));
-    let before = if turn == 0 { table.at(carry.initial) } else { left(turn - 1) };
-    (before, left(turn))
-}
-
-fn copy(from: *mut u8, to: *mut u8, bytes: usize) {
-    // SAFETY: both are carries of that size in distinct buffers.
-    unsafe { std::ptr::copy_nonoverlapping(from, to, bytes) }
-}
-
-fn run_scan(scan: &Scan, programs: &mut [Program], table: Table<'_>, machine: &mut Machine) {
-    let [body] = programs else { return };
-    let bytes = table.bytes;
-    body.bind_arena(table.at(whole(scan.arena)), bytes);
-    body.bind_input(0, table.at(whole(scan.turn)));
-    let first_sequence = 1 + scan.carries.len();
-    for (number, &constant) in scan.constants.iter().enumerate() {
-        body.bind_input(first_sequence + scan.sequences.len() + number, table.at(constant));
-    }
-    let last = (scan.length + 1) % 2;
-    for turn in 0..scan.length {
-        let place = if scan.reverse { scan.length - 1 - turn } else { turn };
-        write_int(table, scan.turn, turn, machine.precision);
-        for (number, carry) in scan.carries.iter().enumerate() {
-            let (before, after) = carry_places(carry, turn, last, table);
-            body.bind_input(1 + number, before);
-            body.bind_output(number, after);
-        }
-        for (number, &(sequence, len)) in scan.sequences.iter().enumerate() {
-            body.bind_input(first_sequence + number, table.at(sequence).wrapping_add(place * len * bytes));
-        }
-        for (number, &(stack, len)) in scan.stacked.iter().enumerate() {
-            body.bind_output(scan.carries.len() + number, table.at(whole(stack)).wrapping_add(place * len * bytes));
-        }
-        body.run(machine);
-    }
-    if scan.length == 0 {
-        scan.carries.iter().for_each(|carry| copy(table.at(carry.initial), table.at(whole(carry.result)), carry.len * bytes));
-    }
-}
-
-fn run_while(looped: &While, programs: &mut [Program], table: Table<'_>, machine: &mut Machine) {
-    let [condition, body] = programs else { return };
-    let arena = table.at(whole(looped.arena));
-    for program in [&mut *condition, &mut *body] {
-        program.bind_arena(arena, table.bytes);
-        program.bind_input(0, table.at(whole(looped.turn)));
-        for (number, &constant) in looped.constants.iter().enumerate() {
-            program.bind_input(1 + looped.carries.len() + number, table.at(constant));
+impl Shared<'_> {
+    /// The function of a loop, and its table among the slots.
+    pub fn native(&self, step: usize) -> Option<(Native, Range<usize>)> {
+        match &self.program.steps[step] {
+            Compiled::Loop(function, slots) => Some((self.natives[*function], slots.clone())),
+            Compiled::Call | Compiled::Control(_) => None,
         }
     }
-    condition.bind_output(0, table.at(whole(looped.flag)));
-    for turn in 0.. {
-        write_int(table, looped.turn, turn, machine.precision);
-        for (number, carry) in looped.carries.iter().enumerate() {
-            let (before, after) = carry_places(carry, turn, 0, table);
-            condition.bind_input(1 + number, before);
-            body.bind_input(1 + number, before);
-            body.bind_output(number, after);
-        }
-        condition.run(machine);
-        if !is_true(table, whole(looped.flag), machine.precision) {
-            // An even number of turns leaves the carries in the spare buffers, none in the initial ones
-            for carry in looped.carries.iter().filter(|_| turn % 2 == 0) {
-                copy(carry_places(carry, turn, 0, table).0, table.at(whole(carry.result)), carry.len * table.bytes);
-            }
-            return;
-        }
-        body.run(machine);
+}
+
+/// The axis of a loop whose turns are the rows of its strand, and how many of them a call runs.
+fn outer(strand: &Strand, number: usize, step: &Step) -> Option<Outer> {
+    let (Split::Rows(split), Step::Loop(nest)) = (&strand.split, step) else { return None };
+    let turns = |nest: &Loop, axis: usize| nest.axes[axis].extent / split.rows * split.block;
+    match split.along[number - strand.steps.start] {
+        Along::Axis(axis) => Some(Outer { axis, turns: turns(nest, axis) }),
+        Along::Blocks(axis) => Some(Outer { axis, turns: 1 }),
+        Along::Outermost => None,
     }
 }
 
-fn run_cond(cond: &Cond, programs: &mut [Program], table: Table<'_>, machine: &mut Machine) {
-    let [then, otherwise] = programs else { return };
-    let branch = if is_true(table, cond.condition, machine.precision) { then } else { otherwise };
-    branch.bind_arena(table.at(whole(cond.arena)), table.bytes);
-    for (number, &operand) in cond.operands.iter().enumerate() {
-        branch.bind_input(number, table.at(operand));
-    }
-    for (number, &result) in cond.results.iter().enumerate() {
-        branch.bind_output(number, table.at(whole(result)));
-    }
-    branch.run(machine);
+fn compile_step(step: &Step, outer: Option<Outer>, compiler: &mut Compiler, bindings: &mut Bindings) -> Result<Compiled, Diagnostic> {
+    Ok(match step {
+        Step::Loop(nest) => {
+            let Slotted { nest, slots } = nest.slotted();
+            Compiled::Loop(compiler.function(nest, outer)?, bindings.add(&slots))
+        }
+        Step::Contract(_) | Step::Library(_) => Compiled::Call,
+        Step::Scan(_) | Step::While(_) | Step::Cond(_) => {
+            Compiled::Control(step.bodies().map(|body| Program::compile(body, compiler)).collect::<Result<_, _>>()?)
+        }
+    })
 }

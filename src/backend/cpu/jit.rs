@@ -3,7 +3,7 @@
 use super::lanes::Emit;
 use super::nest::emit_nest;
 use super::scalar::{TILE, externs};
-use super::schedule::{Schedule, weight};
+use super::schedule::Schedule;
 use super::{Instructions, wide};
 use crate::backend::Precision;
 use crate::base::Diagnostic;
@@ -26,8 +26,13 @@ pub struct Native {
     pub turns: usize,
     /// Parts of the turns start at multiples of this
     pub multiple: usize,
-    /// Elements visited, weighed by the cost of the body
-    pub work: usize,
+}
+
+/// The axis whose turns a caller asks for, and how many at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Outer {
+    pub axis: usize,
+    pub turns: usize,
 }
 
 /// A loop's code as text: as given to Cranelift, and as it came out.
@@ -48,9 +53,9 @@ pub struct Compiler {
     wide: bool,
     /// The code of each loop as text, if asked for
     pub texts: Option<Vec<Text>>,
-    defined: Vec<(FuncId, usize, usize, usize)>,
+    defined: Vec<(FuncId, usize, usize)>,
     /// The functions of loops met before
-    known: HashMap<Loop, usize>,
+    known: HashMap<(Loop, Option<Outer>), usize>,
 }
 
 /// The machine code of a plan. Must outlive every call of its functions.
@@ -116,28 +121,30 @@ impl Compiler {
         })
     }
 
-    /// The number among the functions of [`Compiler::finish`] of a loop over slots. Equal loops share a function.
-    pub fn function(&mut self, nest: Loop) -> Result<usize, Diagnostic> {
-        if let Some(&number) = self.known.get(&nest) {
+    /// The number among the functions of [`Compiler::finish`] of a loop over slots, with `outer` for turns of that axis. Equal loops
+    /// share a function.
+    pub fn function(&mut self, nest: Loop, outer: Option<Outer>) -> Result<usize, Diagnostic> {
+        let key = (nest, outer);
+        if let Some(&number) = self.known.get(&key) {
             return Ok(number);
         }
-        let number = self.compile(&nest)?;
-        self.known.insert(nest, number);
+        let number = self.compile(&key.0, outer)?;
+        self.known.insert(key, number);
         Ok(number)
     }
 
-    fn compile(&mut self, nest: &Loop) -> Result<usize, Diagnostic> {
-        let work = nest.axes.iter().map(|axis| axis.extent).product::<usize>() * weight(nest);
+    fn compile(&mut self, nest: &Loop, outer: Option<Outer>) -> Result<usize, Diagnostic> {
         let number = self.defined.len();
         let mut signature = self.module.make_signature();
         signature.params = vec![AbiParam::new(types::I64); 3];
         let id = self.module.declare_function(&format!("loop{number}"), Linkage::Local, &signature).map_err(failed)?;
-        let function = if self.wide { wide::compile(nest, self.precision, self.texts.is_some()) } else { None };
+        let function =
+            if self.wide { wide::compile(nest, self.precision, outer.map(|outer| outer.axis), self.texts.is_some()) } else { None };
         let (turns, multiple) = match function {
             Some(function) => self.define_wide(id, function)?,
-            None => self.define_portable(id, signature, nest)?,
+            None => self.define_portable(id, signature, nest, outer)?,
         };
-        self.defined.push((id, turns, multiple, work));
+        self.defined.push((id, turns, multiple));
         Ok(number)
     }
 
@@ -151,8 +158,14 @@ impl Compiler {
     }
 
     /// Defines a function through Cranelift; its turns and what parts of them are multiples of.
-    fn define_portable(&mut self, id: FuncId, signature: Signature, nest: &Loop) -> Result<(usize, usize), Diagnostic> {
-        let schedule = Schedule::new(nest, self.precision);
+    fn define_portable(
+        &mut self,
+        id: FuncId,
+        signature: Signature,
+        nest: &Loop,
+        outer: Option<Outer>,
+    ) -> Result<(usize, usize), Diagnostic> {
+        let schedule = Schedule::new(nest, self.precision, outer);
         let outermost = schedule.order.first().filter(|_| schedule.parallel > 0);
         let turns = outermost.map_or(1, |&axis| nest.axes[axis].extent);
         let multiple = if schedule.vector == Some(0) { schedule.lanes * schedule.copies } else { 1 };
@@ -182,11 +195,11 @@ impl Compiler {
     /// The functions, ready to be called while the code is alive.
     pub fn finish(mut self) -> Result<(Code, Vec<Native>), Diagnostic> {
         self.module.finalize_definitions().map_err(failed)?;
-        let native = |&(id, turns, multiple, work): &(FuncId, usize, usize, usize)| {
+        let native = |&(id, turns, multiple): &(FuncId, usize, usize)| {
             let address = self.module.get_finalized_function(id);
             // SAFETY: the function was defined with this signature.
             let function = unsafe { std::mem::transmute::<*const u8, LoopFn>(address) };
-            Native { function, turns, multiple, work }
+            Native { function, turns, multiple }
         };
         let natives = self.defined.iter().map(native).collect();
         Ok((Code { module: Some(self.module) }, natives))

@@ -1,7 +1,6 @@
 //! Library calls: indexing, ordering, random numbers, factorisation.
 
 use super::memory::Table;
-use super::pool::Pool;
 use super::random::Random;
 use super::{eigen, linear};
 use crate::backend::Precision;
@@ -11,28 +10,30 @@ use crate::kernel::{AlongOp, BufferId, Indexing, Library, Region};
 use std::cmp::Ordering;
 use std::ops::AddAssign;
 
-pub fn call(call: &Library, table: Table<'_>, precision: Precision, pool: &mut Pool) {
+/// Runs a call whose result begins `shift` elements after the beginning of its buffer.
+pub fn call(call: &Library, shift: usize, table: Table<'_>, precision: Precision) {
+    let whole = |buffer: BufferId| Region { buffer, offset: shift };
     match *call {
         Library::Copy { from, to, len } => copy(table, from, to, len),
         Library::Gather { x, index, out, sizes } => match precision {
-            Precision::F32 => gather::<i32>(table, x, index, out, sizes),
-            Precision::F64 => gather::<i64>(table, x, index, out, sizes),
+            Precision::F32 => gather::<i32>(table, x, index, whole(out), sizes),
+            Precision::F64 => gather::<i64>(table, x, index, whole(out), sizes),
         },
         Library::ScatterAdd { dtype, index, y, out, sizes } => match (precision, dtype) {
-            (Precision::F32, DType::Real) => scatter_add::<f32, i32>(table, index, y, out, sizes),
-            (Precision::F64, DType::Real) => scatter_add::<f64, i64>(table, index, y, out, sizes),
-            (Precision::F32, DType::Int | DType::Bool) => scatter_add::<i32, i32>(table, index, y, out, sizes),
-            (Precision::F64, DType::Int | DType::Bool) => scatter_add::<i64, i64>(table, index, y, out, sizes),
+            (Precision::F32, DType::Real) => scatter_add::<f32, i32>(table, index, y, whole(out), sizes),
+            (Precision::F64, DType::Real) => scatter_add::<f64, i64>(table, index, y, whole(out), sizes),
+            (Precision::F32, DType::Int | DType::Bool) => scatter_add::<i32, i32>(table, index, y, whole(out), sizes),
+            (Precision::F64, DType::Int | DType::Bool) => scatter_add::<i64, i64>(table, index, y, whole(out), sizes),
         },
         Library::Random { kind, site, keys, out, rows, row } => {
-            let random = Random { kind, site, keys, out, rows, row };
+            let random = Random { kind, site, keys, out: whole(out), rows, row };
             match precision {
-                Precision::F32 => random.fill_f32(table, pool),
-                Precision::F64 => random.fill_f64(table, pool),
+                Precision::F32 => random.fill_f32(table),
+                Precision::F64 => random.fill_f64(table),
             }
         }
         Library::Along { op, dtype, x, out, outer, size, inner } => {
-            let along = Along { op, x, out, outer, size, inner };
+            let along = Along { op, x, out: whole(out), outer, size, inner };
             match (precision, dtype) {
                 (Precision::F32, DType::Real) => along.run::<f32, i32>(table, |i| i as i32),
                 (Precision::F64, DType::Real) => along.run::<f64, i64>(table, |i| i as i64),
@@ -99,10 +100,6 @@ fn assign<T: Copy, I>(costs: &[T], out: &mut [I], size: usize, real: impl Fn(T) 
     }
 }
 
-fn whole(buffer: BufferId) -> Region {
-    Region { buffer, offset: 0 }
-}
-
 fn copy(table: Table<'_>, from: Region, to: Region, len: usize) {
     // SAFETY: both regions hold `len` elements; distinct buffers that are alive at one step do not overlap.
     unsafe { std::ptr::copy_nonoverlapping(table.at(from), table.at(to), len * table.bytes) }
@@ -113,12 +110,12 @@ fn clamped<I: Into<i64>>(index: I, n: usize) -> usize {
     index.into().clamp(0, (n as i64 - 1).max(0)) as usize
 }
 
-fn gather<I: Copy + Into<i64>>(table: Table<'_>, x: Region, index: Region, out: BufferId, sizes: Indexing) {
+fn gather<I: Copy + Into<i64>>(table: Table<'_>, x: Region, index: Region, out: Region, sizes: Indexing) {
     let Indexing { batch, size, picks, row } = sizes;
     // SAFETY: the index holds batch · picks integers, which nobody writes now.
     let index: &[I] = unsafe { table.slice(index, batch * picks) };
     let bytes = row * table.bytes;
-    let (from, to) = (table.at(x), table.at(whole(out)));
+    let (from, to) = (table.at(x), table.at(out));
     for (place, &pick) in index.iter().enumerate() {
         let row = place / picks * size + clamped(pick, size);
         // SAFETY: rows of x are batch · size, of the result batch · picks; the buffers are distinct.
@@ -126,16 +123,15 @@ fn gather<I: Copy + Into<i64>>(table: Table<'_>, x: Region, index: Region, out: 
     }
 }
 
-fn scatter_add<T, I>(table: Table<'_>, index: Region, y: Region, out: BufferId, sizes: Indexing)
+fn scatter_add<T, I>(table: Table<'_>, index: Region, y: Region, out: Region, sizes: Indexing)
 where
     T: Copy + Default + AddAssign,
     I: Copy + Into<i64>,
 {
     let Indexing { batch, size, picks, row } = sizes;
     // SAFETY: the sizes are those of the three buffers, the types those of their elements; the result is a buffer of its own.
-    let (index, y, out): (&[I], &[T], &mut [T]) = unsafe {
-        (table.slice(index, batch * picks), table.slice(y, batch * picks * row), table.slice_mut(whole(out), batch * size * row))
-    };
+    let (index, y, out): (&[I], &[T], &mut [T]) =
+        unsafe { (table.slice(index, batch * picks), table.slice(y, batch * picks * row), table.slice_mut(out, batch * size * row)) };
     out.fill(T::default());
     for (place, &pick) in index.iter().enumerate() {
         let to = place / picks * size + clamped(pick, size);
@@ -148,7 +144,7 @@ where
 struct Along {
     op: AlongOp,
     x: Region,
-    out: BufferId,
+    out: Region,
     outer: usize,
     size: usize,
     inner: usize,
@@ -165,7 +161,7 @@ impl Along {
         match op {
             AlongOp::CumSum { reverse } => {
                 // SAFETY: the result has the operand's type.
-                let sums: &mut [T] = unsafe { table.slice_mut(whole(out), len) };
+                let sums: &mut [T] = unsafe { table.slice_mut(out, len) };
                 for line in lines {
                     let mut sum = T::default();
                     for k in 0..size {
@@ -177,7 +173,7 @@ impl Along {
             }
             AlongOp::Sort => {
                 // SAFETY: the result has the operand's type.
-                let sorted: &mut [T] = unsafe { table.slice_mut(whole(out), len) };
+                let sorted: &mut [T] = unsafe { table.slice_mut(out, len) };
                 sorted.copy_from_slice(x);
                 match inner {
                     1 => sorted.chunks_mut(size.max(1)).for_each(|line| line.sort_unstable_by(|&a, &b| compare(a, b))),
@@ -186,7 +182,7 @@ impl Along {
             }
             AlongOp::ArgSort => {
                 // SAFETY: the result has the operand's shape, of integers.
-                let order: &mut [I] = unsafe { table.slice_mut(whole(out), len) };
+                let order: &mut [I] = unsafe { table.slice_mut(out, len) };
                 for line in lines.clone() {
                     (0..size).for_each(|k| order[at(line, k)] = int(k));
                 }
@@ -203,7 +199,7 @@ impl Along {
             }
             AlongOp::ArgMax => {
                 // SAFETY: the result has the operand's shape without the axis, of integers.
-                let best: &mut [I] = unsafe { table.slice_mut(whole(out), outer * inner) };
+                let best: &mut [I] = unsafe { table.slice_mut(out, outer * inner) };
                 for line in lines {
                     let better = |a: usize, b: usize| compare(x[at(line, b)], x[at(line, a)]) == Ordering::Greater;
                     best[line.0 * inner + line.1] = int((1..size).fold(0, |a, b| if better(a, b) { b } else { a }));

@@ -6,17 +6,15 @@
 //! - [`jit`]: loops of one plan in one module
 //! - [`contract`], [`library`], [`linear`]: library calls
 //! - [`pool`]: threads; [`memory`]: the arena and pointers into it; [`bindings`]: where buffers stand now
-//! - [`execute`]: running steps, loops and branches over sub-programs
-//! - [`pool`]: threads; [`memory`]: the arena and pointers into it
-//! - [`execute`]: running steps, loops and branches over sub-programs; [`clock`]: their times; [`profile`]: their names; [`limits`]: what
-//!   the machine could do
+//! - [`execute`]: running stages; [`tasks`]: what of them a thread runs at a time; [`control`]: loops and branches over sub-programs
+//! - [`clock`]: the times of steps; [`profile`]: their names; [`limits`]: what the machine could do
 
 use super::{Measured, Plan, PlanOptions, Precision, Tensor};
 use crate::base::Diagnostic;
 use crate::graph::{Graph, TensorType};
 use crate::kernel::place::Access;
 use crate::kernel::{Kernels, Place, Step, lower};
-use execute::{Machine, Program};
+use execute::{Machine, Program, Workers};
 pub use jit::Text;
 use jit::{Code, Compiler};
 use memory::{Memory, read_pointer, write_pointer};
@@ -26,6 +24,7 @@ mod arithmetic;
 mod bindings;
 mod clock;
 mod contract;
+mod control;
 mod eigen;
 mod execute;
 mod jit;
@@ -42,6 +41,7 @@ mod profile;
 mod random;
 mod scalar;
 mod schedule;
+mod tasks;
 mod wide;
 
 /// Compiles a graph for this machine.
@@ -145,8 +145,8 @@ impl CpuPlan {
         program.bind_arena(arena.pointer(), bytes);
         let zeros = |ty: &TensorType| Tensor::zeros(ty.clone(), options.precision);
         let threads = options.threads.max(1);
-        let scratches = contract::Scratches::new(threads, &kernels);
-        let machine = Machine { natives, pool: pool::Pool::new(threads), scratches, precision: options.precision, bytes };
+        let workers = Workers::new(threads, &program, bytes);
+        let machine = Machine { natives, pool: pool::Pool::new(threads), workers, precision: options.precision, bytes };
         Ok(CpuPlan {
             program,
             machine,
@@ -183,13 +183,7 @@ impl CpuPlan {
 
 /// Steps of a kind, those of nested bodies included.
 fn count_steps(kernels: &Kernels, counts: &dyn Fn(&Step) -> bool) -> usize {
-    let inner = |step: &Step| match step {
-        Step::Loop(_) | Step::Contract(_) | Step::Library(_) => 0,
-        Step::Scan(scan) => count_steps(&scan.body, counts),
-        Step::While(looped) => count_steps(&looped.condition, counts) + count_steps(&looped.body, counts),
-        Step::Cond(cond) => count_steps(&cond.then, counts) + count_steps(&cond.otherwise, counts),
-    };
-    kernels.steps.iter().map(|step| usize::from(counts(step)) + inner(step)).sum()
+    kernels.steps.iter().map(|step| usize::from(counts(step)) + step.bodies().map(|body| count_steps(body, counts)).sum::<usize>()).sum()
 }
 
 /// Inputs that a step writes.
@@ -249,7 +243,7 @@ impl Plan for CpuPlan {
     fn output(&self, index: usize) -> &Tensor {
         match self.program.kernels.buffers[self.program.kernels.outputs[index]].place {
             Place::Input(number) => &self.inputs[number],
-            Place::Output(_) | Place::Arena(_) | Place::Constant(_) => &self.outputs[index],
+            Place::Output(_) | Place::Arena(_) | Place::Block { .. } | Place::Constant(_) => &self.outputs[index],
         }
     }
 

@@ -143,6 +143,7 @@ impl<'a> Nest<'a, '_> {
         let (lanes, copies) = (self.schedule.lanes, self.schedule.copies);
         let mut from = from;
         let mut widest = None;
+        let ragged = self.schedule.ragged && split.is_some();
         for (lanes, copies) in [(lanes, copies), (lanes, 1), (1, 1)] {
             let step = lanes * copies;
             let whole = self.schedule.lanes * self.schedule.copies;
@@ -152,7 +153,8 @@ impl<'a> Nest<'a, '_> {
                 (_, 1) if widest == Some(whole) => extent % whole,
                 _ => extent,
             };
-            if left < step {
+            let twice = widest == Some(step);
+            if (left < step && !ragged) || twice {
                 continue;
             }
             widest = widest.or(Some(step));

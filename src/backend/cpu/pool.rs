@@ -40,19 +40,19 @@ impl Pool {
     /// A pool of that many threads, the caller's included.
     pub fn new(threads: usize) -> Pool {
         let shared = Arc::new(Shared::default());
-        let worker = |_| {
+        let worker = |thread| {
             let (shared, asleep) = (shared.clone(), Arc::new(AtomicBool::new(false)));
             let flag = asleep.clone();
-            Worker { handle: std::thread::spawn(move || work(&shared, &flag)), asleep }
+            Worker { handle: std::thread::spawn(move || work(&shared, &flag, thread)), asleep }
         };
         let workers = (1..threads).map(worker).collect();
         Pool { shared, workers, job: 0 }
     }
 
-    /// Runs `task(0) .. task(tasks - 1)`, in any order and at the same time.
-    pub fn run<F: Fn(usize) + Sync>(&mut self, tasks: usize, task: &F) {
+    /// Runs `task(0, _) .. task(tasks - 1, _)`, in any order and at the same time, with the number of the thread: 0 is the caller.
+    pub fn run<F: Fn(usize, usize) + Sync>(&mut self, tasks: usize, task: &F) {
         if self.workers.is_empty() || tasks < 2 {
-            return (0..tasks).for_each(task);
+            return (0..tasks).for_each(|number| task(number, 0));
         }
         let shared = &*self.shared;
         self.job += 1;
@@ -68,7 +68,7 @@ impl Pool {
                 worker.handle.thread().unpark();
             }
         }
-        take_tasks(shared, self.job);
+        take_tasks(shared, self.job, 0);
         let mut spins = 0usize;
         while shared.done.load(Ordering::Acquire) < tasks {
             spins += 1;
@@ -89,14 +89,14 @@ impl Drop for Pool {
 }
 
 /// Calls the closure behind `context`.
-extern "C" fn call<F: Fn(usize) + Sync>(context: usize, task: usize) {
+extern "C" fn call<F: Fn(usize, usize) + Sync>(context: usize, task: usize, thread: usize) {
     // SAFETY: `run` holds the closure borrowed until all tasks are done, and only tasks of its own job get here.
     let closure = unsafe { &*(context as *const F) };
-    closure(task);
+    closure(task, thread);
 }
 
 /// Runs tasks of a job while there are any.
-fn take_tasks(shared: &Shared, job: u64) {
+fn take_tasks(shared: &Shared, job: u64, thread: usize) {
     let tasks = shared.tasks.load(Ordering::Acquire) as u64;
     let (context, function) = (shared.context.load(Ordering::Relaxed), shared.call.load(Ordering::Relaxed));
     loop {
@@ -107,15 +107,15 @@ fn take_tasks(shared: &Shared, job: u64) {
         }
         if shared.next.compare_exchange(next, next + 1, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
             // SAFETY: the exchange succeeded, so this job still has a task open, and what was read above is of this job.
-            let function = unsafe { std::mem::transmute::<usize, extern "C" fn(usize, usize)>(function) };
-            function(context, task as usize);
+            let function = unsafe { std::mem::transmute::<usize, extern "C" fn(usize, usize, usize)>(function) };
+            function(context, task as usize, thread);
             shared.done.fetch_add(1, Ordering::Release);
         }
     }
 }
 
 /// The life of a worker: look for a new job, for a while at full speed, then asleep.
-fn work(shared: &Shared, asleep: &AtomicBool) {
+fn work(shared: &Shared, asleep: &AtomicBool, thread: usize) {
     let mut seen = 0;
     while !shared.stop.load(Ordering::Relaxed) {
         let mut spins = 0;
@@ -132,7 +132,7 @@ fn work(shared: &Shared, asleep: &AtomicBool) {
             asleep.store(false, Ordering::SeqCst);
         }
         seen = shared.next.load(Ordering::SeqCst) >> 32;
-        take_tasks(shared, seen);
+        take_tasks(shared, seen, thread);
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
         let mut pool = Pool::new(3);
         for tasks in [1, 2, 7, 100] {
             let counts: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
-            pool.run(tasks, &|task| {
+            pool.run(tasks, &|task, _| {
                 counts[task].fetch_add(1, Ordering::Relaxed);
             });
             assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));

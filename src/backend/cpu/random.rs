@@ -4,13 +4,10 @@
 //! units in the last place of the radius; the same operations in the same order on every processor, so the same bits.
 
 use super::memory::Table;
-use super::pool::Pool;
 use crate::base::op::RandomKind;
 use crate::base::philox::{Stream, uniform};
-use crate::kernel::{BufferId, Region};
+use crate::kernel::Region;
 
-/// Random numbers that are worth a task of their own.
-const TASK: usize = 1024;
 /// Blocks side by side.
 const LANES: usize = 16;
 
@@ -22,15 +19,16 @@ pub struct Random {
     pub site: u32,
     /// Seed, step and turn, each one integer, and the numbers of the rows
     pub keys: [Region; 4],
-    pub out: BufferId,
+    /// Where the first row goes
+    pub out: Region,
     pub rows: usize,
     /// How many numbers a row has
     pub row: usize,
 }
 
 impl Random {
-    pub fn fill_f64(&self, table: Table<'_>, pool: &mut Pool) {
-        self.by_rows::<f64, i64>(table, pool, |stream, numbers, values| {
+    pub fn fill_f64(&self, table: Table<'_>) {
+        self.by_rows::<f64, i64>(table, |stream, numbers, values| {
             for (&number, values) in numbers.iter().zip(values.chunks_mut(self.row.max(1))) {
                 for (block, four) in values.chunks_mut(4).enumerate() {
                     four.copy_from_slice(&stream.block(self.kind, number as u32, block as u32)[..four.len()]);
@@ -39,32 +37,24 @@ impl Random {
         });
     }
 
-    pub fn fill_f32(&self, table: Table<'_>, pool: &mut Pool) {
+    pub fn fill_f32(&self, table: Table<'_>) {
         let fill = vector_code();
-        self.by_rows::<f32, i32>(table, pool, |stream, numbers, values| {
+        self.by_rows::<f32, i32>(table, |stream, numbers, values| {
             // SAFETY: the processor has the instructions for which the function was chosen.
             unsafe { fill(self.kind, stream, numbers, self.row, values) }
         });
     }
 
-    /// Groups of whole rows, each a task: their numbers, and where their values go.
-    fn by_rows<T, I: Copy + Into<i64> + Sync>(&self, table: Table<'_>, pool: &mut Pool, fill: impl Fn(Stream, &[I], &mut [T]) + Sync) {
+    /// The numbers of all rows, and where their values go.
+    fn by_rows<T, I: Copy + Into<i64>>(&self, table: Table<'_>, fill: impl Fn(Stream, &[I], &mut [T])) {
         let [seed, step, turn, rows] = self.keys;
         // SAFETY: the first three keys hold one integer, the last one for each row.
         let key = |region: Region| unsafe { table.slice::<I>(region, 1)[0].into() as u32 };
         let stream = Stream { seed: key(seed), site: self.site, step: key(step), turn: key(turn) };
-        // SAFETY: as above.
-        let numbers: &[I] = unsafe { table.slice(rows, self.rows) };
-        let group = (TASK / self.row.max(1)).max(1);
-        let task = |task: usize| {
-            let table: Table<'_> = table;
-            let group = task * group..((task + 1) * group).min(self.rows);
-            let region = Region { buffer: self.out, offset: group.start * self.row };
-            // SAFETY: the rows of the result belong to one task each.
-            let values: &mut [T] = unsafe { table.slice_mut(region, group.len() * self.row) };
-            fill(stream, &numbers[group], values);
-        };
-        pool.run(self.rows.div_ceil(group), &task);
+        // SAFETY: as above; the rows of the result belong to one task.
+        let (numbers, values): (&[I], &mut [T]) =
+            unsafe { (table.slice(rows, self.rows), table.slice_mut(self.out, self.rows * self.row)) };
+        fill(stream, numbers, values);
     }
 }
 

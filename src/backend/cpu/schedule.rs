@@ -1,9 +1,10 @@
 //! The order of a loop's axes and the axis that runs along vector lanes.
 
+use super::jit::Outer;
 use super::lanes::vector_lanes;
 use crate::backend::Precision;
-use crate::base::op::{BinaryOp, UnaryOp};
-use crate::kernel::{InstrKind, Loop, Role};
+use crate::kernel::stage::weight;
+use crate::kernel::{Loop, Role};
 use std::cmp::Reverse;
 
 #[derive(Debug)]
@@ -18,25 +19,31 @@ pub struct Schedule {
     pub lanes: usize,
     /// Vectors computed side by side
     pub copies: usize,
+    /// Ranges of turns of the outermost axis start and end anywhere
+    pub ragged: bool,
 }
 
 impl Schedule {
-    pub fn new(nest: &Loop, precision: Precision) -> Schedule {
+    /// With `outer`, that parallel axis is the outermost one.
+    pub fn new(nest: &Loop, precision: Precision, outer: Option<Outer>) -> Schedule {
         let lanes = vector_lanes(precision);
-        let mut order = outside_in(nest);
+        let first = outer.map(|outer| outer.axis);
+        let mut order = outside_in(nest, first);
         let parallel = order.iter().filter(|&&axis| nest.axes[axis].role == Role::Parallel).count();
-        let vector = Schedule::vector_axis(nest, lanes);
-        if let Some(axis) = vector {
+        let vector = Schedule::vector_axis(nest, lanes, first);
+        if let Some(axis) = vector.filter(|axis| Some(*axis) != first) {
             let end = if nest.axes[axis].role == Role::Parallel { parallel } else { order.len() };
             order.retain(|&other| other != axis);
             order.insert(end - 1, axis);
         }
         let vector = vector.and_then(|axis| order.iter().position(|&other| other == axis));
-        Schedule { order, parallel, vector, lanes, copies: copies(nest) }
+        let copies = copies(nest);
+        let ragged = vector == Some(0) && outer.is_some_and(|outer| outer.turns % (lanes * copies) != 0);
+        Schedule { order, parallel, vector, lanes, copies, ragged }
     }
 
-    /// The axis along which most accesses are contiguous.
-    fn vector_axis(nest: &Loop, lanes: usize) -> Option<usize> {
+    /// The axis along which most accesses are contiguous; not the first one, unless all others are short.
+    fn vector_axis(nest: &Loop, lanes: usize, first: Option<usize>) -> Option<usize> {
         let score = |axis: usize| -> i64 {
             let along = |stride: i64| match stride {
                 1 => 4,
@@ -48,19 +55,19 @@ impl Schedule {
             loads + stores
         };
         let long = (0..nest.axes.len()).filter(|&axis| nest.axes[axis].extent >= lanes);
-        long.max_by_key(|&axis| (score(axis), nest.axes[axis].role == Role::Reduced, nest.axes[axis].extent))
+        long.max_by_key(|&axis| (Some(axis) != first, score(axis), nest.axes[axis].role == Role::Reduced, nest.axes[axis].extent))
     }
 }
 
-/// The axes, parallel ones before reduced ones; of each, far jumps outside, short ones inside.
-pub fn outside_in(nest: &Loop) -> Vec<usize> {
+/// The axes, parallel ones before reduced ones; of each, far jumps outside, short ones inside. The `first` one comes first.
+pub fn outside_in(nest: &Loop, first: Option<usize>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..nest.axes.len()).collect();
     let reach = |axis: usize| {
         let stores = nest.stores.iter().map(|store| store.index.strides[axis].unsigned_abs()).max();
         let loads = nest.maps().map(|map| map.strides[axis].unsigned_abs()).max();
         (Reverse(stores), Reverse(loads))
     };
-    order.sort_by_key(|&axis| (nest.axes[axis].role == Role::Reduced, reach(axis)));
+    order.sort_by_key(|&axis| (nest.axes[axis].role == Role::Reduced, Some(axis) != first, reach(axis)));
     order
 }
 
@@ -71,16 +78,4 @@ pub fn copies(nest: &Loop) -> usize {
         7..=14 => 2,
         _ => 1,
     }
-}
-
-/// The cost of one turn, in additions.
-pub fn weight(nest: &Loop) -> usize {
-    let weight = |kind: &InstrKind| match kind {
-        InstrKind::Unary(UnaryOp::Neg | UnaryOp::Abs | UnaryOp::Not, _) => 1,
-        InstrKind::Unary(UnaryOp::Sqrt | UnaryOp::Recip, _) | InstrKind::Binary(BinaryOp::Div, ..) => 4,
-        InstrKind::Unary(..) | InstrKind::Binary(BinaryOp::Pow | BinaryOp::Rem | BinaryOp::FloorDiv, ..) => 16,
-        InstrKind::Binary(..) | InstrKind::Compare(..) | InstrKind::Select(..) | InstrKind::Cast(_) => 1,
-        InstrKind::Constant(_) | InstrKind::Index(_) | InstrKind::Load { .. } => 1,
-    };
-    nest.body.iter().map(|instr| weight(&instr.kind)).sum()
 }

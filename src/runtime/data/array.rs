@@ -41,6 +41,19 @@ impl Values {
         (0..self.len()).map(|index| self.get(index))
     }
 
+    /// The first value of which a condition holds.
+    pub fn position(&self, holds: impl Fn(f64) -> bool) -> Option<usize> {
+        match self {
+            Values::Bytes(v) => {
+                let known: Vec<bool> = (0..=u8::MAX).map(|byte| holds(f64::from(byte))).collect();
+                v.iter().position(|&byte| known[usize::from(byte)])
+            }
+            Values::Ints(v) => v.iter().position(|&x| holds(x as f64)),
+            Values::Singles(v) => v.iter().position(|&x| holds(f64::from(x))),
+            Values::Doubles(v) => v.iter().position(|&x| holds(x)),
+        }
+    }
+
     /// The values at these places, in this order.
     pub fn gather(&self, places: impl Iterator<Item = usize>) -> Values {
         match self {
@@ -111,7 +124,10 @@ impl Array {
         match (dtype, precision, self.values) {
             (DType::Real, Precision::F32, Values::Singles(values)) => Tensor { ty, elements: Elements::F32(Arc::new(values)) },
             (DType::Real, Precision::F64, Values::Doubles(values)) => Tensor { ty, elements: Elements::F64(Arc::new(values)) },
-            (_, _, values) => Tensor::new(ty, precision, values.iter()),
+            (_, _, Values::Bytes(values)) => Tensor::new(ty, precision, values.into_iter().map(f64::from)),
+            (_, _, Values::Ints(values)) => Tensor::new(ty, precision, values.into_iter().map(|x| x as f64)),
+            (_, _, Values::Singles(values)) => Tensor::new(ty, precision, values.into_iter().map(f64::from)),
+            (_, _, Values::Doubles(values)) => Tensor::new(ty, precision, values),
         }
     }
 }

@@ -20,7 +20,7 @@ pub fn conform(array: &Array, declared: &ArrayType) -> Result<()> {
     if known.as_deref() != Some(array.row_shape()) {
         return Err(wrong_shape(array, declared));
     }
-    match array.values.iter().position(|value| !contains(support, value)) {
+    match array.values.position(|value| !contains(support, value)) {
         Some(index) => Err(wrong_value(array, support, index)),
         None => conform_events(array, support),
     }

@@ -12,6 +12,9 @@ use std::path::Path;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+/// Bytes for which memory is asked before they are there: what a header says need not be true.
+const MOST_AT_ONCE: usize = 1 << 24;
+
 pub(super) fn load_npy(path: &Path) -> Result<Array> {
     let bytes = file::read(path)?;
     let npy = NpyFile::new(&bytes[..]).map_err(|error| file::damaged(path, format!("this is not a .npy file ({error})")))?;
@@ -48,13 +51,12 @@ pub(super) fn from_archive(path: &Path, bytes: &[u8], key: Option<&str>) -> Resu
 
 fn decode(path: &Path, name: String, npy: NpyFile<impl Read>) -> Result<Array> {
     let header = npy.header().clone();
-    let mut bytes = vec![];
-    npy.into_inner().read_to_end(&mut bytes).map_err(|error| file::damaged(path, error))?;
     let (kind, width) = element_type(path, &header)?;
-
     let shape: Vec<usize> = header.shape().iter().map(|&size| size as usize).collect();
     let truncated = || file::damaged(path, format!("shape {shape:?} needs more values than the file holds: it is truncated"));
     let wanted = shape.iter().try_fold(width, |product, &size| product.checked_mul(size)).ok_or_else(truncated)?;
+    let mut bytes = Vec::with_capacity(wanted.min(MOST_AT_ONCE));
+    npy.into_inner().read_to_end(&mut bytes).map_err(|error| file::damaged(path, error))?;
     if bytes.len() < wanted {
         return Err(truncated());
     }
@@ -62,7 +64,13 @@ fn decode(path: &Path, name: String, npy: NpyFile<impl Read>) -> Result<Array> {
         return Err(Diagnostic::new(Code::DataShape, format!("{name} is a single number; data needs an axis of rows")));
     }
     let order = header.order();
-    let values = elements(path, NpyFile::with_header(header, &bytes[..]), kind, width)?;
+    let values = match (kind, width) {
+        (TypeChar::Uint, 1) => {
+            bytes.truncate(wanted);
+            Values::Bytes(bytes)
+        }
+        _ => elements(path, NpyFile::with_header(header, &bytes[..]), kind, width)?,
+    };
     let values = match order {
         Order::C => values,
         Order::Fortran => row_major(&values, &shape),
@@ -90,7 +98,6 @@ fn elements(path: &Path, npy: NpyFile<&[u8]>, kind: TypeChar, width: usize) -> R
     match (kind, width) {
         (TypeChar::Float, 4) => Ok(Values::Singles(vector(path, npy)?)),
         (TypeChar::Float, 8) => Ok(Values::Doubles(vector(path, npy)?)),
-        (TypeChar::Uint, 1) => Ok(Values::Bytes(vector(path, npy)?)),
         (TypeChar::Uint, 2) => Ok(Values::Ints(widened::<u16>(path, npy)?)),
         (TypeChar::Uint, 4) => Ok(Values::Ints(widened::<u32>(path, npy)?)),
         (TypeChar::Int, 1) => Ok(Values::Ints(widened::<i8>(path, npy)?)),

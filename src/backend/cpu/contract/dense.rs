@@ -1,21 +1,22 @@
 //! One matrix product by the kernels.
 
-use super::kernels::{Dots, Kernels, Tile, Transpose};
-use super::method::{Form, Method, SEGMENT};
+use super::kernels::{Dots, Kernels, Tile};
+use super::lines::Lines;
+use super::method::{Form, Method, SEGMENT, crowded};
 use super::operands::{Matrix, Operands};
 use super::view::View;
 use std::ops::Range;
 
 /// Bytes of `a` that stay in the cache of a core while all columns are computed.
 const BLOCK: usize = 384 << 10;
-/// Lines of columns that lie multiples of so many bytes apart share few places of the cache.
-const ALIASED: usize = 4096;
-/// Rows for which it pays to copy such lines.
+/// Rows or columns for which it pays to copy the crowded lines of the other operand.
 const MANY: usize = 64;
 
-/// Elements of scratch for a product of so many terms.
-pub fn scratch_elements<T>(kernels: &Kernels<T>, terms: usize) -> usize {
-    (terms.min(SEGMENT) + kernels.rows) * 2 * kernels.lanes
+/// Elements of scratch for a product of so many terms; `crowds` tells whether an operand may have crowded lines.
+pub fn scratch_elements<T>(kernels: &Kernels<T>, terms: usize, crowds: bool) -> usize {
+    let terms = terms.min(SEGMENT);
+    let block = if crowds { BLOCK / size_of::<T>() + kernels.rows * terms } else { 0 };
+    (terms + kernels.rows) * 2 * kernels.lanes + block
 }
 
 /// Computes a product. `scratch` has [`scratch_elements`].
@@ -23,9 +24,8 @@ pub fn scratch_elements<T>(kernels: &Kernels<T>, terms: usize) -> usize {
 /// # Safety
 /// Every element lies in its array, and nobody else has to do with those of the result and of scratch meanwhile.
 pub unsafe fn dense<T: Copy>(kernels: &Kernels<T>, method: Method, m: &Matrix<'_>, x: Operands<T>, scratch: *mut T) {
-    let view = View::new(m, method.swapped);
-    let job = Job { kernels, view, x, scratch };
-    // SAFETY: by the contract of `dense`.
+    let job = Job { kernels, view: View::new(m, method.swapped), x, scratch };
+    // SAFETY: by the contract of this function.
     unsafe {
         match method.form {
             Form::Tiles => job.blocks(),
@@ -41,17 +41,28 @@ struct Job<'a, T: 'static> {
     scratch: *mut T,
 }
 
-/// A range of `size` cut into `count` parts as equal as can be.
-fn part(size: usize, count: usize, number: usize) -> Range<usize> {
-    number * size / count..(number + 1) * size / count
+/// Some rows and some terms of the sum: where `a` and `b` begin for the terms and the result for all rows, the steps of `a`, and
+/// whether other terms came before.
+#[derive(Clone)]
+struct Segment<T> {
+    rows: Range<usize>,
+    terms: usize,
+    x: Operands<T>,
+    /// Rows of `a` copied, tile by tile, with the rows of a tile side by side
+    copied: Option<*const T>,
+    add: bool,
 }
 
-/// Some terms of the sum: the operands where they begin, and whether others came before.
-#[derive(Clone, Copy)]
-struct Segment<T> {
-    x: Operands<T>,
-    terms: usize,
-    add: bool,
+/// Ranges of rows, at most `most` long and as equal as can be.
+fn tiles(rows: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = rows.len().div_ceil(most).max(1);
+    let (size, longer) = (rows.len() / count, rows.len() % count);
+    let mut start = rows.start;
+    (0..count).map(move |number| {
+        let from = start;
+        start += size + usize::from(number < longer);
+        from..start
+    })
 }
 
 // The contract of the functions below is that of `dense`.
@@ -60,61 +71,69 @@ impl<T: Copy> Job<'_, T> {
         2 * self.kernels.lanes
     }
 
-    /// Block of rows by block of rows, in each panel of columns by panel, in each segment of terms by segment.
+    /// Block of rows by block of rows, in each segment of terms by segment.
     unsafe fn blocks(&self) {
         let v = &self.view;
         let (terms, a_step, b_step) = v.terms();
-        let bytes = v.rows.size * terms.min(SEGMENT) * size_of::<T>();
-        let blocks = bytes.div_ceil(BLOCK).clamp(1, v.rows.size.div_ceil(self.kernels.rows).max(1));
-        for block in 0..blocks {
-            let rows = part(v.rows.size, blocks, block);
-            for column in (0..v.columns.size).step_by(self.width()) {
-                let columns = column..(column + self.width()).min(v.columns.size);
-                for sum in 0..v.sums() {
-                    let x = v.operands(self.x, sum);
-                    for term in (0..terms).step_by(SEGMENT) {
-                        let (a, b) = (x.a.wrapping_offset(term as isize * a_step), x.b.wrapping_offset(term as isize * b_step));
-                        let x = Operands { a, b, out: x.out };
-                        let segment = Segment { x, terms: SEGMENT.min(terms - term), add: sum + term > 0 };
-                        // SAFETY: by the contract of `dense`.
-                        unsafe { self.panel(rows.clone(), columns.clone(), segment) };
+        let most = BLOCK / (terms.min(SEGMENT) * size_of::<T>());
+        for rows in tiles(0..v.rows.size, most.max(self.kernels.rows)) {
+            for sum in 0..v.sums() {
+                let x = v.operands(self.x, sum);
+                for term in (0..terms).step_by(SEGMENT) {
+                    let (a, b) = (x.a.wrapping_offset(term as isize * a_step), x.b.wrapping_offset(term as isize * b_step));
+                    let (x, terms) = (Operands { a, b, out: x.out }, SEGMENT.min(terms - term));
+                    let mut segment = Segment { rows: rows.clone(), terms, x, copied: None, add: sum + term > 0 };
+                    // SAFETY: by the contract of `dense`.
+                    unsafe {
+                        if v.columns.size >= MANY && (crowded::<T>(a_step) || crowded::<T>(v.rows.operand)) {
+                            self.copy_rows(&mut segment);
+                        }
+                        for column in (0..v.columns.size).step_by(self.width()) {
+                            self.panel(column..(column + self.width()).min(v.columns.size), &segment);
+                        }
                     }
                 }
             }
         }
     }
 
-    unsafe fn panel(&self, rows: Range<usize>, columns: Range<usize>, segment: Segment<T>) {
+    unsafe fn copy_rows(&self, segment: &mut Segment<T>) {
+        let (terms, a_step, _) = self.view.terms();
+        let start = self.scratch.wrapping_add((terms.min(SEGMENT) + self.kernels.rows) * self.width());
+        for rows in tiles(segment.rows.clone(), self.kernels.rows) {
+            let at = segment.x.a.wrapping_offset(rows.start as isize * self.view.rows.operand).cast_mut();
+            let from = Lines { at, row: self.view.rows.operand, column: a_step };
+            let at = start.wrapping_add((rows.start - segment.rows.start) * segment.terms);
+            let to = Lines { at, row: 1, column: rows.len() as isize };
+            // SAFETY: by the contract of `dense`; the rows of a block fit.
+            unsafe { from.copy(to, rows.len(), segment.terms, self.kernels) };
+        }
+        segment.copied = Some(start);
+    }
+
+    /// Up to two vectors of columns.
+    unsafe fn panel(&self, columns: Range<usize>, segment: &Segment<T>) {
         let v = &self.view;
         let (_, a_term, b_step) = v.terms();
-        let start = segment.x.b.wrapping_offset(columns.start as isize * v.columns.operand);
-        let aliased = (b_step.unsigned_abs() * size_of::<T>()).is_multiple_of(ALIASED) && rows.len() >= MANY;
-        let (b, b_term) = if v.columns.operand == 1 && !aliased {
-            (start, b_step)
-        } else {
-            let from = Lines { at: start.cast_mut(), row: b_step, column: v.columns.operand };
+        let at = segment.x.b.wrapping_offset(columns.start as isize * v.columns.operand);
+        let mut b = Lines { at: at.cast_mut(), row: b_step, column: v.columns.operand };
+        if b.column != 1 || crowded::<T>(b.row) && segment.rows.len() >= MANY {
             let lines = Lines { at: self.scratch, row: self.width() as isize, column: 1 };
-            // SAFETY: by the contract of `dense`; scratch begins with room for a segment's lines.
-            unsafe { self.rearrange(from, lines, segment.terms, columns.len()) };
-            (self.scratch.cast_const(), lines.row)
-        };
-        let tiles = rows.len().div_ceil(self.kernels.rows);
-        for number in 0..tiles {
-            let part = part(rows.len(), tiles, number);
-            let first = (rows.start + part.start) as isize;
-            let tile = Tile {
-                rows: part.len(),
-                lanes: columns.len(),
-                terms: segment.terms,
-                a: segment.x.a.wrapping_offset(first * v.rows.operand),
-                a_row: v.rows.operand,
-                a_term,
-                b,
-                b_term,
-                out: segment.x.out.wrapping_offset(first * v.rows.out + columns.start as isize * v.columns.out),
-                out_row: v.rows.out,
-                add: segment.add,
+            // SAFETY: by the contract of `dense`; scratch begins with room for the lines of a segment.
+            unsafe { b.copy(lines, segment.terms, columns.len(), self.kernels) };
+            b = lines;
+        }
+        for rows in tiles(segment.rows.clone(), self.kernels.rows) {
+            let first = rows.start as isize;
+            let a = segment.x.a.wrapping_offset(first * v.rows.operand);
+            let (a, a_row, a_term) = match segment.copied {
+                Some(start) => (start.wrapping_add((rows.start - segment.rows.start) * segment.terms), 1, rows.len() as isize),
+                None => (a, v.rows.operand, a_term),
             };
+            let out = segment.x.out.wrapping_offset(first * v.rows.out + columns.start as isize * v.columns.out);
+            let (rows, lanes, terms) = (rows.len(), columns.len(), segment.terms);
+            let (b, b_term, out_row, add) = (b.at.cast_const(), b.row, v.rows.out, segment.add);
+            let tile = Tile { rows, lanes, terms, a, a_row, a_term, b, b_term, out, out_row, add };
             // SAFETY: by the contract of `dense`; tables of kernels are of this machine.
             unsafe { if v.columns.out == 1 { (self.kernels.tile)(&tile) } else { self.turned(&tile) } }
         }
@@ -122,80 +141,44 @@ impl<T: Copy> Job<'_, T> {
 
     /// A tile whose lanes do not lie side by side in the result.
     unsafe fn turned(&self, tile: &Tile<T>) {
-        let sums = self.scratch.wrapping_add(SEGMENT.min(self.view.terms().0) * self.width());
-        let lines = Lines { at: sums, row: self.width() as isize, column: 1 };
+        let at = self.scratch.wrapping_add(SEGMENT.min(self.view.terms().0) * self.width());
+        let sums = Lines { at, row: self.width() as isize, column: 1 };
         let out = Lines { at: tile.out, row: self.view.rows.out, column: self.view.columns.out };
-        // SAFETY: by the contract of `dense`; scratch ends with room for a tile.
+        // SAFETY: by the contract of `dense`; after the lines scratch has room for a tile.
         unsafe {
             if tile.add {
-                self.rearrange(out, lines, tile.rows, tile.lanes);
+                out.copy(sums, tile.rows, tile.lanes, self.kernels);
             }
-            (self.kernels.tile)(&Tile { out: sums, out_row: lines.row, ..*tile });
-            self.rearrange(lines, out, tile.rows, tile.lanes);
+            (self.kernels.tile)(&Tile { out: at, out_row: sums.row, ..*tile });
+            sums.copy(out, tile.rows, tile.lanes, self.kernels);
         }
     }
 
     unsafe fn dots(&self) {
-        let (terms, _, b_step) = self.view.terms();
         let x = self.view.operands(self.x, 0);
+        let (terms, _, b_step) = self.view.terms();
         let (rows, columns) = (self.view.rows, self.view.columns);
         let mut b = Lines { at: x.b.cast_mut(), row: columns.operand, column: b_step };
         if b_step != 1 {
             let lines = Lines { at: self.scratch, row: terms as isize, column: 1 };
             // SAFETY: by the contract of `dense`; the method is chosen only where scratch has the room.
-            unsafe { self.rearrange(b, lines, columns.size, terms) };
+            unsafe { b.copy(lines, columns.size, terms, self.kernels) };
             b = lines;
         }
         for row in (0..rows.size).step_by(self.kernels.lanes) {
             for column in 0..columns.size {
-                let out = x.out.wrapping_offset(row as isize * rows.out + column as isize * columns.out);
                 let dots = Dots {
                     rows: self.kernels.lanes.min(rows.size - row),
                     terms,
                     a: x.a.wrapping_offset(row as isize * rows.operand),
                     a_row: rows.operand,
                     b: b.at.wrapping_offset(column as isize * b.row),
-                    out,
+                    out: x.out.wrapping_offset(row as isize * rows.out + column as isize * columns.out),
                     out_row: rows.out,
                 };
                 // SAFETY: by the contract of `dense`; tables of kernels are of this machine.
                 unsafe { (self.kernels.dots)(&dots) };
             }
         }
-    }
-
-    /// Copies a matrix.
-    unsafe fn rearrange(&self, from: Lines<T>, to: Lines<T>, rows: usize, columns: usize) {
-        let transpose = |from: Lines<T>, to: Lines<T>, rows: usize, columns: usize| {
-            let t = Transpose { rows, columns, from: from.at, from_row: from.row, to: to.at, to_column: to.column };
-            // SAFETY: by the contract of `dense`; tables of kernels are of this machine.
-            unsafe { (self.kernels.transpose)(&t) };
-        };
-        if from.column == 1 && to.row == 1 {
-            return transpose(from, to, rows, columns);
-        }
-        if from.row == 1 && to.column == 1 {
-            return transpose(from.turned(), to.turned(), columns, rows);
-        }
-        for row in 0..rows as isize {
-            for column in 0..columns as isize {
-                // SAFETY: by the contract of `dense`.
-                unsafe { *to.at.offset(row * to.row + column * to.column) = *from.at.offset(row * from.row + column * from.column) };
-            }
-        }
-    }
-}
-
-/// A matrix in memory: its first element, and the steps from row to row and from column to column.
-#[derive(Clone, Copy)]
-struct Lines<T> {
-    at: *mut T,
-    row: isize,
-    column: isize,
-}
-
-impl<T: Copy> Lines<T> {
-    fn turned(self) -> Lines<T> {
-        Lines { row: self.column, column: self.row, ..self }
     }
 }

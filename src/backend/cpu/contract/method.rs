@@ -7,9 +7,6 @@ use super::view::View;
 /// Terms of a sum whose lines of columns are rearranged in scratch at a time.
 pub const SEGMENT: usize = 1024;
 
-/// The two ways round a product; elements have the same bits in either.
-const WAYS: [bool; 2] = [false, true];
-
 /// The order in which the terms of an element are added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -19,7 +16,7 @@ pub enum Form {
     Dots,
 }
 
-/// The form and whether rows and columns change places.
+/// The form, and whether rows and columns change places: elements have the same bits in either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Method {
     pub form: Form,
@@ -29,18 +26,33 @@ pub struct Method {
 impl Method {
     /// The method for a piece of a product. The form depends on the whole product alone, so that bits do not depend on the piece.
     pub fn of<T>(whole: &Matrix<'_>, piece: &Matrix<'_>, kernels: &Kernels<T>) -> Method {
-        let cost = |m: &Matrix<'_>, form: Form, swapped: bool| {
-            let view = View::new(m, swapped);
-            match form {
-                Form::Tiles => Some(tiles(&view, kernels)),
-                Form::Dots => dots(&view, kernels),
-            }
-        };
-        let best = |form: Form| WAYS.into_iter().filter_map(|swapped| cost(whole, form, swapped)).min().unwrap_or(usize::MAX);
-        let form = if best(Form::Dots) < best(Form::Tiles) { Form::Dots } else { Form::Tiles };
-        let way = |&swapped: &bool| cost(piece, form, swapped).unwrap_or(usize::MAX);
-        Method { form, swapped: WAYS.into_iter().min_by_key(way).unwrap_or(false) }
+        let form = if whole.rows.size.min(whole.columns.size) <= kernels.lanes { best_form(whole, kernels) } else { Form::Tiles };
+        Method { form, swapped: best_way(form, piece, kernels).1 }
     }
+}
+
+/// Where one vector holds all rows or all columns, lanes along terms may waste less.
+fn best_form<T>(m: &Matrix<'_>, kernels: &Kernels<T>) -> Form {
+    let (dots, tiles) = (best_way(Form::Dots, m, kernels), best_way(Form::Tiles, m, kernels));
+    if dots.0 < tiles.0 { Form::Dots } else { Form::Tiles }
+}
+
+/// The time of the better way, and whether rows and columns change places in it.
+fn best_way<T>(form: Form, m: &Matrix<'_>, kernels: &Kernels<T>) -> (usize, bool) {
+    let way = |swapped: bool| {
+        let view = View::new(m, swapped);
+        let time = match form {
+            Form::Tiles => Some(tiles(&view, kernels)),
+            Form::Dots => dots(&view, kernels),
+        };
+        (time.unwrap_or(usize::MAX), swapped)
+    };
+    way(false).min(way(true))
+}
+
+/// Whether lines that lie so many elements apart share few places of a cache: they come a multiple of 4 KiB apart.
+pub fn crowded<T>(step: isize) -> bool {
+    step != 0 && (step.unsigned_abs() * size_of::<T>()).is_multiple_of(4096)
 }
 
 // Estimates in half cycles: two multiplications of vectors start in a cycle, each takes four cycles; a vector takes five cycles to

@@ -1,28 +1,27 @@
 //! Contractions: batches of matrix products, in parts whose sizes depend on the shapes alone.
 //!
-//! A caller with one thread runs [`run_part`] for each of [`parts`], or [`rows`] for blocks of rows of the result; [`contract`]
-//! runs the parts over the pool.
+//! A thread runs [`run_part`] for some of [`parts`], or [`rows`] for blocks of rows of the result.
 //!
 //! - [`operands`]: pointers into operands and result; one product of a batch
 //! - [`split`]: into which pieces a contraction is cut
 //! - [`product`]: the products of a piece
 //! - [`method`]: how a product is computed, by its shape and strides
-//! - [`view`], [`dense`]: one product, tile by tile; [`kernels`]: the innermost loops
+//! - [`view`], [`dense`]: one product, tile by tile; [`lines`]: copies of operands; [`kernels`]: the innermost loops
 //! - [`scratch`]: memory of a thread
 
 use super::memory::Table;
-use super::pool::Pool;
 use crate::backend::Precision;
 use crate::base::op::DType;
 use crate::kernel::{Contract, Dim};
 use operands::{Matrix, Operands};
 use product::Element;
-pub use scratch::{Scratch, Scratches};
+pub use scratch::Scratch;
 use split::{Piece, RowAxis, Split};
 use std::ops::Range;
 
 mod dense;
 mod kernels;
+mod lines;
 mod method;
 mod operands;
 mod product;
@@ -52,16 +51,6 @@ pub fn row_axis(c: &Contract) -> Option<Dim> {
 /// Computes those rows of the result, along [`row_axis`], on the calling thread.
 pub fn rows(c: &Contract, table: Table<'_>, precision: Precision, range: Range<usize>, scratch: &mut Scratch) {
     run(c, table, precision, &Piece::rows(c, range), scratch);
-}
-
-/// Runs a contraction over the pool.
-pub fn contract(c: &Contract, table: Table<'_>, precision: Precision, pool: &mut Pool, scratches: &Scratches) {
-    let split = Split::new(c);
-    let task = |part: usize| {
-        let table: Table<'_> = table;
-        scratches.with(|scratch| run(c, table, precision, &split.piece(c, part), scratch));
-    };
-    pool.run(split.count(), &task);
 }
 
 fn run(c: &Contract, table: Table<'_>, precision: Precision, piece: &Piece, scratch: &mut Scratch) {

@@ -2,10 +2,10 @@
 
 use super::dense::{dense, scratch_elements};
 use super::kernels::{Instructions, Kernels};
-use super::method::Method;
+use super::method::{Method, crowded};
 use super::operands::{Matrix, Operands};
 use super::scratch::Scratch;
-use crate::kernel::Contract;
+use crate::kernel::{Contract, Dim};
 use std::ops::{Add, Mul};
 
 /// Elements whose products the back end computes.
@@ -32,9 +32,12 @@ elements!(f32, f64; i32, i64);
 
 /// Bytes of scratch that a contraction needs.
 pub fn scratch_bytes(c: &Contract) -> usize {
-    let terms = c.inner.last().map_or(1, |dim| dim.size);
+    let last = c.inner.last().copied().unwrap_or(Dim { size: 1, a: 0, b: 0, out: 0 });
+    let steps = [c.rows.a, c.columns.b, last.a, last.b].map(|step| step as isize);
     let best = Instructions::best();
-    (scratch_elements(best.f32(), terms) * size_of::<f32>()).max(scratch_elements(best.f64(), terms) * size_of::<f64>())
+    let f32 = scratch_elements(best.f32(), last.size, steps.into_iter().any(crowded::<f32>));
+    let f64 = scratch_elements(best.f64(), last.size, steps.into_iter().any(crowded::<f64>));
+    (f32 * size_of::<f32>()).max(f64 * size_of::<f64>())
 }
 
 pub fn by_kernels<T: Copy + Default + Add<Output = T> + Mul<Output = T>>(

@@ -5,11 +5,10 @@ use super::operands::Operands;
 use crate::kernel::{Contract, Dim};
 use std::ops::Range;
 
-/// Multiplications that are worth a part of their own, for batches and for parts of one product.
-const TASK: usize = 1 << 16;
-const PART: usize = 8 << 20;
-/// Parts of a product start at multiples of this many rows or columns.
-const TILE: usize = 32;
+/// Multiplications that are worth a part of their own: some microseconds.
+const WORTH: usize = 1 << 20;
+/// Parts of one product, at most.
+const PARTS: usize = 16;
 
 /// An axis of a contraction that can be cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +82,10 @@ pub struct Split {
     group: usize,
     /// Parts of one product
     parts: usize,
-    /// Along which they lie
+    /// Along which they lie, and how many units of how many of its elements there are
     axis: RowAxis,
+    unit: usize,
+    units: usize,
 }
 
 impl Split {
@@ -93,11 +94,13 @@ impl Split {
         let inner: usize = c.inner.iter().map(|dim| dim.size).product();
         let work = c.rows.size * c.columns.size * inner;
         let axis = if c.rows.size >= c.columns.size { RowAxis::Rows } else { RowAxis::Columns };
-        let wanted = (work / PART).clamp(1, 8).min(axis.dim(c).size.div_ceil(TILE)).max(1);
-        let length = axis.dim(c).size.div_ceil(wanted).next_multiple_of(TILE);
-        let parts = if wanted > 1 { axis.dim(c).size.div_ceil(length) } else { 1 };
-        let group = if parts > 1 { 1 } else { (TASK / work.max(1)).clamp(1, matrices.max(1)) };
-        Split { matrices, group, parts, axis }
+        let size = axis.dim(c).size;
+        // Whole tiles where there are many of them, parts of equal size where there are few
+        let unit = if size >= 16 * PARTS { 32 } else { 4 };
+        let units = size.div_ceil(unit);
+        let parts = (work / WORTH).clamp(1, PARTS).min(units).max(1);
+        let group = if parts > 1 { 1 } else { (WORTH / work.max(1)).clamp(1, matrices.max(1)) };
+        Split { matrices, group, parts, axis, unit, units }
     }
 
     pub fn count(&self) -> usize {
@@ -110,8 +113,7 @@ impl Split {
         if self.parts == 1 {
             return Piece { matrices, cut: None };
         }
-        let size = self.axis.dim(c).size;
-        let length = size.div_ceil(self.parts).next_multiple_of(TILE);
-        Piece { matrices, cut: Some((self.axis, (part * length).min(size)..((part + 1) * length).min(size))) }
+        let edge = |part: usize| (part * self.units / self.parts * self.unit).min(self.axis.dim(c).size);
+        Piece { matrices, cut: Some((self.axis, edge(part)..edge(part + 1))) }
     }
 }

@@ -212,6 +212,24 @@ impl Code {
         let mut kept = kept.into_iter();
         self.items.retain(|_| kept.next().unwrap_or(true));
     }
+
+    /// Lets an instruction whose result is only assigned write the register itself.
+    pub fn merge_assignments(&mut self) {
+        let mut uses = vec![0usize; self.kinds.len()];
+        self.items.iter().for_each(|item| item.operands().for_each(|value| uses[value.index()] += 1));
+        let mut merged: Vec<Item> = Vec::with_capacity(self.items.len());
+        for item in self.items.drain(..) {
+            match (merged.last_mut(), &item) {
+                (Some(Item::Compute { result, .. }), Item::Assign { target, value, masked: false })
+                    if result == value && uses[value.index()] == 1 =>
+                {
+                    *result = *target;
+                }
+                _ => merged.push(item),
+            }
+        }
+        self.items = merged;
+    }
 }
 
 impl Item {

@@ -12,7 +12,7 @@
 use super::lanes::element_bytes;
 use super::scalar::TILE;
 use crate::backend::Precision;
-use crate::kernel::{Loop, Role};
+use crate::kernel::Loop;
 use allocate::Homes;
 use schedule::Schedule;
 use std::fmt::Write;
@@ -26,6 +26,8 @@ mod nest;
 mod opcode;
 mod operands;
 mod schedule;
+#[cfg(test)]
+mod tests;
 mod values;
 
 /// The function of a loop.
@@ -34,7 +36,7 @@ pub struct Function {
     pub bytes: Vec<u8>,
     /// The code before registers are given out, and the instructions, if asked for
     pub text: Option<(String, String)>,
-    /// Turns of the outermost parallel axis; 1 if there is none
+    /// Turns of the axis of which parts are run; 1 if there is no parallel one
     pub turns: usize,
     /// Parts of the turns start at multiples of this
     pub multiple: usize,
@@ -55,15 +57,15 @@ pub fn is_supported() -> bool {
     }
 }
 
-/// Compiles a loop; `None` if it is one that is not taken: with addresses beyond 2 GiB from a buffer's start.
-pub fn compile(nest: &Loop, precision: Precision, with_text: bool) -> Option<Function> {
-    let schedule = Schedule::new(nest, TILE / element_bytes(precision) as usize);
+/// Compiles a loop, for turns of that axis if one is given; `None` if it is one that is not taken: with addresses beyond 2 GiB from a buffer's start.
+pub fn compile(nest: &Loop, precision: Precision, outer: Option<usize>, with_text: bool) -> Option<Function> {
+    let schedule = Schedule::new(nest, TILE / element_bytes(precision) as usize, outer);
     let code = nest::build(nest, &schedule, precision)?;
     let homes = Homes::find(&code);
     let (bytes, machine) = emit::emit(&code, &homes, precision, with_text)?;
-    let outermost = schedule.order.first().filter(|&&axis| nest.axes[axis].role == Role::Parallel);
-    let turns = outermost.map_or(1, |&axis| nest.axes[axis].extent);
-    let multiple = if outermost.is_some() && schedule.vector == Some(0) { schedule.lanes * schedule.copies } else { 1 };
+    let divided = schedule.order.get(schedule.divided).filter(|_| schedule.parallel > 0);
+    let turns = divided.map_or(1, |&axis| nest.axes[axis].extent);
+    let multiple = if divided.is_some() && schedule.vector == Some(schedule.divided) { schedule.lanes * schedule.copies } else { 1 };
     let text = machine.map(|machine| (listing(&code), machine));
     Some(Function { bytes, text, turns, multiple })
 }

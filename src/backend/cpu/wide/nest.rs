@@ -62,6 +62,7 @@ pub fn build(nest: &Loop, schedule: &Schedule, precision: Precision) -> Option<C
     building.values.code.close();
     (!building.values.missing).then(|| {
         building.values.code.remove_dead();
+        building.values.code.merge_assignments();
         building.values.code
     })
 }
@@ -133,7 +134,7 @@ impl Nest<'_> {
 
     /// Whether the range of turns to run is along that position.
     fn is_divided(&self, position: usize) -> bool {
-        position == 0 && self.schedule.parallel > 0
+        position == self.schedule.divided && self.schedule.parallel > 0
     }
 
     /// A loop over an axis without lanes.

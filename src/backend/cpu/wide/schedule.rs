@@ -1,6 +1,7 @@
 //! The order of a loop's axes, and the axis along the lanes, for vectors with many lanes.
 
-use crate::backend::cpu::schedule::{copies, outside_in, weight};
+use crate::backend::cpu::schedule::{copies, outside_in};
+use crate::kernel::stage::weight;
 use crate::kernel::{Axis, Loop, Role};
 
 #[derive(Debug)]
@@ -11,6 +12,8 @@ pub struct Schedule {
     pub parallel: usize,
     /// The position in `order` of the axis along the lanes, the last of its role; none where there are no axes
     pub vector: Option<usize>,
+    /// The position in `order` of the axis of which a call runs a range of turns
+    pub divided: usize,
     pub lanes: usize,
     /// Vectors computed side by side
     pub copies: usize,
@@ -25,8 +28,9 @@ const ACROSS: usize = 24;
 const TURN: usize = 4;
 
 impl Schedule {
-    pub fn new(nest: &Loop, lanes: usize) -> Schedule {
-        let mut order = outside_in(nest);
+    /// A call runs a range of turns of the axis `outer`, if one is given. It is the outermost one, unless it runs along the lanes.
+    pub fn new(nest: &Loop, lanes: usize, outer: Option<usize>) -> Schedule {
+        let mut order = outside_in(nest, outer);
         let parallel = order.iter().filter(|&&axis| nest.axes[axis].role == Role::Parallel).count();
         let vector = (0..nest.axes.len()).min_by_key(|&axis| cost(nest, axis, lanes));
         if let Some(axis) = vector {
@@ -43,7 +47,8 @@ impl Schedule {
         } else {
             (1..=most).rev().find(|c| extent % (lanes * c) < lanes && extent >= lanes * c).unwrap_or(1)
         };
-        Schedule { order, parallel, vector, lanes, copies }
+        let divided = vector.filter(|&position| Some(order[position]) == outer).unwrap_or(0);
+        Schedule { order, parallel, vector, divided, lanes, copies }
     }
 }
 

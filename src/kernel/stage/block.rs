@@ -1,0 +1,36 @@
+//! How many rows a block has: a function of the shapes alone.
+
+/// Bytes of activations that a block may touch: a part of a second-level cache.
+const CACHE: usize = 256 << 10;
+/// Bytes of an element, in the precision that is usual.
+const ELEMENT: usize = 4;
+/// Nanoseconds for which a block is worth handing out.
+const WORTH: usize = 4_000;
+/// Blocks start at multiples of this many rows, where nothing else is asked for.
+const MULTIPLE: usize = 16;
+/// Rows below which products of a block would read their other operand too often.
+const FEW: usize = 32;
+
+/// The rows of a block of a strand that touches `elements` for each row and takes `work` nanoseconds. Where it `divides`, the
+/// number of rows is a multiple of the result.
+pub fn block(rows: usize, elements: usize, work: usize, divides: bool) -> usize {
+    let worth = rows.saturating_mul(WORTH).div_ceil(work.max(1)).min(rows);
+    let fits = CACHE / (elements * ELEMENT).max(1);
+    // Enough blocks for a few threads, as far as that leaves enough rows in each
+    let spread = (rows / 8).max(FEW.min(rows / 4));
+    let wanted = fits.max(FEW).min(spread).max(worth).max(1);
+    match divides {
+        true => (1..=rows).filter(|block| rows.is_multiple_of(*block)).min_by_key(|&block| distance(block, wanted)).unwrap_or(rows),
+        false => wanted.next_multiple_of(MULTIPLE).min(rows),
+    }
+}
+
+/// Whether sums over that many rows can be cut into blocks of one length.
+pub fn divides_well(rows: usize) -> bool {
+    (8..=rows / 2).any(|block| block <= 4096 && rows.is_multiple_of(block))
+}
+
+/// The ratio of two lengths, as a whole number that compares.
+fn distance(a: usize, b: usize) -> usize {
+    a.max(b) * 1024 / a.min(b).max(1)
+}

@@ -1,0 +1,141 @@
+//! What a step does to the rows of its buffers: row r of n is the r-th of n equal and dense pieces of a buffer.
+
+use super::Along;
+use crate::base::Arena;
+use crate::kernel::{Affine, Buffer, BufferId, Contract, Dim, InstrKind, Library, Loop, Region, Role, Step};
+
+/// A step that computes each row of its results by itself.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    pub along: Along,
+    /// A loop that also reduces over the rows: these results are of each block, and have to be reduced further
+    pub cut: bool,
+    /// Buffers of which a row of the results needs more than the same row
+    pub crossing: Vec<BufferId>,
+}
+
+/// Whether a step divides into that many rows, and how.
+pub fn fit(step: &Step, rows: usize, buffers: &Arena<Buffer>) -> Option<Fit> {
+    let of = Rows { rows, buffers };
+    match step {
+        Step::Loop(nest) => of.nest(nest),
+        Step::Contract(contract) => of.contract(contract),
+        Step::Library(call) => of.call(call),
+        Step::Scan(_) | Step::While(_) | Step::Cond(_) => None,
+    }
+}
+
+/// The axis along which the result is a sequence of dense rows.
+pub fn row_axis(c: &Contract) -> Option<Dim> {
+    [c.rows, c.columns].into_iter().chain(c.batch.iter().copied()).filter(|dim| dim.size > 1).max_by_key(|dim| dim.out)
+}
+
+/// As [`fit`], of a loop.
+pub fn fit_loop(nest: &Loop, rows: usize, buffers: &Arena<Buffer>) -> Option<Fit> {
+    Rows { rows, buffers }.nest(nest)
+}
+
+struct Rows<'a> {
+    rows: usize,
+    buffers: &'a Arena<Buffer>,
+}
+
+/// Places in a buffer: along the axis of rows, and along all others.
+struct Walk<'a> {
+    offset: i64,
+    row: (usize, i64),
+    others: &'a mut dyn Iterator<Item = (usize, i64)>,
+}
+
+impl Rows<'_> {
+    /// Row r of the walk stays in row r of the buffer.
+    fn keeps(&self, buffer: BufferId, walk: Walk<'_>) -> bool {
+        let len = self.buffers[buffer].len;
+        let (extent, stride) = walk.row;
+        let turns = extent / self.rows;
+        let size = (len / self.rows) as i64;
+        if len % self.rows != 0 || stride * turns as i64 != size {
+            return false;
+        }
+        let (mut least, mut most) = (walk.offset, walk.offset + stride * (turns as i64 - 1));
+        for (extent, stride) in walk.others {
+            let reach = stride * (extent as i64 - 1).max(0);
+            (least, most) = (least + reach.min(0), most + reach.max(0));
+        }
+        least >= 0 && most < size
+    }
+
+    fn map_keeps(&self, nest: &Loop, axis: usize, buffer: BufferId, map: &Affine) -> bool {
+        let along = |axis: usize| (nest.axes[axis].extent, map.strides[axis]);
+        let mut others = (0..nest.axes.len()).filter(|&other| other != axis).map(along);
+        self.keeps(buffer, Walk { offset: map.offset, row: along(axis), others: &mut others })
+    }
+
+    fn nest(&self, nest: &Loop) -> Option<Fit> {
+        let divides = |axis: &usize| nest.axes[*axis].extent.is_multiple_of(self.rows) && nest.axes[*axis].extent > 0;
+        let fits = (0..nest.axes.len()).filter(divides).filter_map(|axis| self.nest_along(nest, axis));
+        fits.min_by_key(|fit| (fit.cut, fit.crossing.len()))
+    }
+
+    fn nest_along(&self, nest: &Loop, axis: usize) -> Option<Fit> {
+        let reduced = nest.axes[axis].role == Role::Reduced;
+        // Over a reduced axis, a reducing store does not move: its partial results have rows of their own
+        let mut partial = nest.stores.iter().filter(|store| reduced && store.reduce.is_some());
+        let stored = |store: &&crate::kernel::Store| !(reduced && store.reduce.is_some());
+        if !nest.stores.iter().filter(stored).all(|store| self.map_keeps(nest, axis, store.buffer, &store.index)) {
+            return None;
+        }
+        let mut crossing = vec![];
+        for instr in &nest.body {
+            if let InstrKind::Load { buffer, index } = &instr.kind
+                && !crossing.contains(buffer)
+                && !self.map_keeps(nest, axis, *buffer, index)
+            {
+                crossing.push(*buffer);
+            }
+        }
+        Some(Fit { along: Along::Axis(axis), cut: partial.next().is_some(), crossing })
+    }
+
+    fn contract(&self, c: &Contract) -> Option<Fit> {
+        let row = row_axis(c)?;
+        let dims = || [c.rows, c.columns].into_iter().chain(c.batch.iter().copied()).chain(c.inner.iter().copied());
+        let keeps = |region: Region, stride: fn(&Dim) -> i64| {
+            // The axis of rows itself is the only one with its strides, or a copy of it, which is no row then
+            let mut others = dims().filter(|dim| *dim != row).map(|dim| (dim.size, stride(&dim)));
+            let walk = Walk { offset: region.offset as i64, row: (row.size, stride(&row)), others: &mut others };
+            self.keeps(region.buffer, walk)
+        };
+        if row.size % self.rows != 0 || !keeps(Region { buffer: c.out, offset: 0 }, |dim| dim.out) {
+            return None;
+        }
+        let mut crossing = vec![];
+        if !keeps(c.a, |dim| dim.a) {
+            crossing.push(c.a.buffer);
+        }
+        if !keeps(c.b, |dim| dim.b) {
+            crossing.push(c.b.buffer);
+        }
+        Some(Fit { along: Along::Outermost, cut: false, crossing })
+    }
+
+    /// The region is the whole buffer, so that equal parts of it are rows.
+    fn whole(&self, region: Region, len: usize) -> bool {
+        region.offset == 0 && self.buffers[region.buffer].len == len && len.is_multiple_of(self.rows)
+    }
+
+    fn call(&self, call: &Library) -> Option<Fit> {
+        let outer = call.outermost();
+        if outer == 0 || outer % self.rows != 0 {
+            return None;
+        }
+        let mut crossing = vec![];
+        call.operands(&mut |region, len, own| {
+            if !own || !self.whole(region, len) {
+                crossing.push(region.buffer);
+            }
+        });
+        let (out, len) = call.result();
+        self.whole(out, len).then_some(Fit { along: Along::Outermost, cut: false, crossing })
+    }
+}
