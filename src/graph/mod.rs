@@ -144,6 +144,15 @@ impl Graph {
         (0..self.nodes.len() as u32).map(NodeId)
     }
 
+    /// Elements of the largest array that is computed, sub-graphs included.
+    pub fn largest(&self) -> usize {
+        let of = |node: &Node| match node.op {
+            Op::Input(_) => 0,
+            _ => node.op.subgraphs().iter().map(|(_, inner)| inner.largest()).chain([node.ty.len()]).max().unwrap_or(0),
+        };
+        self.nodes.iter().map(of).max().unwrap_or(0)
+    }
+
     pub fn output_types(&self) -> Vec<TensorType> {
         self.outputs.iter().map(|&id| self.ty(id).clone()).collect()
     }

@@ -73,7 +73,7 @@ impl Loop {
     /// computed side by side, and the order of additions does not depend on how many at a time.
     /// `partial` makes a buffer of an element type and length.
     pub fn staged(mut self, mut partial: impl FnMut(DType, usize) -> BufferId) -> (Loop, Vec<Loop>) {
-        const FEW: usize = 8;
+        const FEW: usize = 512;
         const LONG: usize = 1 << 14;
         let results = self.turns(Role::Parallel);
         if results > FEW || self.turns(Role::Reduced) < LONG {

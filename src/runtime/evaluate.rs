@@ -13,6 +13,10 @@ use std::time::{Duration, Instant};
 /// Rows are evaluated in parts of this many; the result does not depend on it.
 const PART: usize = 100;
 
+/// Light expressions, whose largest array then has at most so many elements, in parts of this many.
+const LARGE_PART: usize = 1024;
+const LIGHT: usize = 1 << 20;
+
 /// Draws are made in parts of at most this many, with the same proviso.
 const MOST_DRAWS: usize = 4096;
 
@@ -89,8 +93,12 @@ pub fn evaluate(
             Ok((0..evaluated.by_row.len()).map(|i| whole(&compiled, i)).collect())
         });
     }
-    let part = rows.len().min(PART);
-    let evaluated = algebra::lower_expression(model, expr, &dataset.counts, Some(part)).at(expr.span)?;
+    let lowered = |part: usize| algebra::lower_expression(model, expr, &dataset.counts, Some(part)).at(expr.span);
+    let (mut part, large) = (even_part(rows.len(), PART), even_part(rows.len(), LARGE_PART));
+    let mut evaluated = lowered(part)?;
+    if evaluated.program.graph.largest() / part.max(1) * large <= LIGHT {
+        (part, evaluated) = (large, lowered(large)?);
+    }
     let by_row = evaluated.by_row;
     let mut compiled = engine.compile(evaluated.program, vec![])?;
     parameters::bind(&mut compiled, parameters);
@@ -107,7 +115,7 @@ pub fn sample(model: &Model, expr: &Expr, draws: usize, dataset: &Dataset, param
     } else {
         (0..draws as u32).collect()
     };
-    let part = draws.min(MOST_DRAWS);
+    let part = even_part(draws, MOST_DRAWS);
     let evaluated = algebra::lower_sample(model, expr, &dataset.counts, part).at(expr.span)?;
     let by_row = evaluated.by_row;
     let mut compiled = engine.compile(evaluated.program, vec![])?;
@@ -159,6 +167,11 @@ pub fn bind_data(compiled: &mut Compiled, dataset: &Dataset) {
 fn whole(compiled: &Compiled, output: usize) -> Values {
     let tensor = compiled.plan.output(output);
     Values { shape: tensor.shape().to_vec(), values: tensor.to_f64(), rows: None }
+}
+
+/// How long parts of at most `most` rows are, so that few rows are computed in vain at the end.
+fn even_part(rows: usize, most: usize) -> usize {
+    rows.div_ceil(rows.div_ceil(most).max(1)).next_multiple_of(16).min(rows).min(most)
 }
 
 /// The last part is filled up with repetitions, whose results are dropped.

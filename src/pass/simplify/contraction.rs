@@ -1,8 +1,8 @@
 //! Rules of contractions: moves of the operands become labels, and what is no matrix product becomes a loop.
 
-use super::moments;
 use super::products::{as_loop, is_stored};
 use super::rewriter::{Rewriter, View};
+use super::{joins, moments};
 use crate::base::op::UnaryOp;
 use crate::graph::{Literal, Op};
 use crate::pass::term::Term;
@@ -46,6 +46,7 @@ fn moved_operand<'a>(cx: &Rewriter<'a>, x: Term<'a>, y: Term<'a>, a: &[u8], b: &
             Some(args[0].contract(y, &labels, b, out))
         }
         (Op::Broadcast { axes, .. }, args) => Some(repeated_operand(args[0], &axes, y, [a, b, out], &x.shape())),
+        (Op::Join { axis }, parts) if !out.contains(&a[axis]) => joins::contracted(cx, &parts, axis, y, [a, b, out]),
         (Op::Fill { bits, .. }, _) => {
             let one = x.make(|builder| builder.real(f64::from_bits(bits)));
             Some(repeated_operand(one, &[], y, [a, b, out], &x.shape()))

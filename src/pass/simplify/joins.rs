@@ -104,3 +104,49 @@ pub(super) fn reversed<'a>(x: Term<'a>, parts: &[Term<'a>], axis: usize, axes: &
     }
     Some(x.make(|b| b.join(&parts, axis)))
 }
+
+/// The contraction of a join along the joined axis, where some parts are the same in every row: these are contracted by themselves, once.
+pub(super) fn contracted<'a>(cx: &Rewriter<'a>, parts: &[Term<'a>], axis: usize, y: Term<'a>, [a, b, out]: [&[u8]; 3]) -> Option<Term<'a>> {
+    let place = b.iter().position(|label| *label == a[axis])?;
+    // Along which axes a part is repeated
+    let repeated = |part: &Term<'a>| {
+        let shape = part.shape();
+        let own = cx.broadcast(*part).map_or((0..shape.len()).collect(), |(_, own)| own);
+        (0..shape.len()).filter(|i| *i != axis && shape[*i] > 1 && !own.contains(i)).collect::<Vec<usize>>()
+    };
+    let mut groups: Vec<(Vec<usize>, Vec<NodeId>, usize)> = vec![];
+    for part in parts {
+        let (along, length) = (repeated(part), part.shape()[axis]);
+        match groups.last_mut().filter(|(last, ..)| *last == along) {
+            Some((_, ids, total)) => {
+                ids.push(part.id);
+                *total += length;
+            }
+            None => groups.push((along, vec![part.id], length)),
+        }
+    }
+    if groups.len() < 2 || groups.len() > MOST || groups.iter().all(|(along, ..)| along.is_empty()) {
+        return None;
+    }
+    let mut from = 0;
+    let product = |(along, ids, length): (Vec<usize>, Vec<NodeId>, usize)| {
+        let weights = y.make(|builder| builder.slice_axis(y.id, place, from, from + length));
+        from += length;
+        let part = joined_once(cx, &ids, axis, &along);
+        part.contract(weights, a, b, out)
+    };
+    groups.into_iter().map(product).reduce(|sum, term| sum + term)
+}
+
+/// The join of parts that are all repeated along some axes, joined before they are repeated.
+fn joined_once<'a>(cx: &Rewriter<'a>, ids: &[NodeId], axis: usize, along: &[usize]) -> Term<'a> {
+    let first = cx.term(ids[0]);
+    let rank = first.rank();
+    let cut = |id: &NodeId| along.iter().fold(cx.term(*id), |part, &repeated| part.make(|b| b.slice_axis(part.id, repeated, 0, 1))).id;
+    let narrow: Vec<NodeId> = ids.iter().map(cut).collect();
+    let whole = first.make(|b| b.join(&narrow, axis));
+    let kept: Vec<usize> = (0..rank).filter(|i| !along.contains(i)).collect();
+    let small: Vec<usize> = kept.iter().map(|&i| whole.shape()[i]).collect();
+    let shape: Vec<usize> = (0..rank).map(|i| if i == axis { whole.shape()[i] } else { first.shape()[i] }).collect();
+    whole.reshape(&small).broadcast(&shape, &kept)
+}

@@ -22,6 +22,7 @@ pub(super) fn unary<'a>(cx: &Rewriter<'a>, op: UnaryOp, x: Term<'a>) -> Option<T
                 _ => return None,
             },
             View::Shifted(l, c) => cx.operand_of(Log, l)? * c.exp(),
+            View::Binary(BinaryOp::Sub, u, l) => normalised(cx, u, l)?,
             _ => return None,
         }),
         Recip => Some(match cx.view(x) {
@@ -49,6 +50,20 @@ fn logarithm<'a>(cx: &Rewriter<'a>, x: Term<'a>) -> Option<Term<'a>> {
         View::Binary(BinaryOp::Div, a, b) if is_exp(a) || is_exp(b) => a.log() - b.log(),
         _ => return None,
     })
+}
+
+/// exp(u - (m + log s)) = exp(u - m) / s, where s is the sum of that very exponential: a softmax takes one exponential for each element.
+fn normalised<'a>(cx: &Rewriter<'a>, u: Term<'a>, l: Term<'a>) -> Option<Term<'a>> {
+    let (log_sum, axes) = cx.broadcast(l)?;
+    let View::Binary(BinaryOp::Add, a, b) = cx.view(log_sum) else { return None };
+    let of = |m: Term<'a>, log: Term<'a>| {
+        let s = cx.operand_of(UnaryOp::Log, log)?;
+        let (Op::Reduce { op: ReduceOp::Sum, .. }, args) = cx.open(s)? else { return None };
+        let exponential = (u - m.broadcast(&u.shape(), &axes)).exp();
+        (cx.operand_of(UnaryOp::Exp, args[0]).is_some() && args[0].id == exponential.id)
+            .then(|| exponential * s.unary(UnaryOp::Recip).broadcast(&u.shape(), &axes))
+    };
+    of(a, b).or_else(|| of(b, a))
 }
 
 /// For a < 0: log(expm1(−a)) + a near 0, log1p(−exp a) below −log 2.
