@@ -1,7 +1,7 @@
 //! An einsum as a batch of matrix products: labels that all operands walk alike are merged, no operand is copied.
 
-use super::Dim;
 use super::affine::row_major;
+use super::{Contract, Dim};
 
 /// The index groups of a contraction.
 #[derive(Debug)]
@@ -44,6 +44,34 @@ pub fn groups(a: (&[u8], &[i64]), b: (&[u8], &[i64]), out: &[u8], sizes: impl Fn
         inner.push(UNIT);
     }
     Groups { batch, rows: row, columns: column, inner }
+}
+
+/// An axis of the result of a contraction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultAxis {
+    Rows,
+    Columns,
+    Batch(usize),
+}
+
+impl ResultAxis {
+    pub fn dim(self, c: &Contract) -> Dim {
+        match self {
+            ResultAxis::Rows => c.rows,
+            ResultAxis::Columns => c.columns,
+            ResultAxis::Batch(number) => c.batch[number],
+        }
+    }
+}
+
+impl Contract {
+    /// The axis along which the result is a sequence of rows, one dense piece of memory after another. Its strides tell what a row
+    /// reads: where the stride of an operand is 0, every row reads all of it. None where the result has one element.
+    pub fn row_axis(&self) -> Option<ResultAxis> {
+        let batch = (0..self.batch.len()).map(ResultAxis::Batch);
+        let axes = [ResultAxis::Rows, ResultAxis::Columns].into_iter().chain(batch).filter(|axis| axis.dim(self).size > 1);
+        axes.max_by_key(|axis| axis.dim(self).out)
+    }
 }
 
 /// Joins axes that are walked as one; the longest comes last.

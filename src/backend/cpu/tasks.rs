@@ -148,7 +148,7 @@ impl Block {
             (Step::Loop(nest), Along::Axis(axis)) => run_loop(shared.native(step), turns(nest.axes[axis].extent), view),
             (Step::Loop(_), Along::Blocks(_)) => run_loop(shared.native(step), self.number..self.number + 1, view),
             (Step::Contract(c), _) => {
-                let size = contract::row_axis(c).map_or(1, |dim| dim.size);
+                let size = c.row_axis().map_or(1, |axis| axis.dim(c).size);
                 contract::rows(c, table, shared.precision, turns(size), scratch);
             }
             (Step::Library(call), _) => {

@@ -27,7 +27,7 @@ pub fn fit(step: &Step, rows: usize, buffers: &Arena<Buffer>) -> Option<Fit> {
 
 /// The axis along which the result is a sequence of dense rows.
 pub fn row_axis(c: &Contract) -> Option<Dim> {
-    [c.rows, c.columns].into_iter().chain(c.batch.iter().copied()).filter(|dim| dim.size > 1).max_by_key(|dim| dim.out)
+    c.row_axis().map(|axis| axis.dim(c))
 }
 
 /// As [`fit`], of a loop.

@@ -12,11 +12,11 @@
 use super::memory::Table;
 use crate::backend::Precision;
 use crate::base::op::DType;
-use crate::kernel::{Contract, Dim};
+use crate::kernel::Contract;
 use operands::{Matrix, Operands};
 use product::Element;
 pub use scratch::Scratch;
-use split::{Piece, RowAxis, Split};
+use split::{Piece, Split};
 use std::ops::Range;
 
 mod dense;
@@ -41,14 +41,7 @@ pub fn run_part(c: &Contract, table: Table<'_>, precision: Precision, part: usiz
     run(c, table, precision, &Split::new(c).piece(c, part), scratch);
 }
 
-/// The axis along which the result is a sequence of rows, one dense piece of memory after another: `rows`, `columns` or one of
-/// the batch. Its strides tell what a row of the result reads: where the stride of an operand is 0, every row reads all of it.
-/// None where the result has one element.
-pub fn row_axis(c: &Contract) -> Option<Dim> {
-    RowAxis::of(c).map(|axis| axis.dim(c))
-}
-
-/// Computes those rows of the result, along [`row_axis`], on the calling thread.
+/// Computes those rows of the result, along [`Contract::row_axis`], on the calling thread.
 pub fn rows(c: &Contract, table: Table<'_>, precision: Precision, range: Range<usize>, scratch: &mut Scratch) {
     run(c, table, precision, &Piece::rows(c, range), scratch);
 }

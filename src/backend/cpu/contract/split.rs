@@ -2,6 +2,7 @@
 
 use super::operands::Matrix;
 use super::operands::Operands;
+use crate::kernel::contract::ResultAxis;
 use crate::kernel::{Contract, Dim};
 use std::ops::Range;
 
@@ -14,48 +15,23 @@ const PARTS: usize = 16;
 const PANEL: usize = 32;
 const ENOUGH: usize = 8;
 
-/// An axis of a contraction that can be cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowAxis {
-    Rows,
-    Columns,
-    Batch(usize),
-}
-
-impl RowAxis {
-    /// The axis along which the result is a sequence of dense rows: the one with the longest stride. (Results are dense.)
-    pub fn of(c: &Contract) -> Option<RowAxis> {
-        let batch = (0..c.batch.len()).map(RowAxis::Batch);
-        let axes = [RowAxis::Rows, RowAxis::Columns].into_iter().chain(batch).filter(|axis| axis.dim(c).size > 1);
-        axes.max_by_key(|axis| axis.dim(c).out)
-    }
-
-    pub fn dim(self, c: &Contract) -> Dim {
-        match self {
-            RowAxis::Rows => c.rows,
-            RowAxis::Columns => c.columns,
-            RowAxis::Batch(number) => c.batch[number],
-        }
-    }
-}
-
 /// Products of a batch, of each of them a range along one axis.
 #[derive(Clone, Debug)]
 pub struct Piece {
     /// Of the batch, whose axis that is cut counts with the length of the range
     pub matrices: Range<usize>,
-    cut: Option<(RowAxis, Range<usize>)>,
+    cut: Option<(ResultAxis, Range<usize>)>,
 }
 
 impl Piece {
     /// A range along the axis of the result's rows.
     pub fn rows(c: &Contract, range: Range<usize>) -> Piece {
-        let mut piece = Piece { matrices: 0..0, cut: RowAxis::of(c).map(|axis| (axis, range)) };
+        let mut piece = Piece { matrices: 0..0, cut: c.row_axis().map(|axis| (axis, range)) };
         piece.matrices = 0..(0..c.batch.len()).map(|axis| piece.batch(c, axis).size).product();
         piece
     }
 
-    fn shortened(&self, c: &Contract, axis: RowAxis) -> Dim {
+    fn shortened(&self, c: &Contract, axis: ResultAxis) -> Dim {
         let dim = axis.dim(c);
         match &self.cut {
             Some((cut, range)) if *cut == axis => Dim { size: range.len(), ..dim },
@@ -65,12 +41,12 @@ impl Piece {
 
     /// An axis of the batch.
     pub fn batch(&self, c: &Contract, axis: usize) -> Dim {
-        self.shortened(c, RowAxis::Batch(axis))
+        self.shortened(c, ResultAxis::Batch(axis))
     }
 
     /// Each product of the piece.
     pub fn matrix<'a>(&self, c: &'a Contract) -> Matrix<'a> {
-        Matrix { rows: self.shortened(c, RowAxis::Rows), columns: self.shortened(c, RowAxis::Columns), inner: &c.inner }
+        Matrix { rows: self.shortened(c, ResultAxis::Rows), columns: self.shortened(c, ResultAxis::Columns), inner: &c.inner }
     }
 
     /// Where the piece begins.
@@ -87,7 +63,7 @@ pub struct Split {
     /// Parts of one product
     parts: usize,
     /// Along which they lie, and how many units of how many of its elements there are
-    axis: RowAxis,
+    axis: ResultAxis,
     unit: usize,
     units: usize,
 }
@@ -99,9 +75,13 @@ impl Split {
         let work = c.rows.size * c.columns.size * inner;
         let wanted = (work / WORTH).clamp(1, PARTS);
         // Columns where there are panels enough: a part then has its own lines of b and reads those of a one after another
-        let (lanes, other) = if c.columns.out == 1 { (RowAxis::Columns, RowAxis::Rows) } else { (RowAxis::Rows, RowAxis::Columns) };
+        let (lanes, other) =
+            if c.columns.out == 1 { (ResultAxis::Columns, ResultAxis::Rows) } else { (ResultAxis::Rows, ResultAxis::Columns) };
         let panels = lanes.dim(c).size / PANEL;
-        let (axis, unit) = if panels >= wanted.min(ENOUGH) { (lanes, PANEL) } else { (other, 4) };
+        // Rows would have each part rearrange all of b
+        let side_by_side = if lanes == ResultAxis::Columns { c.columns.b == 1 } else { c.rows.a == 1 };
+        let enough = if side_by_side { ENOUGH } else { 2 };
+        let (axis, unit) = if panels >= wanted.min(enough) { (lanes, PANEL) } else { (other, 4) };
         let units = axis.dim(c).size.div_ceil(unit);
         let parts = wanted.min(units).max(1);
         let group = if parts > 1 { 1 } else { (WORTH / work.max(1)).clamp(1, matrices.max(1)) };

@@ -4,7 +4,7 @@ use super::kernels::{Instructions, Kernels};
 use super::operands::{Matrix, Operands};
 use super::product::{by_kernels, scratch_bytes};
 use super::scratch::Scratch;
-use super::{Piece, Split, parts, row_axis, rows, run_part};
+use super::{Piece, Split, parts, rows, run_part};
 use crate::backend::Precision;
 use crate::backend::cpu::memory::Table;
 use crate::base::Arena;
@@ -230,7 +230,7 @@ fn check_pieces<T: Real>(c: &Contract) {
     let whole = with_table::<T>(&memory, |table| {
         (0..parts(c)).for_each(|part| run_part(c, table, T::PRECISION, part, &mut scratch));
     });
-    let size = row_axis(c).map_or(1, |dim| dim.size);
+    let size = c.row_axis().map_or(1, |axis| axis.dim(c).size);
     for block in [1, 16, 32, size] {
         let found = with_table::<T>(&memory, |table| {
             for row in (0..size).step_by(block) {

@@ -15,7 +15,7 @@ fn first(count: usize) -> u16 {
 
 macro_rules! vectors {
     ($($name:ident($element:ty, $lanes:literal): $mask:ty, $splat:ident $load:ident $maskz:ident $store:ident $masked:ident $add:ident $fma:ident
-       $permute:ident $low:expr, $high:expr;)*) => { $(
+       $permute:ident [$index:ty] $low:expr, $high:expr;)*) => { $(
         impl Vector for $name {
             type Element = $element;
             const LANES: usize = $lanes;
@@ -65,9 +65,10 @@ macro_rules! vectors {
 
             #[inline(always)]
             unsafe fn interleave(self, other: Self) -> (Self, Self) {
+                let (low, high): ([$index; $lanes], [$index; $lanes]) = ($low, $high);
                 // SAFETY: as in `splat`; the tables have as many bytes as a vector.
                 unsafe {
-                    let (low, high) = (std::mem::transmute::<_, __m512i>($low), std::mem::transmute::<_, __m512i>($high));
+                    let (low, high) = (_mm512_loadu_si512(low.as_ptr().cast()), _mm512_loadu_si512(high.as_ptr().cast()));
                     ($name($permute(self.0, low, other.0)), $name($permute(self.0, high, other.0)))
                 }
             }
@@ -77,11 +78,11 @@ macro_rules! vectors {
 
 vectors! {
     F32x16(f32, 16): u16, _mm512_set1_ps _mm512_loadu_ps _mm512_maskz_loadu_ps _mm512_storeu_ps _mm512_mask_storeu_ps _mm512_add_ps _mm512_fmadd_ps
-        _mm512_permutex2var_ps
-        [0i32, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23],
-        [8i32, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31];
+        _mm512_permutex2var_ps [i32]
+        [0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23],
+        [8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31];
     F64x8(f64, 8): u8, _mm512_set1_pd _mm512_loadu_pd _mm512_maskz_loadu_pd _mm512_storeu_pd _mm512_mask_storeu_pd _mm512_add_pd _mm512_fmadd_pd
-        _mm512_permutex2var_pd
-        [0i64, 8, 1, 9, 2, 10, 3, 11],
-        [4i64, 12, 5, 13, 6, 14, 7, 15];
+        _mm512_permutex2var_pd [i64]
+        [0, 8, 1, 9, 2, 10, 3, 11],
+        [4, 12, 5, 13, 6, 14, 7, 15];
 }
