@@ -8,6 +8,7 @@ import argparse
 import datetime
 import importlib.metadata
 import json
+import math
 import os
 import sys
 import tempfile
@@ -42,14 +43,26 @@ def version(package: str) -> str:
         return "missing"
 
 
-def tried(bench: Bench, workload: Workload, system: str) -> dict | None:
+def tried(bench: Bench, workload: Workload, system: str, one_thread: bool) -> dict | None:
     """A report, or none with a message."""
     load = os.getloadavg()[0]
     try:
-        return bench.run(workload, system) | {"load_before": round(load, 2), "date": datetime.date.today().isoformat()}
+        return bench.run(workload, system, one_thread) | {"load_before": round(load, 2), "date": datetime.date.today().isoformat()}
     except Failed as failure:
         print(f"left out: {system} on {workload.name}: {failure}", file=sys.stderr)
         return None
+
+
+def faster_alone(bench: Bench, workload: Workload, systems: list[str]) -> list[str]:
+    """Of these systems those of PyTorch that one thread serves better than all of them."""
+
+    def step_ms(system: str, one_thread: bool) -> float:
+        report = tried(bench, workload, system, one_thread)
+        return report["step_ms"] if report else math.inf
+
+    bench.prepare(workload)
+    of_torch = [system for system in workload.peers if system.startswith("torch") and system in systems]
+    return [system for system in of_torch if step_ms(system, True) < step_ms(system, False)]
 
 
 def measure(bench: Bench, workload: Workload, systems: list[str], rounds: int, entry: dict) -> None:
@@ -61,7 +74,7 @@ def measure(bench: Bench, workload: Workload, systems: list[str], rounds: int, e
         for name in list(fresh):
             if turn and fresh[name][0]["step_ms"] * workload.steps > ONCE_IS_ENOUGH_MS:
                 continue
-            if report := tried(bench, workload, name):
+            if report := tried(bench, workload, name, name in entry.get("one_thread", [])):
                 fresh[name].append(report)
                 entry.setdefault("systems", {})[name] = fresh[name]
             else:
@@ -73,17 +86,21 @@ def measure(bench: Bench, workload: Workload, systems: list[str], rounds: int, e
             print(f"{workload.name}: {entry['agreement']}", file=sys.stderr)
 
 
-def measure_all(args: argparse.Namespace, workloads: dict[str, Workload], entries: dict[str, dict]) -> None:
+def measure_all(args: argparse.Namespace, workloads: dict[str, Workload], results: dict) -> None:
+    entries = results["workloads"]
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(args.tilde.resolve(), Path(folder))
         for name in args.only or workloads:
             entry = entries.setdefault(name, {})
+            if args.try_threads:
+                entry["one_thread"] = faster_alone(bench, workloads[name], args.systems)
             if not args.only_floors:
                 measure(bench, workloads[name], args.systems, args.rounds, entry)
             if args.floors:
                 entry["floor"] = floors.measured_apart(name)
             if entry.get("systems"):
                 print("\n" + tables.of_workload(workloads[name], entry), flush=True)
+            args.results.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def arguments(names: list[str]) -> argparse.Namespace:
@@ -92,6 +109,7 @@ def arguments(names: list[str]) -> argparse.Namespace:
     everything = ["tilde", *FLAGS]
     parser.add_argument("--systems", nargs="+", choices=everything, default=everything, help="others stay as they are in the results")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--try-threads", action="store_true", help="first find where PyTorch is faster with one thread; kept in the results")
     parser.add_argument("--quick", action="store_true", help="a fifth of the steps")
     parser.add_argument("--tilde", type=Path, default=REPOSITORY / "target/release/tilde", help="its binary")
     parser.add_argument("--no-floors", dest="floors", action="store_false", help="keep those of the results")
@@ -113,7 +131,7 @@ def main() -> None:
     try:
         if not args.show:
             results["machine"] = machine() | {"rounds": args.rounds, "quick": args.quick}
-            measure_all(args, workloads, entries)
+            measure_all(args, workloads, results)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
     entries = {name: entries[name] for name in workloads if entries.get(name, {}).get("systems")}

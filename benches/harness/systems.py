@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -65,11 +66,11 @@ class Bench:
     def evaluated(self, file: Path, expression: str, *flags: str) -> np.ndarray:
         return np.array(last_json_line([str(self.tilde), "eval", str(file), expression, "--json", *flags])["value"])
 
-    def run(self, workload: Workload, system: str) -> dict:
+    def run(self, workload: Workload, system: str, one_thread: bool) -> dict:
         if system == "tilde":
             with tempfile.TemporaryDirectory() as out:
                 return self.run_tilde(workload, Path(out))
-        return self.run_peer(workload, system)
+        return self.run_peer(workload, system, {"OMP_NUM_THREADS": "1"} if one_thread else {})
 
     def run_tilde(self, workload: Workload, out: Path) -> dict:
         file, start = str(workload.file), str(self.folder / workload.file.stem)
@@ -90,7 +91,7 @@ class Bench:
         report = last_json_line([str(self.tilde), "train", file, *options])
         return report | {"loss": settled_loss(out / "metrics.jsonl", workload.steps)}
 
-    def run_peer(self, workload: Workload, system: str) -> dict:
+    def run_peer(self, workload: Workload, system: str, environment: dict[str, str]) -> dict:
         script = f"{workload.file.stem}_{LIBRARY[system]}.py"
         options = [*FLAGS[system], "--timing", "--json"]
         if workload.kind != "likelihood":
@@ -100,16 +101,18 @@ class Bench:
         if workload.kind != "train":
             options += ["--from", str(self.folder / workload.file.stem)]
         command = [sys.executable, str(PEERS / script), *options]
-        report = self.run_compiling(workload, command) if system == "torch-compile" else last_json_line(command)
+        run = self.run_compiling if system == "torch-compile" else last_json_line
+        report = run(command, environment)
         if system in INTERPRETED:
             del report["compile_ms"]
         return report | {"command": " ".join(["python", script, *map(masked, options)])}
 
-    def run_compiling(self, workload: Workload, command: list[str]) -> dict:
+    def run_compiling(self, command: list[str], environment: dict[str, str]) -> dict:
         """The first run compiles from nothing, as after a change of the program; later ones, with kernels on disk, are not cold."""
-        cache = self.folder / "inductor" / workload.name
+        name = " ".join([*command, *environment.values()])
+        cache = self.folder / f"inductor-{zlib.crc32(name.encode()):x}"
         cold = not cache.exists()
-        report = last_json_line(command, {"TORCHINDUCTOR_CACHE_DIR": str(cache)})
+        report = last_json_line(command, environment | {"TORCHINDUCTOR_CACHE_DIR": str(cache)})
         left_out = () if cold else ("first_step_ms", "compile_ms")
         return {key: value for key, value in report.items() if key not in left_out}
 
