@@ -7,9 +7,9 @@ const ELEMENT: usize = 4;
 /// Nanoseconds for which a block is worth handing out.
 const WORTH: usize = 4_000;
 /// Blocks start at multiples of this many rows, where nothing else is asked for.
-const MULTIPLE: usize = 16;
+const MULTIPLE: usize = 4;
 /// Rows below which products of a block would read their other operand too often.
-const FEW: usize = 32;
+const FEW: usize = 64;
 
 /// The rows of a block of a strand that touches `elements` for each row and takes `work` nanoseconds. Where it `divides`, the
 /// number of rows is a multiple of the result.
@@ -21,7 +21,12 @@ pub fn block(rows: usize, elements: usize, work: usize, divides: bool) -> usize 
     let wanted = fits.max(FEW).min(spread).max(worth).max(1);
     match divides {
         true => (1..=rows).filter(|block| rows.is_multiple_of(*block)).min_by_key(|&block| distance(block, wanted)).unwrap_or(rows),
-        false => wanted.next_multiple_of(MULTIPLE).min(rows),
+        false => {
+            // As many as a few threads share evenly
+            let blocks = rows.div_ceil(wanted);
+            let blocks = if blocks > 2 { blocks.next_multiple_of(4) } else { blocks };
+            rows.div_ceil(blocks).next_multiple_of(MULTIPLE).min(rows)
+        }
     }
 }
 

@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 /// Nanoseconds up to which a step is left to one thread, and so many for what is chained to it.
 const SMALL: usize = 3_000;
 const CHAIN: usize = 20_000;
-/// Nanoseconds from which few rows are not worth a strand: parts of another kind give more threads work.
+/// Nanoseconds from which a step with few rows stands alone, in parts of another kind: each block of rows would read all of what
+/// the rows have in common.
 const LARGE: usize = 100_000;
-const FEW_ROWS: usize = 32;
+const FEW_ROWS: usize = 128;
 /// How many numbers of rows are tried for every step.
 const TRIED: usize = 3;
 
@@ -74,6 +75,15 @@ fn own_rows(step: &Step) -> Vec<usize> {
     }
 }
 
+/// Whether the rows are those of an axis of the step, not a divisor. A loop over one axis may be over several joined ones.
+fn is_natural(step: &Step, class: Class) -> bool {
+    match (step, class) {
+        (Step::Loop(nest), Class::Rows(rows)) => nest.axes.len() == 1 || nest.axes.iter().any(|axis| axis.extent == rows),
+        (_, Class::Rows(rows)) => own_rows(step).contains(&rows),
+        (_, Class::Serial | Class::Parts | Class::Control) => true,
+    }
+}
+
 /// The steps so far, with the chains of small ones that one thread runs.
 struct Levels<'a> {
     pieces: &'a [Piece],
@@ -102,7 +112,7 @@ impl Levels<'_> {
             standing.level = self.earliest(number, &standing);
             standing
         });
-        let best = options.min_by_key(|standing| standing.level);
+        let best = options.min_by_key(|standing| (standing.level, !is_natural(&self.pieces[number].step, standing.class)));
         let standing = best.unwrap_or(Standing { class: Class::Parts, fit: None, level: self.barrier(number) });
         let own = work(&self.pieces[number].step);
         let chained = self.edges.before[number].iter().filter(|edge| self.standings[edge.step].level == standing.level);
