@@ -47,7 +47,7 @@ fn sizes(depth: usize) -> Sizes {
 fn each_layer_costs_the_same_and_equal_layers_share_code() {
     let [few, more, most] = [12, 24, 36].map(sizes);
     let grows = |size: fn(&Sizes) -> usize| (size(&more) - size(&few), size(&most) - size(&more));
-    for size in [|s: &Sizes| s.built, |s| s.optimised, |s| s.steps] {
+    for size in [|s: &Sizes| s.built, |s: &Sizes| s.optimised, |s: &Sizes| s.steps] {
         let (first, second) = grows(size);
         assert_eq!(first, second, "{few:?} {more:?} {most:?}");
     }

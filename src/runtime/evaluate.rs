@@ -116,8 +116,6 @@ pub fn sample(model: &Model, expr: &Expr, draws: usize, dataset: &Dataset, param
         (0..draws as u32).collect()
     };
     let part = even_part(draws, MOST_DRAWS);
-    // Equal parts, so that the last one repeats as few as possible.
-    let part = draws.div_ceil(draws.div_ceil(MOST_DRAWS).max(1));
     let evaluated = algebra::lower_sample(model, expr, &dataset.counts, part).at(expr.span)?;
     let by_row = evaluated.by_row;
     let mut compiled = engine.compile(evaluated.program, vec![])?;
