@@ -107,6 +107,8 @@ fn sin(x: f32) -> f32 {
     f32::from_bits(value.to_bits() ^ ((n & 2) << 30) as u32)
 }
 
+type OverSlices = unsafe fn(&[f32], &mut [f32]);
+
 /// A function over a slice, compiled for AVX-512.
 macro_rules! over_slices {
     ($($name:ident = $function:ident;)*) => {$(
@@ -133,7 +135,7 @@ fn of_unary(op: UnaryOp) -> Graph {
 }
 
 fn functions() {
-    let rust: [(UnaryOp, Option<unsafe fn(&[f32], &mut [f32])>); 8] = [
+    let rust: [(UnaryOp, Option<OverSlices>); 8] = [
         (UnaryOp::Exp, Some(exp_all)),
         (UnaryOp::Log, Some(log_all)),
         (UnaryOp::Tanh, Some(tanh_all)),
@@ -181,8 +183,10 @@ fn adam(b: &mut Builder, [p, m, v, g]: [NodeId; 4], rate: NodeId) -> [NodeId; 3]
     [b.sub(p, step), m, v]
 }
 
-/// Graphs, outputs in place, and elements that they move.
-fn streams() -> Vec<(&'static str, Graph, Vec<(usize, usize)>, usize)> {
+/// A graph, its outputs in place, and how many elements it moves.
+type Stream = (&'static str, Graph, Vec<(usize, usize)>, usize);
+
+fn streams() -> Vec<Stream> {
     let mut found = vec![];
     let mut b = Builder::new();
     let [x, y] = ["x", "y"].map(|name| b.input(name, TensorType::real([MANY])));

@@ -187,7 +187,7 @@ fn folded(code: &Code) -> Vec<Option<Place>> {
                 // A constant is read from memory itself, unless the instruction wants it in a register
                 let in_pool = |value: &Value| matches!(code.kinds[value.index()], Kind::Constant(_));
                 let from_memory = |value: &Value| loads.iter().find(|(load, _)| load == value).copied();
-                if let Some((value, place)) = last_operands(*op, operands).iter().find_map(|value| from_memory(value))
+                if let Some((value, place)) = last_operands(*op, operands).iter().find_map(from_memory)
                     && !operands.iter().any(in_pool)
                 {
                     folded[value.index()] = Some(place);

@@ -6,7 +6,7 @@
 //!
 //! - [`schedule`]: the axis along the lanes
 //! - [`nest`], [`access`], [`reduce`], [`values`]: a loop and its operations as [`code`] over virtual registers; [`print`]: its text
-//! - [`allocate`]: registers
+//! - [`allocate`]: registers for values
 //! - [`emit`], [`operands`], [`control`]: machine instructions; [`opcode`], [`assembler`]: their bytes
 
 use super::lanes::element_bytes;

@@ -135,7 +135,7 @@ impl Nest<'_> {
             self.values.code.control(Control::Next { number, step });
         }
         // A range of turns may end anywhere
-        if end.is_none() || extent % step != 0 {
+        if end.is_none() || !extent.is_multiple_of(step) {
             let number = self.loop_number();
             let rest = if extent >= step { extent % step } else { extent };
             let left = end.and_then(|_| (rest <= lanes).then_some(rest));

@@ -186,9 +186,9 @@ impl Emitter<'_> {
 
     fn masks(&mut self, name: &str, encoding: Encoding, result: Value, masks: &[Value]) {
         let to = self.mask_target(result);
-        let (first, last) = match masks {
-            &[a, b] => (self.mask(a, 0), self.mask(b, SCRATCH_MASK)),
-            &[a] => (0, self.mask(a, SCRATCH_MASK)),
+        let (first, last) = match *masks {
+            [a, b] => (self.mask(a, 0), self.mask(b, SCRATCH_MASK)),
+            [a] => (0, self.mask(a, SCRATCH_MASK)),
             _ => return,
         };
         self.a.vex(encoding, masks.len() == 2, to, first, Rm::Register(last));
