@@ -26,8 +26,9 @@ fn is_loop<'a>(cx: &Rewriter<'a>, x: Term<'a>, y: Term<'a>, [a, b, out]: [&[u8];
     let long = |ty: Vec<usize>, own: &[u8], other: &[u8]| own.iter().zip(ty).any(|(label, size)| size > 1 && !other.contains(label));
     let sums = match (long(x.shape(), a, b), long(y.shape(), b, a)) {
         (true, true) => false,
-        (true, false) => !is_stored(cx, x),
-        (false, true) => !is_stored(cx, y),
+        // In a part of a graph, what is stored does not show
+        (true, false) => !cx.keeps_stops && !is_stored(cx, x),
+        (false, true) => !cx.keeps_stops && !is_stored(cx, y),
         (false, false) => true,
     };
     !summed || sums

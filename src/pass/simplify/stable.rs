@@ -22,7 +22,8 @@ pub(super) fn unary<'a>(cx: &Rewriter<'a>, op: UnaryOp, x: Term<'a>) -> Option<T
                 _ => return None,
             },
             View::Shifted(l, c) => cx.operand_of(Log, l)? * c.exp(),
-            View::Binary(BinaryOp::Sub, u, l) => normalised(cx, u, l)?,
+            // Derivations show the logarithm
+            View::Binary(BinaryOp::Sub, u, l) if !cx.keeps_stops => normalised(cx, u, l)?,
             _ => return None,
         }),
         Recip => Some(match cx.view(x) {
