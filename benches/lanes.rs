@@ -69,7 +69,13 @@ fn log(x: f32) -> f32 {
     let p = polynomial(z, [7e-2, -0.115, 0.116, -0.124, 0.142, -0.166, 0.2, -0.25, 0.333]);
     let y = (z * z).mul_add(-0.5, e.mul_add(-2.121_944_4e-4, z * z * z * p));
     let value = e.mul_add(0.693_359_4, z + y);
-    let value = if x > 0.0 { value } else if x == 0.0 { f32::NEG_INFINITY } else { f32::NAN };
+    let value = if x > 0.0 {
+        value
+    } else if x == 0.0 {
+        f32::NEG_INFINITY
+    } else {
+        f32::NAN
+    };
     if x == f32::INFINITY { x } else { value }
 }
 
@@ -187,7 +193,9 @@ fn streams() -> Vec<(&'static str, Graph, Vec<(usize, usize)>, usize)> {
     let rate = b.input("rate", TensorType::real([]));
     let updated = adam(&mut b, state, rate);
     found.push(("Adam", b.finish(&updated).expect("well typed"), vec![(0, 0), (1, 1), (2, 2)], 7 * MANY));
-    for (name, op, axes) in [("sum of all", ReduceOp::Sum, vec![0, 1]), ("sum of columns", ReduceOp::Sum, vec![0]), ("max of rows", ReduceOp::Max, vec![1])] {
+    for (name, op, axes) in
+        [("sum of all", ReduceOp::Sum, vec![0, 1]), ("sum of columns", ReduceOp::Sum, vec![0]), ("max of rows", ReduceOp::Max, vec![1])]
+    {
         let mut b = Builder::new();
         let x = b.input("x", TensorType::real([MANY / 784, 784]));
         let total = b.reduce(op, x, &axes);

@@ -27,7 +27,11 @@ const FUNCTIONS: &[Function] = &[
     ("trigamma", UnaryOp::Trigamma, special::trigamma, 0.6, 4.0),
 ];
 
-fn computed(xs: &[f64], precision: Precision, f: impl Fn(&mut Builder, &[tilde_lang::graph::NodeId]) -> tilde_lang::graph::NodeId) -> Vec<f64> {
+fn computed(
+    xs: &[f64],
+    precision: Precision,
+    f: impl Fn(&mut Builder, &[tilde_lang::graph::NodeId]) -> tilde_lang::graph::NodeId,
+) -> Vec<f64> {
     computed_by(&[xs], precision, f)
 }
 

@@ -1,8 +1,8 @@
 //! Running steps: pointers are bound, then one step after another.
 
-use super::bindings::{Bindings};
+use super::bindings::Bindings;
+use super::clock::Clock;
 use super::contract::{Scratches, contract};
-use super::clock::{Clock};
 use super::jit::{Compiler, Native};
 use super::lanes::element_bytes;
 use super::library;
@@ -12,7 +12,7 @@ use crate::backend::Precision;
 use crate::base::Diagnostic;
 use crate::kernel::slots::Slotted;
 use crate::kernel::{BufferId, Carry, Cond, Kernels, Place, Region, Scan, Step, While};
-use std::ops::{Range};
+use std::ops::Range;
 use std::time::Instant;
 
 /// Work of a loop that is worth a second thread: some tens of microseconds.

@@ -102,9 +102,7 @@ fn is_scalar(instr: &Instr, precision: Precision) -> bool {
     let narrow = !wide::is_supported();
     match instr.kind {
         InstrKind::Unary(ErfInv | LogGamma | Digamma | Trigamma, _) | InstrKind::Binary(BinaryOp::Pow, ..) => narrow,
-        InstrKind::Binary(BinaryOp::Rem | BinaryOp::FloorDiv, ..) => {
-            narrow || instr.dtype != DType::Real && precision == Precision::F64
-        }
+        InstrKind::Binary(BinaryOp::Rem | BinaryOp::FloorDiv, ..) => narrow || instr.dtype != DType::Real && precision == Precision::F64,
         InstrKind::Unary(Exp | Expm1 | Log | Log1p | Sin | Cos | Tanh | Sigmoid | Softplus | Erf, _) => false,
         InstrKind::Unary(Neg | Abs | Sign | Sqrt | Recip | Floor | Ceil | Round | Not | IsFinite, _) => false,
         InstrKind::Binary(..) | InstrKind::Compare(..) | InstrKind::Select(..) | InstrKind::Cast(_) => false,

@@ -97,14 +97,11 @@ macro_rules! chosen {
 /// A function of reals, in f32 and in f64.
 pub type Reals = [OnTiles; 2];
 
-pub const LGAMMA: Reals =
-    [tiles!((x): f32 = gamma::lgamma::<FUSED>(f64::from(x)) as f32), tiles!((x): f64 = gamma::lgamma::<FUSED>(x))];
-pub const DIGAMMA: Reals =
-    [tiles!((x): f32 = gamma::digamma::<FUSED>(f64::from(x)) as f32), tiles!((x): f64 = gamma::digamma::<FUSED>(x))];
+pub const LGAMMA: Reals = [tiles!((x): f32 = gamma::lgamma::<FUSED>(f64::from(x)) as f32), tiles!((x): f64 = gamma::lgamma::<FUSED>(x))];
+pub const DIGAMMA: Reals = [tiles!((x): f32 = gamma::digamma::<FUSED>(f64::from(x)) as f32), tiles!((x): f64 = gamma::digamma::<FUSED>(x))];
 pub const TRIGAMMA: Reals =
     [tiles!((x): f32 = gamma::trigamma::<FUSED>(f64::from(x)) as f32), tiles!((x): f64 = gamma::trigamma::<FUSED>(x))];
-pub const ERFINV: Reals =
-    [tiles!((x): f32 = power::erfinv::<FUSED>(f64::from(x)) as f32), tiles!((x): f64 = power::erfinv::<FUSED>(x))];
+pub const ERFINV: Reals = [tiles!((x): f32 = power::erfinv::<FUSED>(f64::from(x)) as f32), tiles!((x): f64 = power::erfinv::<FUSED>(x))];
 pub const POW: Reals =
     [tiles!((x, y): f32 = power::pow::<FUSED>(f64::from(x), f64::from(y)) as f32), tiles!((x, y): f64 = power::pow::<FUSED>(x, y))];
 pub const SIN: Reals = [tiles!((x): f32 = angle::sin::<FUSED>(x)), tiles!((x): f64 = x.sin())];
