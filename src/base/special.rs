@@ -41,7 +41,7 @@ pub fn erfinv(x: f64) -> f64 {
 }
 
 /// Numerator and denominator, lowest power first.
-type Ratio = [[f64; 8]; 2];
+pub type Ratio = [[f64; 8]; 2];
 
 fn ratio([numerator, denominator]: &Ratio, x: f64) -> f64 {
     polynomial(numerator, x) / polynomial(denominator, x)
@@ -51,7 +51,8 @@ fn polynomial(coefficients: &[f64], x: f64) -> f64 {
     coefficients.iter().rev().fold(0.0, |sum, c| sum * x + c)
 }
 
-const CENTRE: Ratio = [
+/// For [`erfinv`] up to |x| = 0.85, in 0.180625 − x²/4
+pub const CENTRE: Ratio = [
     [
         3.387_132_872_796_366_5,
         133.141_667_891_784_38,
@@ -73,7 +74,8 @@ const CENTRE: Ratio = [
         5_226.495_278_852_854,
     ],
 ];
-const SHOULDER: Ratio = [
+/// Beyond, in r − 1.6, r the root of −log((1 − |x|) / 2)
+pub const SHOULDER: Ratio = [
     [
         1.423_437_110_749_683_5,
         4.630_337_846_156_546,
@@ -95,7 +97,8 @@ const SHOULDER: Ratio = [
         1.050_750_071_644_416_9e-9,
     ],
 ];
-const TAIL: Ratio = [
+/// For r > 5, in r − 5
+pub const TAIL: Ratio = [
     [
         6.657_904_643_501_103,
         5.463_784_911_164_114,

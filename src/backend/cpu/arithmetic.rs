@@ -1,11 +1,65 @@
 //! The instructions that elementary functions are made of, on every lane at once. Each emitter of code implements them, so that
 //! [`super::math`] states each polynomial once.
 
+use crate::backend::Precision;
 use crate::base::op::CompareOp;
+
+/// How a real is laid out: sign, biased exponent, fraction.
+pub struct Layout {
+    /// Bits of the fraction
+    fraction: u8,
+    bias: i64,
+    /// Adding it rounds to an integer, in the low bits: 1.5 · 2^fraction
+    magic: f64,
+    magic_bits: i64,
+    /// The least normal number, and what lifts subnormal ones to it and above
+    least: f64,
+    lift: f64,
+    /// The bits of √½, or nearly
+    root_half: i64,
+    sign: i64,
+}
+
+impl Layout {
+    /// The number of the sign bit
+    pub fn sign_bit(&self) -> u8 {
+        self.sign.trailing_zeros() as u8
+    }
+}
+
+const SINGLE: Layout = Layout {
+    fraction: 23,
+    bias: 127,
+    magic: 12_582_912.0,
+    magic_bits: 0x4b40_0000,
+    least: f32::MIN_POSITIVE as f64,
+    lift: 23.0,
+    root_half: 0x3f35_04f3,
+    sign: i32::MIN as i64,
+};
+const DOUBLE: Layout = Layout {
+    fraction: 52,
+    bias: 1023,
+    magic: 6_755_399_441_055_744.0,
+    magic_bits: 0x4338_0000_0000_0000,
+    least: f64::MIN_POSITIVE,
+    lift: 54.0,
+    root_half: 0x3fe6_a09e_0000_0000,
+    sign: i64::MIN,
+};
 
 /// Emits instructions on values of three kinds: reals, integers of the same width, and masks. Constants take the lanes of `like`.
 pub trait Arithmetic {
     type Value: Copy;
+
+    fn precision(&self) -> Precision;
+
+    fn layout(&self) -> &'static Layout {
+        match self.precision() {
+            Precision::F32 => &SINGLE,
+            Precision::F64 => &DOUBLE,
+        }
+    }
 
     fn real(&mut self, like: Self::Value, value: f64) -> Self::Value;
     fn int(&mut self, like: Self::Value, value: i64) -> Self::Value;
@@ -39,7 +93,6 @@ pub trait Arithmetic {
     /// Keeps the sign
     fn shifted_right(&mut self, x: Self::Value, by: u8) -> Self::Value;
     fn is_nonzero(&mut self, x: Self::Value) -> Self::Value;
-    fn int_to_real(&mut self, x: Self::Value) -> Self::Value;
     /// The bits of a real
     fn real_bits(&mut self, x: Self::Value) -> Self::Value;
     /// The real of these bits; `like` is a real
@@ -58,46 +111,63 @@ pub trait Arithmetic {
         self.choose(above, high, x)
     }
 
-    /// The integer nearest to x · scale, as real and as integer; in f32 below 2²² in size.
+    /// The integer nearest to x · scale, as real and as integer; below 2²² in size in f32, 2⁵¹ in f64.
     fn rounded(&mut self, x: Self::Value, scale: f64) -> (Self::Value, Self::Value) {
-        /// Adding it rounds to an integer, in the low bits: 1.5 · 2²³
-        const MAGIC: f64 = 12_582_912.0;
-        let (magic, scale) = (self.real(x, MAGIC), self.real(x, scale));
+        let layout = self.layout();
+        let (magic, scale) = (self.real(x, layout.magic), self.real(x, scale));
         let shifted = self.multiply_add(x, scale, magic);
-        let (bits, base) = (self.real_bits(shifted), self.int(x, i64::from((MAGIC as f32).to_bits())));
+        let (bits, base) = (self.real_bits(shifted), self.int(x, layout.magic_bits));
         (self.sub(shifted, magic), self.sub_int(bits, base))
     }
 
-    /// value · 2ⁿ with n as [`Arithmetic::rounded`] gives it, for −252 ≤ n ≤ 254 in f32: in two factors, so that results reach
-    /// infinity and the subnormal numbers.
+    /// value · 2ⁿ with n as [`Arithmetic::rounded`] gives it, for −252 ≤ n ≤ 254 in f32, −2044 ≤ n ≤ 2046 in f64: in two factors, so
+    /// that results reach infinity and the subnormal numbers.
     fn scaled(&mut self, value: Self::Value, (_, n): (Self::Value, Self::Value)) -> Self::Value {
         let half = self.shifted_right(n, 1);
         let rest = self.sub_int(n, half);
+        let layout = self.layout();
         [half, rest].into_iter().fold(value, |value, n| {
-            let bias = self.int(value, 127);
+            let bias = self.int(value, layout.bias);
             let biased = self.add_int(n, bias);
-            let bits = self.shifted_left(biased, 23);
+            let bits = self.shifted_left(biased, layout.fraction);
             let power = self.from_bits(value, bits);
             self.mul(value, power)
         })
     }
 
-    /// (m, e) with x = m 2ᵉ and m in [√½, √2), both as reals, for positive finite x in f32.
+    /// (m, e) with x = m 2ᵉ and m in [√½, √2), both as reals, for positive finite x.
     fn mantissa_and_exponent(&mut self, x: Self::Value) -> (Self::Value, Self::Value) {
-        let (least, scale) = (self.real(x, f64::from(f32::MIN_POSITIVE)), self.real(x, 8_388_608.0));
+        let layout = self.layout();
+        let (least, scale) = (self.real(x, layout.least), self.real(x, layout.lift.exp2()));
         let subnormal = self.compares(CompareOp::Lt, x, least);
         let lifted = self.mul(x, scale);
         let normal = self.choose(subnormal, lifted, x);
-        let (bits, root) = (self.real_bits(normal), self.int(x, 0x3f35_04f3));
+        let (bits, root) = (self.real_bits(normal), self.int(x, layout.root_half));
         let above = self.sub_int(bits, root);
-        let exponent = self.shifted_right(above, 23);
-        let removed = self.shifted_left(exponent, 23);
+        let exponent = self.shifted_right(above, layout.fraction);
+        let removed = self.shifted_left(exponent, layout.fraction);
         let mantissa = self.sub_int(bits, removed);
         let mantissa = self.from_bits(x, mantissa);
-        let e = self.int_to_real(exponent);
-        let (lift, none) = (self.real(x, 23.0), self.real(x, 0.0));
+        let e = self.small_int_to_real(x, exponent);
+        let (lift, none) = (self.real(x, layout.lift), self.real(x, 0.0));
         let lift = self.choose(subnormal, lift, none);
         (mantissa, self.sub(e, lift))
+    }
+
+    /// An integer far below 2²² in size; `like` is a real.
+    fn small_int_to_real(&mut self, like: Self::Value, x: Self::Value) -> Self::Value {
+        let layout = self.layout();
+        let (base, magic) = (self.int(like, layout.magic_bits), self.real(like, layout.magic));
+        let bits = self.add_int(x, base);
+        let shifted = self.from_bits(like, bits);
+        self.sub(shifted, magic)
+    }
+
+    /// The size of one real with the sign of another.
+    fn with_sign_of(&mut self, size: Self::Value, x: Self::Value) -> Self::Value {
+        let (bits, sign) = (self.real_bits(x), self.int(x, self.layout().sign));
+        let sign = self.and_int(bits, sign);
+        self.flipped(size, sign)
     }
 
     /// The value of log(x), given for positive finite x: −∞ at 0, NaN below, ∞ at ∞.

@@ -1,7 +1,7 @@
 //! Kernels -> native code on the processor at hand.
 //!
 //! - [`schedule`]: the order of a loop's axes, which of them runs along vector lanes
-//! - [`nest`]: a loop as Cranelift code; [`lanes`], [`operations`], [`math`]: its instructions; [`arithmetic`]: what those of elementary functions ask of an emitter; [`scalar`]: functions it calls
+//! - [`nest`]: a loop as Cranelift code; [`lanes`], [`operations`], [`math`]: its instructions; [`arithmetic`]: what those of elementary functions ask of an emitter; [`scalar`], [`tile`]: functions it calls
 //! - [`wide`]: the same in wider vectors, where the processor has them
 //! - [`jit`]: loops of one plan in one module
 //! - [`contract`], [`library`], [`linear`]: library calls
@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 mod arithmetic;
 mod bindings;
 mod clock;
+mod coefficients;
 mod contract;
 mod control;
 mod eigen;
@@ -42,6 +43,7 @@ mod random;
 mod scalar;
 mod schedule;
 mod tasks;
+mod tile;
 mod wide;
 
 /// Compiles a graph for this machine.

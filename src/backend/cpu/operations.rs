@@ -38,8 +38,7 @@ impl Emit<'_> {
 
     /// A function of one real: vector code where there is some, else a call.
     fn function(&mut self, op: UnaryOp, x: Value) -> Value {
-        let inline = if self.precision == Precision::F32 { self.inline_f32(op, x) } else { None };
-        inline.unwrap_or_else(|| symbol(op).map_or(x, |symbol| self.called(symbol, DType::Real, &[x])))
+        self.inline(op, x).unwrap_or_else(|| symbol(op).map_or(x, |symbol| self.called(symbol, DType::Real, &[x])))
     }
 
     fn sign(&mut self, dtype: DType, x: Value) -> Value {
@@ -231,6 +230,10 @@ impl Emit<'_> {
 impl Arithmetic for Emit<'_> {
     type Value = Value;
 
+    fn precision(&self) -> Precision {
+        self.precision
+    }
+
     fn real(&mut self, like: Value, value: f64) -> Value {
         let ty = self.real_type(self.lanes(like));
         self.number(ty, value)
@@ -313,10 +316,6 @@ impl Arithmetic for Emit<'_> {
 
     fn is_nonzero(&mut self, x: Value) -> Value {
         self.nonzero(x)
-    }
-
-    fn int_to_real(&mut self, x: Value) -> Value {
-        self.cast(DType::Int, DType::Real, x)
     }
 
     fn real_bits(&mut self, x: Value) -> Value {

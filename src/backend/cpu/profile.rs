@@ -1,7 +1,8 @@
 //! What is said about a step: its name, and what of it is computed one element at a time.
 
+use super::wide;
 use crate::backend::Precision;
-use crate::base::op::{BinaryOp, UnaryOp};
+use crate::base::op::{BinaryOp, DType, UnaryOp};
 use crate::kernel::{Instr, InstrKind, Library, Loop, Role, Step};
 
 /// `product 100 × 784 × 500`, `loop 100 × 500: tanh`
@@ -94,14 +95,16 @@ pub fn scalar(nest: &Loop, precision: Precision) -> Vec<String> {
     found
 }
 
-/// There is no vector code for the instruction.
+/// There is no vector code for the instruction. Wide loops call functions on whole tiles, all of which are vector code but division of
+/// integers of 64 bits.
 fn is_scalar(instr: &Instr, precision: Precision) -> bool {
     use UnaryOp::*;
+    let narrow = !wide::is_supported();
     match instr.kind {
-        InstrKind::Unary(Exp | Expm1 | Log | Log1p | Sin | Cos | Tanh | Sigmoid | Softplus | Erf, _) => precision == Precision::F64,
-        InstrKind::Unary(ErfInv | LogGamma | Digamma | Trigamma, _) => true,
+        InstrKind::Unary(ErfInv | LogGamma | Digamma | Trigamma, _) | InstrKind::Binary(BinaryOp::Pow, ..) => narrow,
+        InstrKind::Binary(BinaryOp::Rem | BinaryOp::FloorDiv, ..) => narrow || instr.dtype != DType::Real && precision == Precision::F64,
+        InstrKind::Unary(Exp | Expm1 | Log | Log1p | Sin | Cos | Tanh | Sigmoid | Softplus | Erf, _) => false,
         InstrKind::Unary(Neg | Abs | Sign | Sqrt | Recip | Floor | Ceil | Round | Not | IsFinite, _) => false,
-        InstrKind::Binary(BinaryOp::Pow | BinaryOp::Rem | BinaryOp::FloorDiv, ..) => true,
         InstrKind::Binary(..) | InstrKind::Compare(..) | InstrKind::Select(..) | InstrKind::Cast(_) => false,
         InstrKind::Constant(_) | InstrKind::Index(_) | InstrKind::Load { .. } => false,
     }

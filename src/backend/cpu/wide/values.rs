@@ -105,8 +105,7 @@ impl Values {
 
     /// A function of one real: inline where there is a formula, else a call.
     fn function(&mut self, op: UnaryOp, x: Value) -> Value {
-        let inline = if self.precision == Precision::F32 { self.inline_f32(op, x) } else { None };
-        inline.unwrap_or_else(|| self.called(symbol(op).unwrap_or_default(), DType::Real, &[x]))
+        self.inline(op, x).unwrap_or_else(|| self.called(symbol(op).unwrap_or_default(), DType::Real, &[x]))
     }
 
     fn called(&mut self, name: &str, dtype: DType, operands: &[Value]) -> Value {
@@ -184,7 +183,7 @@ impl Values {
     pub fn cast(&mut self, from: DType, to: DType, x: Value) -> Value {
         match (from, to) {
             (DType::Real, DType::Int) => self.real_to_int(x),
-            (DType::Int, DType::Real) => self.int_to_real(x),
+            (DType::Int, DType::Real) => self.code.compute(Op::FromInt, &[x]),
             (DType::Bool, DType::Int) => self.stored(DType::Bool, x),
             (DType::Bool, DType::Real) => {
                 let (one, zero) = (self.number(1.0), self.number(0.0));
@@ -254,6 +253,10 @@ impl Values {
 
 impl Arithmetic for Values {
     type Value = Value;
+
+    fn precision(&self) -> Precision {
+        self.precision
+    }
 
     fn real(&mut self, _like: Value, value: f64) -> Value {
         self.number(value)
@@ -334,10 +337,6 @@ impl Arithmetic for Values {
 
     fn is_nonzero(&mut self, x: Value) -> Value {
         self.code.compute(Op::Test, &[x, x])
-    }
-
-    fn int_to_real(&mut self, x: Value) -> Value {
-        self.code.compute(Op::FromInt, &[x])
     }
 
     fn real_bits(&mut self, x: Value) -> Value {
