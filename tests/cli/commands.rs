@@ -121,7 +121,7 @@ fn emit_shows_each_stage() {
     let stage = |stage: &'static str| folder.fine(&["emit", "coin.tilde", "--stage", stage]);
     assert!(stage("ast").contains("Bernoulli") && stage("model").contains("theta"));
     assert!(stage("grad").lines().count() > stage("graph").lines().count(), "the step holds more than its loss");
-    assert!(!stage("kernels").is_empty() && stage("clif").contains("function") && stage("asm").contains("ret"));
+    assert!(!stage("kernels").is_empty() && !stage("clif").is_empty() && stage("asm").contains("ret"));
     folder.refused(&["emit", "coin.tilde", "--stage", "opencl"], 2, &["not supported yet"]);
     folder.refused(&["emit", "coin.tilde", "--stage", "grad", "--block", "2"], 1, &["no train block 2"]);
 }

@@ -18,11 +18,14 @@ impl Clock {
         Clock { steps: (0..steps).map(|_| Default::default()).collect() }
     }
 
-    /// One run of a step.
+    /// Time that a thread spent in a step, or in a part of it.
     pub fn add(&self, step: usize, time: Duration) {
-        let (nanoseconds, runs) = &self.steps[step];
-        nanoseconds.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
-        runs.fetch_add(1, Ordering::Relaxed);
+        self.steps[step].0.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// One run of a step, with all its parts.
+    pub fn count(&self, step: usize) {
+        self.steps[step].1.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn time(&self, step: usize) -> Duration {
@@ -41,30 +44,33 @@ impl Program {
         self.nested().for_each(Program::measure);
     }
 
-    /// The steps in order, each before those inside of it.
-    pub fn measured(&self, depth: usize, precision: Precision, found: &mut Vec<Measured>) {
+    /// The steps in order, each before those inside of it. The time that so many threads spent counts as if all of them had
+    /// shared it.
+    pub fn measured(&self, depth: usize, threads: u32, precision: Precision, found: &mut Vec<Measured>) {
         let Some(clock) = &self.clock else { return };
         for (number, step) in self.kernels.steps.iter().enumerate() {
             let cost = self.kernels.cost(step);
             let inside = self.inside(number);
-            let of_inside: Duration = inside.iter().map(Program::total).sum();
+            let of_inside: Duration = inside.iter().map(|program| program.total(threads)).sum();
+            let time = if inside.is_empty() { clock.time(number) / threads } else { clock.time(number) };
             found.push(Measured {
                 name: profile::name(step),
                 depth,
                 spans: self.kernels.spans(step),
                 runs: clock.runs(number),
-                time: clock.time(number).saturating_sub(of_inside),
+                time: time.saturating_sub(of_inside),
                 bytes: cost.elements * element_bytes(precision) as f64,
                 operations: cost.operations,
                 scalar: if let Step::Loop(nest) = step { profile::scalar(nest, precision) } else { vec![] },
             });
-            inside.iter().for_each(|program| program.measured(depth + 1, precision, found));
+            inside.iter().for_each(|program| program.measured(depth + 1, threads, precision, found));
         }
     }
 
     /// Of all steps.
-    fn total(&self) -> Duration {
-        let clock = self.clock.as_ref();
-        clock.map_or(Duration::ZERO, |clock| (0..self.kernels.steps.len()).map(|step| clock.time(step)).sum())
+    fn total(&self, threads: u32) -> Duration {
+        let Some(clock) = &self.clock else { return Duration::ZERO };
+        let of = |step: usize| if self.inside(step).is_empty() { clock.time(step) / threads } else { clock.time(step) };
+        (0..self.kernels.steps.len()).map(of).sum()
     }
 }

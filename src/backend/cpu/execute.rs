@@ -177,6 +177,9 @@ impl Program {
             tasks.of(task).iter().for_each(|piece| run_piece(piece, strands, shared, worker));
         };
         pool.run(tasks.count(), &task);
+        if let Some(clock) = &self.clock {
+            strands.iter().flat_map(|strand| strand.steps.clone()).for_each(|step| clock.count(step));
+        }
     }
 
     fn control(&mut self, number: usize, machine: &mut Machine) {
@@ -190,6 +193,9 @@ impl Program {
             | (Step::Scan(_) | Step::While(_) | Step::Cond(_), Compiled::Loop(..) | Compiled::Call) => (),
         }
         self.spent(number, start);
+        if let Some(clock) = &self.clock {
+            clock.count(number);
+        }
     }
 
     /// Notes the time spent in a step since `start`, if times are taken.

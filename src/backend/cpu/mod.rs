@@ -255,7 +255,7 @@ impl Plan for CpuPlan {
 
     fn measured(&self) -> Vec<Measured> {
         let mut found = vec![];
-        self.program.measured(0, self.machine.precision, &mut found);
+        self.program.measured(0, self.machine.pool.threads() as u32, self.machine.precision, &mut found);
         found
     }
 }

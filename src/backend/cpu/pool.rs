@@ -49,6 +49,11 @@ impl Pool {
         Pool { shared, workers, job: 0 }
     }
 
+    /// Threads, the caller's included.
+    pub fn threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
     /// Runs `task(0, _) .. task(tasks - 1, _)`, in any order and at the same time, with the number of the thread: 0 is the caller.
     pub fn run<F: Fn(usize, usize) + Sync>(&mut self, tasks: usize, task: &F) {
         if self.workers.is_empty() || tasks < 2 {

@@ -16,7 +16,30 @@ pub(super) fn contract<'a>(cx: &Rewriter<'a>, x: Term<'a>, y: Term<'a>, labels: 
         return Some(found);
     }
     // The same rules for the second operand
-    moved_operand(cx, y, x, b, a, out).or_else(|| moments::contract(cx, x, y, labels))
+    moved_operand(cx, y, x, b, a, out).or_else(|| moments::contract(cx, x, y, labels)).or_else(|| rows_outside(cx, x, y, labels))
+}
+
+/// An operand with this many times the elements of the other one holds the rows of the data.
+const MANY: usize = 8;
+
+/// The label that the result should have outermost: that of the rows, if an operand has many. Its readers go through the data row by
+/// row, and what they read together should lie together.
+pub(super) fn outermost(x: Term<'_>, y: Term<'_>, [a, b, out]: [&[u8]; 3]) -> Option<u8> {
+    let len = |term: Term<'_>| term.shape().iter().product::<usize>();
+    let lead = match (len(x), len(y)) {
+        (first, second) if first >= MANY * second => a.first(),
+        (first, second) if second >= MANY * first => b.first(),
+        _ => None,
+    };
+    lead.copied().filter(|label| out.contains(label))
+}
+
+/// The same result with its rows outermost. Only in whole graphs: elsewhere the layout is what a reader of the derivation sees.
+fn rows_outside<'a>(cx: &Rewriter<'a>, x: Term<'a>, y: Term<'a>, [a, b, out]: [&[u8]; 3]) -> Option<Term<'a>> {
+    let lead = outermost(x, y, [a, b, out]).filter(|&label| !cx.keeps_stops && out[0] != label)?;
+    let order: Vec<u8> = std::iter::once(lead).chain(out.iter().copied().filter(|&label| label != lead)).collect();
+    let perm: Vec<usize> = out.iter().filter_map(|label| order.iter().position(|other| other == label)).collect();
+    Some(x.contract(y, a, b, &order).transpose(&perm))
 }
 
 /// No matrix product: nothing is summed, neither operand has an axis of its own, or one has and is made element by element: then the loop

@@ -1,7 +1,7 @@
 //! Rules of the operations that move elements: two moves are one, a repeated value is moved before it is repeated.
 
-use super::joins;
 use super::rewriter::Rewriter;
+use super::{contraction, joins};
 use crate::graph::{NodeId, Op};
 use crate::pass::term::Term;
 
@@ -67,8 +67,11 @@ pub(super) fn transpose<'a>(cx: &Rewriter<'a>, x: Term<'a>, perm: &[usize]) -> O
             Some(args[0].transpose(perm).apply(Op::Reverse { axes }))
         }
         (Op::Contract { a, b, out }, args) => {
-            let out: Vec<u8> = perm.iter().map(|&axis| out[axis]).collect();
-            Some(args[0].contract(args[1], &a, &b, &out))
+            let moved: Vec<u8> = perm.iter().map(|&axis| out[axis]).collect();
+            // Rows stay outermost
+            let rows = contraction::outermost(args[0], args[1], [&a, &b, &moved]).filter(|_| !cx.keeps_stops);
+            let fits = rows.is_none_or(|label| moved[0] == label || out[0] != label);
+            fits.then(|| args[0].contract(args[1], &a, &b, &moved))
         }
         _ => None,
     }
