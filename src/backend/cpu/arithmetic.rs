@@ -96,7 +96,7 @@ pub trait Arithmetic {
     /// The bits of a real
     fn real_bits(&mut self, x: Self::Value) -> Self::Value;
     /// The real of these bits; `like` is a real
-    fn from_bits(&mut self, like: Self::Value, bits: Self::Value) -> Self::Value;
+    fn with_bits(&mut self, like: Self::Value, bits: Self::Value) -> Self::Value;
     /// A real with the bits that are set in the integer turned over
     fn flipped(&mut self, x: Self::Value, bits: Self::Value) -> Self::Value;
 
@@ -130,7 +130,7 @@ pub trait Arithmetic {
             let bias = self.int(value, layout.bias);
             let biased = self.add_int(n, bias);
             let bits = self.shifted_left(biased, layout.fraction);
-            let power = self.from_bits(value, bits);
+            let power = self.with_bits(value, bits);
             self.mul(value, power)
         })
     }
@@ -147,7 +147,7 @@ pub trait Arithmetic {
         let exponent = self.shifted_right(above, layout.fraction);
         let removed = self.shifted_left(exponent, layout.fraction);
         let mantissa = self.sub_int(bits, removed);
-        let mantissa = self.from_bits(x, mantissa);
+        let mantissa = self.with_bits(x, mantissa);
         let e = self.small_int_to_real(x, exponent);
         let (lift, none) = (self.real(x, layout.lift), self.real(x, 0.0));
         let lift = self.choose(subnormal, lift, none);
@@ -159,7 +159,7 @@ pub trait Arithmetic {
         let layout = self.layout();
         let (base, magic) = (self.int(like, layout.magic_bits), self.real(like, layout.magic));
         let bits = self.add_int(x, base);
-        let shifted = self.from_bits(like, bits);
+        let shifted = self.with_bits(like, bits);
         self.sub(shifted, magic)
     }
 

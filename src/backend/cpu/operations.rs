@@ -323,7 +323,7 @@ impl Arithmetic for Emit<'_> {
         self.bits(ty, x)
     }
 
-    fn from_bits(&mut self, like: Value, bits: Value) -> Value {
+    fn with_bits(&mut self, like: Value, bits: Value) -> Value {
         self.bits(self.type_of(like), bits)
     }
 

@@ -110,9 +110,9 @@ pub fn walk<const N: usize>(shape: &[usize], strides: [&[isize]; N], mut f: impl
         }
         // The last axis that has not come to its end takes a step, those after it start again
         let Some(axis) = (0..outer.len()).rev().find(|&axis| index[axis] + 1 < outer[axis]) else { return };
-        for later in axis + 1..outer.len() {
-            shift(&mut at, later, -(index[later] as isize));
-            index[later] = 0;
+        for (later, turns) in index.iter_mut().enumerate().skip(axis + 1) {
+            shift(&mut at, later, -(*turns as isize));
+            *turns = 0;
         }
         index[axis] += 1;
         shift(&mut at, axis, 1);

@@ -54,7 +54,7 @@ impl Rows<'_> {
         let (extent, stride) = walk.row;
         let turns = extent / self.rows;
         let size = (len / self.rows) as i64;
-        if len % self.rows != 0 || stride * turns as i64 != size {
+        if !len.is_multiple_of(self.rows) || stride * turns as i64 != size {
             return false;
         }
         let (mut least, mut most) = (walk.offset, walk.offset + stride * (turns as i64 - 1));
@@ -126,7 +126,7 @@ impl Rows<'_> {
 
     fn call(&self, call: &Library) -> Option<Fit> {
         let outer = call.outermost();
-        if outer == 0 || outer % self.rows != 0 {
+        if outer == 0 || !outer.is_multiple_of(self.rows) {
             return None;
         }
         let mut crossing = vec![];

@@ -343,7 +343,7 @@ impl Arithmetic for Values {
         x
     }
 
-    fn from_bits(&mut self, _like: Value, bits: Value) -> Value {
+    fn with_bits(&mut self, _like: Value, bits: Value) -> Value {
         bits
     }
 
