@@ -1,5 +1,5 @@
 //! Elementary functions, inline: the same formulas for every emitter of code, for one element and for a vector, in both precisions.
-//! `tests/accuracy.rs` says how far they are from the exact values.
+//! `tests/backend/accuracy.rs` says how far they are from the exact values.
 
 use super::arithmetic::Arithmetic;
 use super::coefficients::{Coefficients, LOG, LOG_DOUBLE, coefficients};

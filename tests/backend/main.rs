@@ -1,0 +1,8 @@
+//! The CPU back end: plans, stages, wide code, accuracy, what compiling costs.
+
+mod accuracy;
+mod compile_depth;
+mod plans;
+mod scalar_code;
+mod stages;
+mod wide;
