@@ -4,6 +4,7 @@ use super::affine::Affine;
 use super::body::{Body, MustStore, contiguous, strided};
 use super::contract::groups;
 use super::fuse::{Fusion, Group, Nest, Root, core, fuse, is_source};
+use super::operand::Operand;
 use super::place::place;
 use super::{Axis, Buffer, BufferId, Contract, Instr, InstrKind, Kernels, Loop, Place, Region, Role, Step, Store};
 use crate::base::op::DType;
@@ -152,7 +153,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn push_loop(&mut self, nest: Loop) {
+    pub(super) fn push_loop(&mut self, nest: Loop) {
         self.steps.push(Step::Loop(nest.simplified()));
     }
 
@@ -256,11 +257,13 @@ impl<'a> Lowering<'a> {
             let axis = a.iter().position(|&l| l == label).map(|axis| shape_a[axis]);
             axis.or_else(|| b.iter().position(|&l| l == label).map(|axis| shape_b[axis])).unwrap_or(1)
         };
-        let groups = groups((a, &x_strides), (b, &y_strides), out, sizes);
+        let operands = [Operand { at: x, labels: a, strides: x_strides }, Operand { at: y, labels: b, strides: y_strides }];
+        let [x, y] = self.laid_out(operands, out, node.ty.dtype, &sizes);
+        let groups = groups((a, &x.strides), (b, &y.strides), out, sizes);
         let contract = Contract {
             dtype: node.ty.dtype,
-            a: x,
-            b: y,
+            a: x.at,
+            b: y.at,
             out: self.out(id)?,
             batch: groups.batch,
             rows: groups.rows,
