@@ -1,11 +1,12 @@
 //! The tasks of a stage: blocks of its strands and parts of its other steps, bundled so that none is less than its handing out.
 
 use super::bindings::{Local, View};
-use super::contract::{self, Scratch};
+use super::contract;
 use super::execute::Shared;
 use super::jit::Native;
 use super::library;
 use super::memory::{Memory, Table};
+use super::scratch::Scratch;
 use crate::kernel::{Along, Kernels, Place, Rows, Split, Stage, Step, Strand};
 use std::ops::Range;
 use std::time::Instant;
@@ -154,11 +155,11 @@ impl Block {
             (Step::Contract(c), Along::Terms) => contract::terms(c, table, shared.precision, self.rows.clone(), scratch),
             (Step::Contract(c), _) => {
                 let size = c.row_axis().map_or(1, |axis| axis.dim(c).size);
-                contract::rows(c, table, shared.precision, turns(size), scratch);
+                contract::rows(c, table, shared.precision, turns(size), &mut scratch.operands);
             }
             (Step::Library(call), _) => {
                 let (part, shift) = call.part(turns(call.outermost()));
-                library::call(&part, shift, table, shared.precision);
+                library::call(&part, shift, table, shared.precision, scratch);
             }
             (Step::Loop(_), Along::Outermost | Along::Terms) | (Step::Scan(_) | Step::While(_) | Step::Cond(_), _) => (),
         }
@@ -194,8 +195,8 @@ fn run_part(step: usize, part: usize, view: View<'_>, shared: &Shared<'_>, scrat
             let size = native.turns.div_ceil(PARTS).next_multiple_of(native.multiple).max(1);
             run_loop(Some((native, slots)), (part * size).min(native.turns)..((part + 1) * size).min(native.turns), view);
         }
-        Step::Contract(c) => contract::run_part(c, table, shared.precision, part, scratch),
-        Step::Library(call) => library::call(call, 0, table, shared.precision),
+        Step::Contract(c) => contract::run_part(c, table, shared.precision, part, &mut scratch.operands),
+        Step::Library(call) => library::call(call, 0, table, shared.precision, scratch),
         Step::Scan(_) | Step::While(_) | Step::Cond(_) => (),
     }
 }
