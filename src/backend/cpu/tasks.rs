@@ -152,7 +152,7 @@ impl Block {
         match (&shared.program.kernels.steps[step], along) {
             (Step::Loop(nest), Along::Axis(axis)) => run_loop(shared.native(step), turns(nest.axes[axis].extent), view),
             (Step::Loop(_), Along::Blocks(_)) => run_loop(shared.native(step), self.number..self.number + 1, view),
-            (Step::Contract(c), Along::Terms) => contract::terms(c, table, shared.precision, self.rows.clone(), scratch),
+            (Step::Contract(c), Along::Terms) => contract::terms(c, table, shared.precision, self.rows.clone(), &mut scratch.operands),
             (Step::Contract(c), _) => {
                 let size = c.row_axis().map_or(1, |axis| axis.dim(c).size);
                 contract::rows(c, table, shared.precision, turns(size), &mut scratch.operands);
