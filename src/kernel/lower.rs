@@ -4,6 +4,8 @@ use super::affine::Affine;
 use super::body::{Body, MustStore, contiguous, strided};
 use super::contract::groups;
 use super::fuse::{Fusion, Group, Nest, Root, core, fuse, is_source};
+use super::layout::laid_out;
+use super::operand::Operand;
 use super::place::place;
 use super::{Axis, Buffer, BufferId, Contract, Instr, InstrKind, Kernels, Loop, Place, Region, Role, Step, Store};
 use crate::base::op::DType;
@@ -15,7 +17,8 @@ use std::collections::{HashMap, HashSet};
 /// Plans a graph. `in_place` lists pairs (input, output) that share a buffer. Nodes that turn out to need a buffer get one in
 /// another attempt.
 pub fn lower(graph: &Graph, in_place: &[(usize, usize)]) -> Result<Kernels, Diagnostic> {
-    let mut forced = HashSet::new();
+    let laid = laid_out(graph);
+    let (graph, mut forced) = laid.as_ref().map_or((graph, HashSet::new()), |laid| (&laid.graph, laid.copies.clone()));
     loop {
         let fusion = fuse(graph, &forced);
         let mut lowering = Lowering::new(graph, &fusion);
@@ -152,7 +155,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn push_loop(&mut self, nest: Loop) {
+    pub(super) fn push_loop(&mut self, nest: Loop) {
         self.steps.push(Step::Loop(nest.simplified()));
     }
 
@@ -256,11 +259,13 @@ impl<'a> Lowering<'a> {
             let axis = a.iter().position(|&l| l == label).map(|axis| shape_a[axis]);
             axis.or_else(|| b.iter().position(|&l| l == label).map(|axis| shape_b[axis])).unwrap_or(1)
         };
-        let groups = groups((a, &x_strides), (b, &y_strides), out, sizes);
+        let operands = [Operand { at: x, labels: a, strides: x_strides }, Operand { at: y, labels: b, strides: y_strides }];
+        let [x, y] = self.laid_out(operands, out, node.ty.dtype, &sizes);
+        let groups = groups((a, &x.strides), (b, &y.strides), out, sizes);
         let contract = Contract {
             dtype: node.ty.dtype,
-            a: x,
-            b: y,
+            a: x.at,
+            b: y.at,
             out: self.out(id)?,
             batch: groups.batch,
             rows: groups.rows,

@@ -6,10 +6,11 @@
 //! are [`Kernels`] again.
 //!
 //! - [`affine`]: index maps
+//! - [`layout`]: in which order the axes of contractions' operands and results lie
 //! - [`fuse`]: which nodes are stored in buffers, and which share a loop
 //! - [`body`]: the scalar body of a loop, views folded into its index maps
 //! - [`lower`]: the steps; [`library`], [`contract`], [`control`]: of operations that are no loops
-//! - [`chunks`]: long sums of products in two stages
+//! - [`operand`]: the layout of what contractions read; [`chunks`]: long sums of products in two stages
 //! - [`simplify`]: fewer and longer axes; long reductions in two stages
 //! - [`call`]: what library calls read and write
 //! - [`stage`]: which steps run side by side, and which block by block
@@ -31,8 +32,10 @@ pub mod contract;
 pub mod control;
 pub mod cost;
 pub mod fuse;
+pub mod layout;
 pub mod library;
 pub mod lower;
+pub mod operand;
 pub mod origin;
 pub mod place;
 pub mod print;

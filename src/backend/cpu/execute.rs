@@ -235,7 +235,7 @@ fn outer(strand: &Strand, number: usize, step: &Step) -> Option<Outer> {
     match split.along[number - strand.steps.start] {
         Along::Axis(axis) => Some(Outer { axis, turns: turns(nest, axis) }),
         Along::Blocks(axis) => Some(Outer { axis, turns: 1 }),
-        Along::Outermost => None,
+        Along::Outermost | Along::Terms => None,
     }
 }
 
