@@ -1,8 +1,9 @@
-//! The CPU back end: plans, stages, wide code, accuracy, what compiling costs.
+//! The CPU back end: plans, stages, turns of loops, wide code, accuracy, what compiling costs.
 
 mod accuracy;
 mod compile_depth;
 mod plans;
 mod scalar_code;
 mod stages;
+mod turns;
 mod wide;

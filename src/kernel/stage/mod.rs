@@ -26,6 +26,7 @@ mod rows;
 mod work;
 
 pub(super) use arrange::arrange;
+pub(super) use rows::fit;
 pub use work::weight;
 
 /// What runs between two barriers.
