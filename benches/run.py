@@ -83,7 +83,7 @@ def measure(bench: Bench, workload: Workload, systems: list[str], rounds: int, e
         if turn == 0 and entry.get("systems"):
             first = {name: runs[0] for name, runs in entry["systems"].items()}
             entry["agreement"] = agreement.summary(workload, first)
-            print(f"{workload.name}: {entry['agreement']}", file=sys.stderr)
+            print(f"{workload.name}: {entry['agreement']['apart']:.2g} apart", file=sys.stderr)
 
 
 def measure_all(args: argparse.Namespace, workloads: dict[str, Workload], results: dict) -> None:

@@ -6,7 +6,9 @@ from harness.workloads import Workload
 
 
 def quantities(report: dict) -> np.ndarray:
-    """What is compared: the loss, or the moments of draws."""
+    """What is compared: the loss, the first losses where all start from the same, or the moments of draws."""
+    if "early" in report:
+        return np.array(report["early"])
     return np.hstack([report["mean"], np.ravel(report["covariance"])]) if "mean" in report else np.array([report["loss"]])
 
 
@@ -17,7 +19,9 @@ def disagreement(reports: dict[str, dict]) -> float:
 
 
 def summary(workload: Workload, reports: dict[str, dict]) -> dict:
-    """Of one report for each system."""
+    """Of one report for each system; of none that started elsewhere."""
+    if workload.common_batch:
+        reports = {name: report for name, report in reports.items() if "early" in report}
     apart = disagreement(reports)
     values = {name: [float(f"{value:.6g}") for value in quantities(report)] for name, report in reports.items()}
     return {"apart": apart, "tolerance": workload.tolerance, "agree": apart <= workload.tolerance, "values": values}

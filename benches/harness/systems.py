@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.order import minibatches
 from harness.workloads import DRAWS, FLAGS, LIBRARY, REPOSITORY, SWEEPS, Workload
 
 PEERS = REPOSITORY / "benches" / "peers"
@@ -50,18 +51,26 @@ class Bench:
         if needs and not (DATA / needs.replace("make_", "").replace(".py", ".npy")).exists():
             subprocess.run([sys.executable, str(DATA / needs)], check=True)
         source = workload.file.stem
-        if workload.kind == "train" or source in self.prepared:
+        if source in self.prepared or (workload.kind == "train" and not workload.common_batch):
             return
         out = self.folder / source
-        if workload.kind == "em":
+        if workload.common_batch:
+            self.train(workload.file, out, "--set", "rate=0", "--steps", "1")
+            rows = self.evaluated(workload.file, "x", "--rows")
+            np.save(out / "rows.npy", rows.astype(np.float32))
+            np.save(out / "order.npy", minibatches(len(rows), workload.common_batch, workload.steps))
+        elif workload.kind == "em":
             out.mkdir(exist_ok=True)
             start = {name: self.evaluated(workload.file, name) for name in ("w", "mu", "S")}
             np.savez(out / "start.npz", **start)
         else:
-            last_json_line([str(self.tilde), "train", str(workload.file), "--out", str(out), "--quiet", "--bench-json"])
+            self.train(workload.file, out)
         if workload.kind == "likelihood":
             np.save(out / "points.npy", self.evaluated(workload.file, "x(0)", "--rows").astype(np.float32))
         self.prepared.add(source)
+
+    def train(self, file: Path, out: Path, *options: str) -> dict:
+        return last_json_line([str(self.tilde), "train", str(file), *options, "--out", str(out), "--quiet", "--bench-json"])
 
     def evaluated(self, file: Path, expression: str, *flags: str) -> np.ndarray:
         return np.array(last_json_line([str(self.tilde), "eval", str(file), expression, "--json", *flags])["value"])
@@ -89,7 +98,10 @@ class Bench:
         if workload.kind == "em":
             return last_json_line([str(self.tilde), "train", file, "--precision", "f32", *options])
         report = last_json_line([str(self.tilde), "train", file, *options])
-        return report | {"loss": settled_loss(out / "metrics.jsonl", workload.steps)}
+        losses = logged_losses(out / "metrics.jsonl")
+        late = [loss for step, loss in losses.items() if step > workload.steps // 2]
+        early = {"early": [losses[step] for step in workload.compared_steps]} if workload.common_batch else {}
+        return report | {"loss": float(np.mean(late))} | early
 
     def run_peer(self, workload: Workload, system: str, environment: dict[str, str]) -> dict:
         script = f"{workload.file.stem}_{LIBRARY[system]}.py"
@@ -98,13 +110,16 @@ class Bench:
             options += ["--steps", str(workload.steps)]
         if workload.kind == "draw":
             options += ["--draw", str(DRAWS)]
-        if workload.kind != "train":
+        if workload.kind != "train" or workload.common_batch:
             options += ["--from", str(self.folder / workload.file.stem)]
         command = [sys.executable, str(PEERS / script), *options]
         run = self.run_compiling if system == "torch-compile" else last_json_line
         report = run(command, environment)
         if system in INTERPRETED:
             del report["compile_ms"]
+        early = report.pop("early", None)
+        if workload.common_batch:
+            report["early"] = [early[step - 1] for step in workload.compared_steps]
         return report | {"command": " ".join(["python", script, *map(masked, options)])}
 
     def run_compiling(self, command: list[str], environment: dict[str, str]) -> dict:
@@ -122,8 +137,7 @@ def masked(option: str) -> str:
     return re.sub(r"^/.*/", "DIR/", option)
 
 
-def settled_loss(log: Path, steps: int) -> float:
-    """Mean over the logged steps of the second half, of what is minimised."""
+def logged_losses(log: Path) -> dict[int, float]:
+    """By step, of what is minimised."""
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    late = [line for line in lines if line["step"] > steps // 2]
-    return float(np.mean([line["loss"] if "loss" in line else -line["objective"] for line in late]))
+    return {line["step"]: line["loss"] if "loss" in line else -line["objective"] for line in lines}

@@ -6,6 +6,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 SPECIFICATIONS = REPOSITORY / "benches" / "workloads"
 FLOAT = 4  # bytes
+EARLY = 100  # steps from the start, as peers report their losses
 
 
 @dataclass(frozen=True)
@@ -32,20 +33,32 @@ class Workload:
     steps: int
     """Of a timed run: of the optimiser, sweeps of all draws, iterations; 1 where there is one result"""
     tolerance: float
-    """How far apart the systems' losses may be"""
+    """How far apart the systems' losses may be: means over the second half, or with a common start each of the first"""
     contractions: tuple[Contraction, ...]
     bytes: float
     """Moved at least in a step: parameters and optimiser's state read and written, data read, activations written"""
     kind: str = "train"
+    common_batch: int = 0
+    """Where it is given, all systems start from Tilde's parameters and take its minibatches of so many rows. Nothing else is random,
+    so that their first losses are compared"""
     specification: str = ""
 
     @property
     def file(self) -> Path:
         return SPECIFICATIONS / f"{self.specification or self.name}.tilde"
 
+    @property
+    def compared_steps(self) -> list[int]:
+        """The first steps whose losses Tilde logs: step 1 and every hundredth of all."""
+        every = max(self.steps // 100, 1)
+        return sorted({1, *range(every, EARLY + 1, every)})
+
     def quick(self) -> "Workload":
         """With a fifth of the steps where their number is free; losses that are still falling agree less closely."""
-        return replace(self, steps=max(200, self.steps // 500 * 100), tolerance=2 * self.tolerance) if self.kind == "train" else self
+        if self.kind != "train":
+            return self
+        tolerance = self.tolerance if self.common_batch else 2 * self.tolerance
+        return replace(self, steps=max(200, self.steps // 500 * 100), tolerance=tolerance)
 
 
 SCAN, JIT = ("--mode", "scan"), ("--mode", "jit")
@@ -116,7 +129,8 @@ def realnvp() -> Workload:
     work = [*dense(b, 1, h, couplings), *dense(b, h, h, couplings), *dense(b, h, 2, couplings)]
     moved = couplings * (adam(layers(1, h, h, 2)) + FLOAT * b * (2 * h + 4)) + FLOAT * b * 2
     # Training is unstable at this rate: JAX alone, with seeds 0 to 4, ends between 0.62 and 1.15
-    return Workload("realnvp", "RealNVP, 8 couplings, 2 x 64, batch 512", FOUR, 2000, 0.08, tuple(work), moved)
+    title = "RealNVP, 8 couplings, 2 x 64, batch 512"
+    return Workload("realnvp", title, FOUR, 2000, 1e-3, tuple(work), moved, common_batch=b)
 
 
 def likelihood() -> Workload:
@@ -138,7 +152,8 @@ def attention() -> Workload:
     work += [Contraction(1, n, n, c, each), Contraction(1, n, n, c, each, "tn")]
     parameters = kinds * w + n * w + 4 * w * w + layers(w, 4 * w, w) + layers(w, kinds) + 6 * w
     moved = adam(parameters) + FLOAT * (rows * (3 * w + 3 * w + w + 4 * w + kinds) + each * n * n)
-    return Workload("attention", "Transformer block, 64 x 32 tokens, width 64", FOUR, 300, 0.05, tuple(work), moved)
+    title = "Transformer block, 64 x 32 tokens, width 64"
+    return Workload("attention", title, FOUR, 300, 1e-3, tuple(work), moved, common_batch=b)
 
 
 def all_workloads() -> dict[str, Workload]:

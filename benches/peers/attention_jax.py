@@ -1,15 +1,18 @@
 """benches/workloads/attention.tilde in JAX: a causal language model of one transformer block."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
 
-from common import WORKLOADS, minibatches, report
-from common_jax import arguments, dense, heading, init_dense, train
+from common import WORKLOADS, common_start, minibatches, parameters, report
+from common_jax import arguments, dense, dense_of, heading, init_dense, train
 
 LENGTH, KINDS, WIDTH, HEADS, BATCH = 32, 64, 64, 4, 64
+NORMS = ("block1.layer_norm1", "block1.layer_norm2", "layer_norm1")  # as Tilde names them
 
 optimiser = optax.adam(1e-3)
 
@@ -26,6 +29,23 @@ def init(key: Array) -> dict:
         "narrow": init_dense(next(keys), 4 * WIDTH, WIDTH),
         "logits": init_dense(next(keys), WIDTH, KINDS),
         "norms": [{"scale": jnp.ones(WIDTH), "shift": jnp.zeros(WIDTH)} for _ in range(3)],
+    }
+
+
+def of_tilde(folder: Path) -> dict:
+    p = parameters(folder)
+    in_block = lambda name: p["logits.block1." + name]
+    layer = lambda name: dense_of(p[f"logits.{name}.W"].T, p[f"logits.{name}.b"])
+    norms = [{part: jnp.asarray(p[f"logits.{norm}.{part}"]) for part in ("scale", "shift")} for norm in NORMS]
+    return {
+        "embedding": jnp.asarray(p["logits.embedding1.table"]),
+        "place": jnp.asarray(p["logits.place"]),
+        "qkv": jnp.stack([in_block(f"attention1.{name}").swapaxes(0, 1) for name in ("query", "key", "value")]),
+        "merge": jnp.asarray(in_block("attention1.merge").reshape(WIDTH, WIDTH)),
+        "widen": layer("block1.mlp1.dense1"),
+        "narrow": layer("block1.mlp1.dense2"),
+        "logits": layer("dense1"),
+        "norms": norms,
     }
 
 
@@ -57,10 +77,12 @@ def step(state: tuple, tokens: Array) -> tuple[tuple, Array]:
 
 def main() -> None:
     args = arguments(__doc__, steps=1000).parse_args()
-    tokens = np.load(WORKLOADS / "data" / "tokens.npy")
-    params = init(jax.random.key(args.seed))
-    batches = minibatches(np.random.default_rng(args.seed), len(tokens), BATCH)
-    _, timing = train(step, (params, optimiser.init(params)), tokens, batches, args.steps, scan=args.mode == "scan")
+    if args.from_:
+        params, (tokens, batches) = of_tilde(args.from_), common_start(args.from_)
+    else:
+        params, tokens = init(jax.random.key(args.seed)), np.load(WORKLOADS / "data" / "tokens.npy")
+        batches = minibatches(np.random.default_rng(args.seed), len(tokens), BATCH)
+    _, timing = train(step, (params, optimiser.init(params)), tokens.astype(np.int32), batches, args.steps, scan=args.mode == "scan")
     report(heading("attention", args) | timing, args.json)
 
 

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 REPOSITORY = Path(__file__).resolve().parents[2]
 MNIST = REPOSITORY / "data" / "mnist10k.npz"
 WORKLOADS = REPOSITORY / "benches" / "workloads"
+EARLY = 100  # steps from the start whose losses are reported one by one
 
 
 def mnist_binary() -> tuple[np.ndarray, np.ndarray]:
@@ -23,9 +24,19 @@ def mnist_binary() -> tuple[np.ndarray, np.ndarray]:
     return binary[~held_out], binary[held_out]
 
 
+def parameters(folder: Path) -> dict[str, np.ndarray]:
+    """What Tilde trained, or starts from, by its names."""
+    return load_file(folder / "params.safetensors")
+
+
+def common_start(folder: Path) -> tuple[np.ndarray, Iterator[np.ndarray]]:
+    """The rows of the data and those of each step's minibatch, as Tilde takes them."""
+    return np.load(folder / "rows.npy"), iter(np.load(folder / "order.npy"))
+
+
 def trained(folder: Path, prefix: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Weights [in, out] and biases of the dense layers of one network that Tilde trained, in order."""
-    tensors = load_file(folder / "params.safetensors")
+    """Weights [in, out] and biases of the dense layers of one network of Tilde, in order."""
+    tensors = parameters(folder)
     count = sum(name.startswith(prefix) and name.endswith(".W") for name in tensors)
     layers = [f"{prefix}{number}" for number in range(1, count + 1)]
     return [(np.ascontiguousarray(tensors[f"{layer}.W"].T), tensors[f"{layer}.b"]) for layer in layers]
@@ -64,10 +75,10 @@ def quartiles(step_ms: list[float]) -> dict[str, float]:
     return {"step_ms": median, "step_ms_p25": p25, "step_ms_p75": p75}
 
 
-def settled(losses: np.ndarray) -> dict[str, float]:
-    """Mean loss over the second half of the steps, with the standard error of that mean if steps were independent."""
+def settled(losses: np.ndarray) -> dict:
+    """Mean loss over the second half of the steps, with the standard error of that mean if steps were independent; the first losses."""
     half = np.asarray(losses, float)[len(losses) // 2 :]
-    return {"loss": half.mean(), "loss_error": half.std() / len(half) ** 0.5}
+    return {"loss": half.mean(), "loss_error": half.std() / len(half) ** 0.5, "early": losses[:EARLY].tolist()}
 
 
 def measured(call: Callable[[], object], compile_ms: float | None, repeats: int, steps: int = 1) -> tuple[object, dict[str, float]]:
@@ -111,6 +122,8 @@ def describe_draws(draws: np.ndarray) -> dict:
 def rounded(value: object) -> object:
     if isinstance(value, dict):
         return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
     return float(f"{value:.7g}") if isinstance(value, float) else value
 
 

@@ -39,6 +39,11 @@ def init_mlp(key: Array, sizes: list[int]) -> list[Dense]:
     return [init_dense(*layer) for layer in zip(keys, sizes, sizes[1:])]
 
 
+def dense_of(w: np.ndarray, b: np.ndarray) -> Dense:
+    """With known weights [in, out] and biases."""
+    return {"w": jnp.asarray(w), "b": jnp.asarray(b)}
+
+
 def dense(layer: Dense, x: Array) -> Array:
     return x @ layer["w"] + layer["b"]
 

@@ -7,7 +7,7 @@ import optax
 from jax import Array, lax
 
 from common import add_drawing, describe_draws, measured, minibatches, report, trained
-from common_jax import arguments, compiled, heading, init_mlp, mlp, train
+from common_jax import arguments, compiled, dense_of, heading, init_mlp, mlp, train
 from planar import moons
 
 D, T, FEATURES, HIDDEN = 2, 1000, 32, 128
@@ -87,7 +87,7 @@ def main() -> None:
     add_drawing(parser)
     args = parser.parse_args()
     if args.draw:
-        net = [{"w": jnp.asarray(w), "b": jnp.asarray(b)} for w, b in trained(args.from_, "eps.mlp1.dense")]
+        net = [dense_of(*layer) for layer in trained(args.from_, "eps.mlp1.dense")]
         draw, compile_ms = drawing(args, net)
         draws, timing = measured(draw, compile_ms, repeats=1, steps=T)
         return report(heading("ddpm_draw", args) | timing | describe_draws(draws), args.json)

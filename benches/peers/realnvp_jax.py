@@ -1,6 +1,7 @@
 """A RealNVP flow on the two moons, in JAX."""
 
 import time
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +10,8 @@ import optax
 from jax import Array
 from jax.scipy.stats import norm
 
-from common import minibatches, report
-from common_jax import arguments, heading, init_mlp, mlp, train
+from common import common_start, minibatches, report, trained
+from common_jax import arguments, dense_of, heading, init_mlp, mlp, train
 from metrics import distances
 from planar import moons, moons_log_density
 
@@ -57,13 +58,21 @@ def step(state: tuple, x: Array) -> tuple[tuple, Array]:
     return (optax.apply_updates(params, updates), moments), loss
 
 
+def of_tilde(folder: Path) -> list:
+    couplings = [trained(folder, f"f.affine_coupling{number}.mlp1.dense") for number in range(1, COUPLINGS + 1)]
+    return [[dense_of(*layer) for layer in coupling] for coupling in couplings]
+
+
 def main() -> None:
     args = arguments(__doc__, steps=5_000).parse_args()
     rng = np.random.default_rng(args.seed)
-    rows = moons(rng, ROWS)
     init_key, draw_key = jax.random.split(jax.random.key(args.seed))
-    params = [init_mlp(key, [1, HIDDEN, HIDDEN, 2]) for key in jax.random.split(init_key, COUPLINGS)]
-    batches = minibatches(rng, ROWS, BATCH)
+    if args.from_:
+        params, (rows, batches) = of_tilde(args.from_), common_start(args.from_)
+    else:
+        rows = moons(rng, ROWS)
+        params = [init_mlp(key, [1, HIDDEN, HIDDEN, 2]) for key in jax.random.split(init_key, COUPLINGS)]
+        batches = minibatches(rng, ROWS, BATCH)
     (params, _), timing = train(step, (params, optimiser.init(params)), rows, batches, args.steps, scan=args.mode == "scan")
 
     result = heading("realnvp", args) | timing

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from common import minibatches, report
-from common_torch import adam, arguments, descend, heading, mlp, train
+from common import common_start, minibatches, report, trained
+from common_torch import adam, arguments, descend, heading, mlp, mlp_of, train
 from planar import moons
 
 COUPLINGS, HIDDEN = 8, 64
@@ -31,9 +31,15 @@ def main() -> None:
     args = arguments(__doc__, steps=1000).parse_args()
     torch.manual_seed(args.seed)
     rng = np.random.default_rng(args.seed)
-    nets = nn.ModuleList(mlp([1, HIDDEN, HIDDEN, 2]) for _ in range(COUPLINGS))
+    if args.from_:
+        prefixes = [f"f.affine_coupling{number}.mlp1.dense" for number in range(1, COUPLINGS + 1)]
+        nets = nn.ModuleList(mlp_of(trained(args.from_, prefix)) for prefix in prefixes)
+        rows, batches = common_start(args.from_)
+    else:
+        nets = nn.ModuleList(mlp([1, HIDDEN, HIDDEN, 2]) for _ in range(COUPLINGS))
+        rows, batches = moons(rng, ROWS), minibatches(rng, ROWS, BATCH)
     step = descend(lambda x: -log_density(nets, x).mean(), adam(nets.parameters()), args.compile)
-    timing = train(step, moons(rng, ROWS), minibatches(rng, ROWS, BATCH), args.steps)
+    timing = train(step, rows, batches, args.steps)
     report(heading("realnvp", args) | timing, args.json)
 
 

@@ -102,6 +102,9 @@ pub struct Lowering<'m> {
     pub(super) looked_at: LookedAt,
     pub(super) inputs: Vec<InputRole>,
     pub(super) rows: Option<PlateId>,
+    /// A run sees all rows from the first on, so that their numbers need not be given
+    pub(super) rows_in_order: bool,
+    row_numbers: Option<NodeId>,
     pub(super) row_counts: &'m RowCounts,
     pub(super) keys: Option<Keys>,
     /// The number of turns of the enclosing loops, in the innermost graph
@@ -164,6 +167,8 @@ impl<'m> Lowering<'m> {
             looked_at: LookedAt::default(),
             inputs: vec![],
             rows: None,
+            rows_in_order: false,
+            row_numbers: None,
             row_counts,
             keys: None,
             turn: None,
@@ -192,7 +197,6 @@ impl<'m> Lowering<'m> {
             let plate = lowering.plates.push(Plate { size });
             lowering.rows = Some(plate);
             lowering.scope.push(plate);
-            lowering.row_numbers();
         }
         lowering
     }
@@ -212,15 +216,16 @@ impl<'m> Lowering<'m> {
         self.frames.root().input(name, ty)
     }
 
-    fn row_numbers(&mut self) -> NodeId {
-        let size = self.rows.map_or(0, |plate| self.plates[plate].size);
-        self.root_input(InputRole::Rows, "rows", TensorType::int([size]))
-    }
-
     /// The node that holds the row numbers of this run, if there is a plate of rows.
     pub(super) fn rows_node(&mut self) -> Option<NodeId> {
-        let at = self.inputs.iter().position(|role| *role == InputRole::Rows)?;
-        self.input_node(at)
+        let size = self.plates[self.rows?].size;
+        if self.row_numbers.is_none() {
+            self.row_numbers = Some(match self.rows_in_order {
+                true => self.frames.root().iota(size),
+                false => self.root_input(InputRole::Rows, "rows", TensorType::int([size])),
+            });
+        }
+        self.row_numbers
     }
 
     /// The node of an input of the root graph.

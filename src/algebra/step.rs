@@ -43,6 +43,8 @@ pub fn lower_step<'m>(model: &'m Model, train: &'m Train, row_counts: &'m RowCou
         monotone: true,
     };
     step.lowering.differentiated = true;
+    let whole = |rows: usize| row_counts.values().all(|count| count.all == rows && count.train == rows);
+    step.lowering.rows_in_order = train.settings.batch.is_none() && rows.is_some_and(whole);
     step.run(&train.body, 1, &train.settings)?;
     if step.losses.is_empty() {
         let message = "a `train` block without `maximize` or `minimize`";

@@ -18,7 +18,7 @@ pub struct PlanOptions {
     pub in_place: Vec<(usize, usize)>,
 }
 
-/// A compiled graph with its buffers. Inputs stay set between runs; a run allocates nothing.
+/// A compiled graph with its buffers. Inputs stay set between runs; a run allocates nothing, but for eigenvalues.
 pub trait Plan {
     /// Binds an input, of the type that the graph declares and the plan's precision. Cheap: shares the elements.
     fn set_input(&mut self, index: usize, tensor: Tensor);

@@ -4,54 +4,104 @@
 /// For each row of a square matrix of costs its column: a permutation whose costs have the least sum. Where a cost is not finite, every
 /// row keeps its own column.
 pub fn assignment(costs: &[f64], n: usize) -> Vec<usize> {
-    if costs.iter().any(|cost| !cost.is_finite()) {
-        return (0..n).collect();
-    }
-    let (mut rows, mut columns) = (vec![0.0; n], vec![0.0; n]);
-    // The row of each column; n where it has none
-    let mut row_of = vec![n; n];
-    for row in 0..n {
-        augment(costs, n, row, (&mut rows, &mut columns), &mut row_of);
-    }
-    let mut column_of = vec![0; n];
-    for (column, row) in row_of.into_iter().enumerate() {
-        column_of[row] = column;
-    }
-    column_of
+    Solver::new(n).solve(n, costs.iter().copied()).to_vec()
 }
 
-/// Gives one more row a column, along the shortest path of reduced costs to a column that is free.
-fn augment(costs: &[f64], n: usize, start: usize, (rows, columns): (&mut [f64], &mut [f64]), row_of: &mut [usize]) {
-    let (mut distance, mut before, mut done) = (vec![f64::INFINITY; n], vec![n; n], vec![false; n]);
-    let (mut row, mut last, mut passed) = (start, n, 0.0);
-    let free = loop {
-        let (mut nearest, mut least) = (n, f64::INFINITY);
-        for column in (0..n).filter(|column| !done[*column]) {
-            let through = passed + costs[row * n + column] - rows[row] - columns[column];
-            if through < distance[column] {
-                (distance[column], before[column]) = (through, last);
-            }
-            if distance[column] < least || nearest == n {
-                (nearest, least) = (column, distance[column]);
-            }
+/// Memory for one assignment after another.
+pub struct Solver {
+    costs: Vec<f64>,
+    /// Dual variables of rows and of columns
+    rows: Vec<f64>,
+    columns: Vec<f64>,
+    /// The row of each column; n where it has none
+    row_of: Vec<usize>,
+    column_of: Vec<usize>,
+    path: Path,
+}
+
+/// The shortest paths of reduced costs from one row to every column.
+struct Path {
+    distance: Vec<f64>,
+    /// The column before; n where there is none
+    before: Vec<usize>,
+    done: Vec<bool>,
+}
+
+impl Solver {
+    /// Room for matrices of up to `n` rows.
+    pub fn new(n: usize) -> Solver {
+        let (reals, places) = (|len| Vec::with_capacity(len), || Vec::with_capacity(n));
+        Solver {
+            costs: reals(n * n),
+            rows: reals(n),
+            columns: reals(n),
+            row_of: places(),
+            column_of: places(),
+            path: Path { distance: reals(n), before: places(), done: Vec::with_capacity(n) },
         }
-        (passed, last, done[nearest]) = (least, nearest, true);
-        match row_of[nearest] {
-            taken if taken < n => row = taken,
-            _ => break nearest,
+    }
+
+    /// As [`assignment`]; allocates only where a matrix is larger than all before.
+    pub fn solve(&mut self, n: usize, costs: impl Iterator<Item = f64>) -> &[usize] {
+        refill(&mut self.costs, costs);
+        refill(&mut self.column_of, 0..n);
+        if self.costs.iter().any(|cost| !cost.is_finite()) {
+            return &self.column_of;
         }
-    };
-    rows[start] += passed;
-    for column in (0..n).filter(|column| done[*column] && *column != free) {
-        rows[row_of[column]] += passed - distance[column];
-        columns[column] -= passed - distance[column];
+        refill(&mut self.rows, std::iter::repeat_n(0.0, n));
+        refill(&mut self.columns, std::iter::repeat_n(0.0, n));
+        refill(&mut self.row_of, std::iter::repeat_n(n, n));
+        for row in 0..n {
+            self.augment(n, row);
+        }
+        for (column, &row) in self.row_of.iter().enumerate() {
+            self.column_of[row] = column;
+        }
+        &self.column_of
     }
-    let mut column = free;
-    while column < n {
-        let next = before[column];
-        row_of[column] = if next < n { row_of[next] } else { start };
-        column = next;
+
+    /// Gives one more row a column, along the shortest path to a column that is free.
+    fn augment(&mut self, n: usize, start: usize) {
+        let Solver { costs, rows, columns, row_of, path: Path { distance, before, done }, .. } = self;
+        refill(distance, std::iter::repeat_n(f64::INFINITY, n));
+        refill(before, std::iter::repeat_n(n, n));
+        refill(done, std::iter::repeat_n(false, n));
+        let (mut row, mut last, mut passed) = (start, n, 0.0);
+        let free = loop {
+            let (mut nearest, mut least) = (n, f64::INFINITY);
+            for column in (0..n).filter(|column| !done[*column]) {
+                let through = passed + costs[row * n + column] - rows[row] - columns[column];
+                if through < distance[column] {
+                    (distance[column], before[column]) = (through, last);
+                }
+                if distance[column] < least || nearest == n {
+                    (nearest, least) = (column, distance[column]);
+                }
+            }
+            (passed, last, done[nearest]) = (least, nearest, true);
+            match row_of[nearest] {
+                taken if taken < n => row = taken,
+                _ => break nearest,
+            }
+        };
+        rows[start] += passed;
+        for column in (0..n).filter(|column| done[*column] && *column != free) {
+            rows[row_of[column]] += passed - distance[column];
+            columns[column] -= passed - distance[column];
+        }
+        let mut column = free;
+        while column < n {
+            let next = before[column];
+            row_of[column] = if next < n { row_of[next] } else { start };
+            column = next;
+        }
     }
+}
+
+/// Replaces all elements, in the same memory.
+fn refill<T>(elements: &mut Vec<T>, with: impl Iterator<Item = T>) {
+    elements.clear();
+    elements.extend(with);
 }
 
 #[cfg(test)]

@@ -16,8 +16,10 @@ impl Contract {
     /// elements.
     pub fn chunked(mut self, len: usize, partial: impl FnOnce(usize) -> BufferId) -> (Contract, Option<Loop>) {
         let Some(last) = self.inner.last_mut() else { return (self, None) };
-        let most = CHUNKS.min(last.size / TERMS).min(ELEMENTS / len.max(1));
-        let chunks = (2..=most).rev().find(|&chunks| last.size.is_multiple_of(chunks));
+        let most = CHUNKS.min(last.size / TERMS);
+        // Chunks of sums over one axis fit into one another, so that they can be computed side by side
+        let finest = (2..=most).rev().find(|&chunks| last.size.is_multiple_of(chunks)).unwrap_or(1);
+        let chunks = (2..=finest.min(ELEMENTS / len.max(1))).rev().find(|&chunks| finest.is_multiple_of(chunks));
         let Some(chunks) = chunks.filter(|_| self.dtype == DType::Real) else { return (self, None) };
         last.size /= chunks;
         let terms = last.size as i64;
@@ -27,6 +29,13 @@ impl Contract {
         self.out = partial(chunks * len);
         let sum = sum_of(self.out, result, [chunks, len]);
         (self, Some(sum))
+    }
+
+    /// The chunks of a sum that was split, and the terms of each.
+    pub fn chunks(&self) -> Option<(Dim, usize)> {
+        let (chunk, last) = (self.batch.first()?, self.inner.last()?);
+        let terms = last.size as i64;
+        (chunk.a == last.a * terms && chunk.b == last.b * terms && chunk.out != 0).then_some((*chunk, last.size))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::body::{contiguous, strided};
 use crate::base::op::{BinaryOp, UnaryOp};
-use crate::graph::{Graph, NodeId, Op};
+use crate::graph::{Graph, Node, NodeId, Op};
 use std::collections::{HashMap, HashSet};
 
 /// What becomes one step or a few of them, in order of evaluation.
@@ -61,6 +61,8 @@ const MAX_WEIGHT: usize = 160;
 const MAX_TREE: usize = 64;
 /// A node used more than once is computed again if it takes no more operations than this.
 const CHEAP: usize = 3;
+/// A transposed array is copied if it is read more often.
+const REPEATED: usize = 64;
 /// How many groups back a loop is sought that may take a new root.
 const REACH: usize = 48;
 
@@ -151,11 +153,15 @@ fn required(graph: &Graph, forced: &HashSet<NodeId>, live: &[bool]) -> HashSet<N
 fn shared(graph: &Graph, live: &[bool], stored: &HashSet<NodeId>) -> HashSet<NodeId> {
     let mut uses = vec![0usize; graph.nodes.len()];
     let mut spread = vec![false; graph.nodes.len()];
+    let mut across = HashSet::new();
     for id in graph.ids().filter(|id| live[id.index()]) {
         let node = graph.node(id);
         for arg in &node.args {
             uses[arg.index()] += 1;
             spread[arg.index()] |= matches!(node.op, Op::Broadcast { .. }) && node.ty.len() > graph.ty(*arg).len();
+            if is_read_across(graph, node, *arg) {
+                across.insert(*arg);
+            }
         }
     }
     let mut result = HashSet::new();
@@ -163,7 +169,10 @@ fn shared(graph: &Graph, live: &[bool], stored: &HashSet<NodeId>) -> HashSet<Nod
     let mut trees = vec![(0usize, false); graph.nodes.len()];
     for id in graph.ids().filter(|id| live[id.index()]) {
         let node = graph.node(id);
-        if stored.contains(&id) || is_source(graph, id) {
+        if across.contains(&id) {
+            result.insert(id);
+        }
+        if stored.contains(&id) || is_source(graph, id) || across.contains(&id) {
             trees[id.index()] = (1, false);
             continue;
         }
@@ -178,6 +187,13 @@ fn shared(graph: &Graph, live: &[bool], stored: &HashSet<NodeId>) -> HashSet<Nod
         }
     }
     result
+}
+
+/// Whether a node repeats a transposed array so often that it is worth a copy in the order in which it is read.
+fn is_read_across(graph: &Graph, node: &Node, arg: NodeId) -> bool {
+    let Op::Transpose(perm) = &graph.node(arg).op else { return false };
+    let repeated = matches!(node.op, Op::Broadcast { .. }) && node.ty.len() >= REPEATED * graph.ty(arg).len().max(1);
+    repeated && perm.last().is_some_and(|&axis| axis + 1 != perm.len())
 }
 
 /// What a root computes in each turn of its loop: the node whose tree is the body, over its own shape, and the axes that are reduced.

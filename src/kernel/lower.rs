@@ -4,6 +4,7 @@ use super::affine::Affine;
 use super::body::{Body, MustStore, contiguous, strided};
 use super::contract::groups;
 use super::fuse::{Fusion, Group, Nest, Root, core, fuse, is_source};
+use super::layout::laid_out;
 use super::place::place;
 use super::{Axis, Buffer, BufferId, Contract, Instr, InstrKind, Kernels, Loop, Place, Region, Role, Step, Store};
 use crate::base::op::DType;
@@ -15,7 +16,8 @@ use std::collections::{HashMap, HashSet};
 /// Plans a graph. `in_place` lists pairs (input, output) that share a buffer. Nodes that turn out to need a buffer get one in
 /// another attempt.
 pub fn lower(graph: &Graph, in_place: &[(usize, usize)]) -> Result<Kernels, Diagnostic> {
-    let mut forced = HashSet::new();
+    let laid = laid_out(graph);
+    let (graph, mut forced) = laid.as_ref().map_or((graph, HashSet::new()), |laid| (&laid.graph, laid.copies.clone()));
     loop {
         let fusion = fuse(graph, &forced);
         let mut lowering = Lowering::new(graph, &fusion);

@@ -6,6 +6,7 @@
 //! are [`Kernels`] again.
 //!
 //! - [`affine`]: index maps
+//! - [`layout`]: in which order the axes of contractions' operands and results lie
 //! - [`fuse`]: which nodes are stored in buffers, and which share a loop
 //! - [`body`]: the scalar body of a loop, views folded into its index maps
 //! - [`lower`]: the steps; [`library`], [`contract`], [`control`]: of operations that are no loops
@@ -35,6 +36,7 @@ pub mod cost;
 pub mod ending;
 pub mod fuse;
 pub mod hoist;
+pub mod layout;
 pub mod library;
 pub mod lower;
 pub mod origin;

@@ -59,6 +59,9 @@ impl Step {
 impl fmt::Display for Split {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Split::Rows(split) if split.section > split.block => {
+                writeln!(f, "{} rows in sections of {} in blocks of {}", split.rows, split.section, split.block)
+            }
             Split::Rows(split) => writeln!(f, "{} rows in blocks of {}", split.rows, split.block),
             Split::Serial => writeln!(f, "one thread"),
             Split::Parts => writeln!(f, "in parts"),

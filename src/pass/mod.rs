@@ -1,6 +1,7 @@
 //! Graph to graph: derivatives, simplification, and the runner through which passes run.
 
 pub mod derivative;
+pub mod lanes;
 pub mod runner;
 pub mod simplify;
 pub mod splice;

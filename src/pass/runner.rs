@@ -1,5 +1,6 @@
 //! The runner: every pass is followed by the verifier, and a pass that breaks the rules is named.
 
+use super::lanes::across_lanes;
 use super::simplify::simplify;
 use crate::base::Diagnostic;
 use crate::graph::Graph;
@@ -13,7 +14,7 @@ pub struct Pass {
 }
 
 /// What every graph goes through, after all derivatives are taken.
-pub const STANDARD: &[Pass] = &[Pass { name: "simplify", run: simplify }];
+pub const STANDARD: &[Pass] = &[Pass { name: "simplify", run: simplify }, Pass { name: "lanes", run: across_lanes }];
 
 /// Runs passes in order. Each must give a graph that verifies, with the inputs and output types that it was given.
 pub fn run_passes(mut graph: Graph, passes: &[Pass]) -> Result<Graph, Diagnostic> {

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod compile_depth;
+mod layout;
 mod plans;
 mod scalar_code;
 mod stages;

@@ -4,7 +4,7 @@ use tilde_lang::backend::cpu::CpuPlan;
 use tilde_lang::backend::{Elements, Plan, PlanOptions, Precision, Tensor, interpreter};
 use tilde_lang::base::op::{DType, RandomKind, ReduceOp, UnaryOp};
 use tilde_lang::graph::{Builder, Graph, NodeId, TensorType};
-use tilde_lang::kernel::{Place, Split, Step, lower};
+use tilde_lang::kernel::{Along, Place, Split, Step, lower};
 use tilde_lang::pass::derivative::gradient;
 
 const ROWS: usize = 1200;
@@ -66,6 +66,23 @@ fn sampler() -> Graph {
     b.finish(&[results[0], most]).expect("well typed")
 }
 
+/// Second moments of many rows around a centre, and the sums of the rows: `Σ_n r[n, k] y[n, i] y[n, j]` with `y = x - c`.
+fn moments() -> Graph {
+    let rows = 8 * 600;
+    let mut b = Builder::new();
+    let x = b.input("x", TensorType::real([rows, 5]));
+    let c = b.input("c", TensorType::real([5]));
+    let logits = b.input("logits", TensorType::real([rows, 3]));
+    let r = b.unary(UnaryOp::Exp, logits);
+    let c = b.broadcast(c, &[rows, 5], &[1]);
+    let y = b.sub(x, c);
+    let [left, right] = [[0, 1], [0, 2]].map(|axes| b.broadcast(y, &[rows, 5, 5], &axes));
+    let squares = b.mul(left, right);
+    let second = b.contract(r, squares, &[0, 1], &[0, 2, 3], &[1, 2, 3]);
+    let first = b.contract(r, y, &[0, 1], &[0, 2], &[1, 2]);
+    b.finish(&[second, first]).expect("well typed")
+}
+
 fn inputs(graph: &Graph, precision: Precision) -> Vec<Tensor> {
     let tensor = |ty: &TensorType| match ty.dtype {
         DType::Real => Tensor::new(ty.clone(), precision, reals(ty.len())),
@@ -105,9 +122,19 @@ fn forward_and_backward_pass_are_one_strand() {
 }
 
 #[test]
+fn moments_are_summed_where_their_terms_are_computed() {
+    let kernels = lower(&moments(), &[]).expect("lowers");
+    let Split::Rows(split) = &kernels.stages[0].strands[0].split else { panic!("{kernels}") };
+    assert_eq!(split.along.iter().filter(|along| **along == Along::Terms).count(), 2, "{kernels}");
+    assert!(split.section == 600 && split.section.is_multiple_of(split.block), "{kernels}");
+    // Neither responsibilities, nor centred rows, nor their products exist for all rows at once
+    assert_eq!(split.own.len(), 3, "{kernels}");
+}
+
+#[test]
 fn blocks_of_rows_agree_with_the_interpreter() {
     let precision = Precision::F64;
-    for (graph, in_place, steps) in [(training_step().0, training_step().1, 3), (sampler(), vec![], 1)] {
+    for (graph, in_place, steps) in [(training_step().0, training_step().1, 3), (sampler(), vec![], 1), (moments(), vec![], 1)] {
         let reference = interpreter::compile(&graph, &options(precision, 1, &in_place)).expect("verifies");
         let expected = run(reference, &graph, precision, steps);
         let found = run(cpu(&graph, &options(precision, 2, &in_place)), &graph, precision, steps);
@@ -129,7 +156,7 @@ fn bits(tensor: &Tensor) -> Vec<u32> {
 
 #[test]
 fn bits_are_the_same_on_any_number_of_threads() {
-    for (graph, in_place) in [training_step(), (sampler(), vec![])] {
+    for (graph, in_place) in [training_step(), (sampler(), vec![]), (moments(), vec![])] {
         let of = |threads: usize| -> Vec<Vec<u32>> {
             let plan = cpu(&graph, &options(Precision::F32, threads, &in_place));
             run(plan, &graph, Precision::F32, 3).iter().map(bits).collect()

@@ -2,12 +2,12 @@
 
 use super::bindings::{Bindings, Local};
 use super::clock::Clock;
-use super::contract::Scratch;
 use super::control::{run_cond, run_scan, run_while};
 use super::jit::{Compiler, Native, Outer};
 use super::lanes::element_bytes;
 use super::memory::{Memory, Table};
 use super::pool::Pool;
+use super::scratch::Scratch;
 use super::tasks::{Tasks, Worker, run_piece};
 use crate::backend::Precision;
 use crate::base::Diagnostic;
@@ -238,7 +238,7 @@ fn outer(strand: &Strand, number: usize, step: &Step) -> Option<Outer> {
     match split.along[number - strand.steps.start] {
         Along::Axis(axis) => Some(Outer { axis, turns: turns(nest, axis) }),
         Along::Blocks(axis) => Some(Outer { axis, turns: 1 }),
-        Along::Outermost => None,
+        Along::Outermost | Along::Terms => None,
     }
 }
 

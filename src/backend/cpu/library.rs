@@ -2,16 +2,17 @@
 
 use super::memory::Table;
 use super::random::Random;
+use super::scratch::Scratch;
 use super::{eigen, linear};
 use crate::backend::Precision;
-use crate::base::assignment::assignment;
+use crate::base::assignment::Solver;
 use crate::base::op::DType;
 use crate::kernel::{AlongOp, BufferId, Indexing, Library, Region};
 use std::cmp::Ordering;
 use std::ops::AddAssign;
 
 /// Runs a call whose result begins `shift` elements after the beginning of its buffer.
-pub fn call(call: &Library, shift: usize, table: Table<'_>, precision: Precision) {
+pub fn call(call: &Library, shift: usize, table: Table<'_>, precision: Precision, scratch: &mut Scratch) {
     let whole = |buffer: BufferId| Region { buffer, offset: shift };
     match *call {
         Library::Copy { from, to, len } => copy(table, from, to, len),
@@ -52,16 +53,17 @@ pub fn call(call: &Library, shift: usize, table: Table<'_>, precision: Precision
         }
         Library::Assignment { x, out, count, size } => {
             let (square, len) = (count * size * size, count * size);
+            let solver = &mut scratch.assignment;
             match precision {
                 // SAFETY: the buffers hold `count` matrices of that size, in the plan's precision, and the columns of their rows.
                 Precision::F32 => unsafe {
                     let costs: &[f32] = table.slice(x, square);
-                    assign(costs, table.slice_mut(whole(out), len), size, f64::from, |column| column as i32)
+                    assign(solver, costs, table.slice_mut(whole(out), len), size, f64::from, |column| column as i32)
                 },
                 // SAFETY: likewise.
                 Precision::F64 => unsafe {
                     let costs: &[f64] = table.slice(x, square);
-                    assign(costs, table.slice_mut(whole(out), len), size, |cost| cost, |column| column as i64)
+                    assign(solver, costs, table.slice_mut(whole(out), len), size, |cost| cost, |column| column as i64)
                 },
             }
         }
@@ -93,10 +95,10 @@ pub fn call(call: &Library, shift: usize, table: Table<'_>, precision: Precision
 }
 
 /// The assignments of least cost of matrices of that size, in double precision.
-fn assign<T: Copy, I>(costs: &[T], out: &mut [I], size: usize, real: impl Fn(T) -> f64, place: impl Fn(usize) -> I) {
+fn assign<T: Copy, I>(solver: &mut Solver, costs: &[T], out: &mut [I], size: usize, real: impl Fn(T) -> f64, place: impl Fn(usize) -> I) {
     for (matrix, row) in costs.chunks((size * size).max(1)).zip(out.chunks_mut(size.max(1))) {
-        let matrix: Vec<f64> = matrix.iter().map(|cost| real(*cost)).collect();
-        row.iter_mut().zip(assignment(&matrix, size)).for_each(|(slot, column)| *slot = place(column));
+        let columns = solver.solve(size, matrix.iter().map(|&cost| real(cost)));
+        row.iter_mut().zip(columns).for_each(|(slot, &column)| *slot = place(column));
     }
 }
 

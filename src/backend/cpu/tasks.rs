@@ -1,11 +1,12 @@
 //! The tasks of a stage: blocks of its strands and parts of its other steps, bundled so that none is less than its handing out.
 
 use super::bindings::{Local, View};
-use super::contract::{self, Scratch};
+use super::contract;
 use super::execute::Shared;
 use super::jit::Native;
 use super::library;
 use super::memory::{Memory, Table};
+use super::scratch::Scratch;
 use crate::kernel::{Along, Kernels, Place, Rows, Split, Stage, Step, Strand};
 use std::ops::Range;
 use std::time::Instant;
@@ -29,7 +30,7 @@ pub struct Worker {
 #[derive(Clone, Copy)]
 pub struct Piece {
     strand: usize,
-    /// A block of rows, a part of a step; 0 where there is only one
+    /// A section of rows, a part of a step; 0 where there is only one
     number: usize,
 }
 
@@ -78,7 +79,7 @@ impl Tasks {
 /// How many pieces a strand has.
 fn count(strand: &Strand, kernels: &Kernels) -> usize {
     match (&strand.split, &kernels.steps[strand.steps.start]) {
-        (Split::Rows(split), _) => split.rows.div_ceil(split.block),
+        (Split::Rows(split), _) => split.rows.div_ceil(split.section),
         (Split::Parts, Step::Contract(c)) => contract::parts(c),
         (Split::Parts, Step::Loop(_)) => PARTS,
         (Split::Parts | Split::Serial, _) => 1,
@@ -91,7 +92,11 @@ pub fn run_piece(piece: &Piece, strands: &[Strand], shared: &Shared<'_>, worker:
     let strand = &strands[piece.strand];
     let view = shared.program.bindings.view();
     match &strand.split {
-        Split::Rows(split) => run_block(strand, split, piece.number, shared, worker),
+        Split::Rows(split) => {
+            let end = ((piece.number + 1) * split.section).min(split.rows);
+            let blocks = piece.number * split.section / split.block..end.div_ceil(split.block);
+            blocks.for_each(|block| run_block(strand, split, block, shared, worker));
+        }
         Split::Serial => {
             strand.steps.clone().for_each(|step| run_whole(step, view, shared, &mut worker.scratch));
         }
@@ -151,15 +156,16 @@ impl Block {
         match (&shared.program.kernels.steps[step], along) {
             (Step::Loop(nest), Along::Axis(axis)) => run_loop(shared.native(step), turns(nest.axes[axis].extent), view),
             (Step::Loop(_), Along::Blocks(_)) => run_loop(shared.native(step), self.number..self.number + 1, view),
+            (Step::Contract(c), Along::Terms) => contract::terms(c, table, shared.precision, self.rows.clone(), &mut scratch.operands),
             (Step::Contract(c), _) => {
                 let size = c.row_axis().map_or(1, |axis| axis.dim(c).size);
-                contract::rows(c, table, shared.precision, turns(size), scratch);
+                contract::rows(c, table, shared.precision, turns(size), &mut scratch.operands);
             }
             (Step::Library(call), _) => {
                 let (part, shift) = call.part(turns(call.outermost()));
-                library::call(&part, shift, table, shared.precision);
+                library::call(&part, shift, table, shared.precision, scratch);
             }
-            (Step::Loop(_), Along::Outermost) | (Step::Scan(_) | Step::While(_) | Step::Cond(_), _) => (),
+            (Step::Loop(_), Along::Outermost | Along::Terms) | (Step::Scan(_) | Step::While(_) | Step::Cond(_), _) => (),
         }
     }
 }
@@ -193,8 +199,8 @@ fn run_part(step: usize, part: usize, view: View<'_>, shared: &Shared<'_>, scrat
             let size = native.turns.div_ceil(PARTS).next_multiple_of(native.multiple).max(1);
             run_loop(Some((native, slots)), (part * size).min(native.turns)..((part + 1) * size).min(native.turns), view);
         }
-        Step::Contract(c) => contract::run_part(c, table, shared.precision, part, scratch),
-        Step::Library(call) => library::call(call, 0, table, shared.precision),
+        Step::Contract(c) => contract::run_part(c, table, shared.precision, part, &mut scratch.operands),
+        Step::Library(call) => library::call(call, 0, table, shared.precision, scratch),
         Step::Scan(_) | Step::While(_) | Step::Cond(_) => (),
     }
 }

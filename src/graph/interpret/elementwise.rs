@@ -12,7 +12,15 @@ pub fn unary(op: UnaryOp, x: &Value) -> Value {
 }
 
 pub fn binary(op: BinaryOp, a: &Value, b: &Value) -> Value {
-    zip(a.ty.clone(), a, b, |x, y| binary_scalar(op, a.ty.dtype, x, y))
+    // A loop for each operation, of which the compiler makes vectors where it can
+    macro_rules! loops {
+        ($($op:ident)*) => {
+            match op {
+                $(BinaryOp::$op => zip(a.ty.clone(), a, b, |x, y| binary_scalar(BinaryOp::$op, a.ty.dtype, x, y)),)*
+            }
+        };
+    }
+    loops!(Add Sub Mul Div FloorDiv Rem Pow Max Min And Or)
 }
 
 pub fn compare(op: CompareOp, a: &Value, b: &Value) -> Value {
@@ -68,6 +76,7 @@ fn sign(x: f64) -> f64 {
 }
 
 /// `dtype` is the operands'.
+#[inline]
 pub fn binary_scalar(op: BinaryOp, dtype: DType, x: f64, y: f64) -> f64 {
     match op {
         BinaryOp::Add => x + y,

@@ -38,11 +38,12 @@ pub fn interpret(graph: &Graph, inputs: &[Value]) -> Vec<Value> {
     interpret_observed(graph, inputs, &mut |_| ())
 }
 
-/// The outputs of a graph; `observer` sees each value as it is made. A value is freed after its last use.
+/// The outputs of a graph; `observer` sees each value as it is made. What no output needs is not computed, and a value is freed after its
+/// last use.
 pub fn interpret_observed(graph: &Graph, inputs: &[Value], observer: Observer<'_>) -> Vec<Value> {
     let last_uses = last_uses(graph);
     let mut values: Vec<Vec<Value>> = vec![vec![]; graph.nodes.len()];
-    for id in graph.ids() {
+    for id in graph.ids().filter(|id| last_uses[id.index()].is_some()) {
         let node = graph.node(id);
         let operands: Vec<&Value> = node.args.iter().flat_map(|arg| &values[arg.index()]).collect();
         let results = evaluate(&node.op, &operands, inputs, &mut *observer);
@@ -50,8 +51,8 @@ pub fn interpret_observed(graph: &Graph, inputs: &[Value], observer: Observer<'_
             results.iter().for_each(|result| observer(Evaluation { graph, id, operands: &operands, result }));
         }
         values[id.index()] = results;
-        let unused = |used: &&NodeId| last_uses[used.index()] == id.index();
-        node.args.iter().chain([&id]).filter(unused).for_each(|used| values[used.index()].clear());
+        let unused = |used: &&NodeId| last_uses[used.index()] == Some(id.index());
+        node.args.iter().filter(unused).for_each(|used| values[used.index()].clear());
     }
     graph.outputs.iter().flat_map(|output| values[output.index()].iter().cloned()).collect()
 }
@@ -108,16 +109,14 @@ fn evaluate(op: &Op, x: &[&Value], inputs: &[Value], observer: Observer<'_>) -> 
     vec![result]
 }
 
-/// For each node the position of its last user, its own if there is none; beyond the end for outputs.
-fn last_uses(graph: &Graph) -> Vec<usize> {
-    let mut last: Vec<usize> = (0..graph.nodes.len()).collect();
-    for id in graph.ids() {
-        for arg in &graph.node(id).args {
-            last[arg.index()] = id.index();
+/// For each node that the outputs need the position of its last user; beyond the end for outputs.
+fn last_uses(graph: &Graph) -> Vec<Option<usize>> {
+    let mut last = vec![None; graph.nodes.len()];
+    graph.outputs.iter().for_each(|output| last[output.index()] = Some(graph.nodes.len()));
+    for id in graph.ids().rev() {
+        if last[id.index()].is_some() {
+            graph.node(id).args.iter().for_each(|arg| _ = last[arg.index()].get_or_insert(id.index()));
         }
-    }
-    for output in &graph.outputs {
-        last[output.index()] = graph.nodes.len();
     }
     last
 }

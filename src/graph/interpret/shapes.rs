@@ -3,6 +3,7 @@
 use super::Value;
 use super::value::{row_major, walk};
 use crate::graph::TensorType;
+use std::sync::Arc;
 
 /// The value of the node's type whose axes `axes` hold the operand.
 pub fn broadcast(x: &Value, shape: &[usize], axes: &[usize]) -> Value {
@@ -28,11 +29,10 @@ pub fn slice(x: &Value, start: &[usize], stop: &[usize]) -> Value {
 
 pub fn pad(x: &Value, before: &[usize], after: &[usize]) -> Value {
     let shape: Vec<usize> = (0..x.ty.rank()).map(|i| before[i] + x.shape()[i] + after[i]).collect();
-    let ty = TensorType::new(x.ty.dtype, shape);
-    let strides = row_major(&ty.shape);
-    let mut elements = vec![0.0; ty.len()];
-    put(x, &mut elements, offset(before, &strides), &strides);
-    Value::new(ty, elements)
+    let strides = row_major(&shape);
+    let mut padded = Value::fill(0.0, TensorType::new(x.ty.dtype, shape));
+    put(x, Arc::make_mut(&mut padded.elements), offset(before, &strides), &strides);
+    padded
 }
 
 /// At least one part.
@@ -40,13 +40,13 @@ pub fn join(parts: &[&Value], axis: usize) -> Value {
     let mut ty = parts[0].ty.clone();
     ty.shape[axis] = parts.iter().map(|part| part.shape()[axis]).sum();
     let strides = row_major(&ty.shape);
-    let mut elements = vec![0.0; ty.len()];
+    let mut joined = Value::fill(0.0, ty);
     let mut start = 0;
     for part in parts {
-        put(part, &mut elements, start * strides[axis], &strides);
+        put(part, Arc::make_mut(&mut joined.elements), start * strides[axis], &strides);
         start += part.shape()[axis] as isize;
     }
-    Value::new(ty, elements)
+    joined
 }
 
 pub fn reverse(x: &Value, axes: &[usize]) -> Value {

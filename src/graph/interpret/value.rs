@@ -2,6 +2,7 @@
 
 use crate::base::op::DType;
 use crate::graph::{Literal, TensorType};
+use std::iter::repeat_n;
 use std::sync::Arc;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +33,7 @@ impl Value {
     }
 
     pub fn fill(value: f64, ty: TensorType) -> Value {
-        let elements = vec![value; ty.len()];
+        let elements = repeat_n(value, ty.len()).collect::<Arc<[f64]>>();
         Value::new(ty, elements)
     }
 
@@ -43,10 +44,23 @@ impl Value {
 
     /// The elements that stand at `start + Σ strides[k] · i[k]`, for each index i of a shape.
     pub fn strided(&self, shape: Vec<usize>, start: isize, strides: &[isize]) -> Value {
-        let ty = TensorType::new(self.ty.dtype, shape);
-        let mut elements = Vec::with_capacity(ty.len());
-        walk(&ty.shape, [strides], |[at]| elements.push(self.elements[(start + at) as usize]));
-        Value::new(ty, elements)
+        let mut value = Value::fill(0.0, TensorType::new(self.ty.dtype, shape));
+        let shape = &value.ty.shape;
+        let (outer, run, step) = match (shape.split_last(), strides.split_last()) {
+            (Some((&run, outer)), Some((&step, _))) => (outer, run, step),
+            (None, _) | (_, None) => (&[][..], 1, 1),
+        };
+        // Row by row: most are copies, or repeat one element
+        let mut rows = Arc::make_mut(&mut value.elements).chunks_exact_mut(run.max(1));
+        walk(outer, [strides], |[at]| {
+            let (Some(row), first) = (rows.next(), (start + at) as usize) else { return };
+            match step {
+                0 => row.fill(self.elements[first]),
+                1 => row.copy_from_slice(&self.elements[first..first + run]),
+                _ => row.iter_mut().zip(0..).for_each(|(to, i)| *to = self.elements[(start + at + i * step) as usize]),
+            }
+        });
+        value
     }
 
     /// The distance of neighbours along each axis.

@@ -4,6 +4,7 @@ use super::block::block;
 use super::cut::{cut, set_blocks, set_sum};
 use super::graph::Edges;
 use super::level::{Class, Standing, candidates, levels};
+use super::rows::Fit;
 use super::work::work;
 use super::{Along, Rows, Split, Stage, Strand};
 use crate::kernel::{BufferId, InstrKind, Kernels, Loop, Place, Step};
@@ -75,7 +76,9 @@ fn split(kernels: &mut Kernels, standings: &[&Standing], steps: &mut [Step], wor
         Some(Class::Parts) => return Split::Parts,
         Some(Class::Control) => return Split::Control,
     };
-    let divides = standings.iter().any(|standing| standing.fit.as_ref().is_some_and(|fit| fit.cut));
+    let fits = || standings.iter().filter_map(|standing| standing.fit.as_ref());
+    let terms = chunk_terms(steps, fits());
+    let divides = terms.or(fits().any(|fit| fit.cut).then_some(rows));
     let touched = touched(standings, steps);
     let elements = touched.keys().map(|&buffer| kernels.buffers[buffer].len / rows).sum();
     let block = block(rows, elements, work, divides);
@@ -94,7 +97,16 @@ fn split(kernels: &mut Kernels, standings: &[&Standing], steps: &mut [Step], wor
             (_, other) => along.push(other),
         }
     }
-    Split::Rows(Rows { rows, block, along, own })
+    Split::Rows(Rows { rows, block, section: terms.unwrap_or(block), along, own })
+}
+
+/// The rows of the longest chunk of sums over the rows; shorter ones divide it.
+fn chunk_terms<'a>(steps: &[Step], fits: impl Iterator<Item = &'a Fit>) -> Option<usize> {
+    let terms = |(step, fit): (&Step, &Fit)| match step {
+        Step::Contract(c) if fit.along == Along::Terms => c.chunks().map(|(_, terms)| terms),
+        Step::Contract(_) | Step::Loop(_) | Step::Library(_) | Step::Scan(_) | Step::While(_) | Step::Cond(_) => None,
+    };
+    steps.iter().zip(fits).filter_map(terms).max()
 }
 
 /// Buffers of which some step touches its own rows, and whether every step touches no others.

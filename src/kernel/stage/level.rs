@@ -2,7 +2,7 @@
 
 use super::cut::Piece;
 use super::graph::{Edge, Edges};
-use super::rows::{Fit, fit, row_axis};
+use super::rows::{Fit, fit, row_axis, summed_rows};
 use super::work::work;
 use crate::base::Arena;
 use crate::kernel::{Buffer, BufferId, Step};
@@ -69,7 +69,7 @@ pub fn candidates(steps: &[Step], buffers: &Arena<Buffer>) -> Vec<usize> {
 fn own_rows(step: &Step) -> Vec<usize> {
     match step {
         Step::Loop(nest) => nest.axes.iter().map(|axis| axis.extent).collect(),
-        Step::Contract(contract) => row_axis(contract).map(|dim| dim.size).into_iter().collect(),
+        Step::Contract(contract) => row_axis(contract).map(|dim| dim.size).into_iter().chain(summed_rows(contract)).collect(),
         Step::Library(call) => vec![call.outermost()],
         Step::Scan(_) | Step::While(_) | Step::Cond(_) => vec![],
     }

@@ -61,6 +61,8 @@ pub struct Rows {
     pub rows: usize,
     /// Rows of a block; of the last one what is left
     pub block: usize,
+    /// Rows whose blocks one thread runs in their order
+    pub section: usize,
     /// How each step divides
     pub along: Vec<Along>,
     /// Buffers that exist for one block at a time, in the memory of the thread that runs it
@@ -76,4 +78,6 @@ pub enum Along {
     Blocks(usize),
     /// A call: its outermost axis in the result
     Outermost,
+    /// A contraction that sums over all rows in chunks: each block adds its terms to those of its chunk
+    Terms,
 }

@@ -25,6 +25,14 @@ pub fn fit(step: &Step, rows: usize, buffers: &Arena<Buffer>) -> Option<Fit> {
     }
 }
 
+/// Chunks of a sum below which too few tasks would be left.
+const CHUNKS: usize = 8;
+
+/// The number of rows of a sum over all rows, in chunks.
+pub fn summed_rows(c: &Contract) -> Option<usize> {
+    c.chunks().filter(|(chunk, _)| chunk.size >= CHUNKS).map(|(chunk, terms)| chunk.size * terms)
+}
+
 /// The axis along which the result is a sequence of dense rows.
 pub fn row_axis(c: &Contract) -> Option<Dim> {
     c.row_axis().map(|axis| axis.dim(c))
@@ -33,6 +41,11 @@ pub fn row_axis(c: &Contract) -> Option<Dim> {
 /// As [`fit`], of a loop.
 pub fn fit_loop(nest: &Loop, rows: usize, buffers: &Arena<Buffer>) -> Option<Fit> {
     Rows { rows, buffers }.nest(nest)
+}
+
+/// All axes of a contraction.
+fn dims(c: &Contract) -> impl Iterator<Item = Dim> {
+    [c.rows, c.columns].into_iter().chain(c.batch.iter().copied()).chain(c.inner.iter().copied())
 }
 
 struct Rows<'a> {
@@ -98,25 +111,38 @@ impl Rows<'_> {
     }
 
     fn contract(&self, c: &Contract) -> Option<Fit> {
+        if summed_rows(c) == Some(self.rows) {
+            return Some(self.sum(c));
+        }
         let row = row_axis(c)?;
-        let dims = || [c.rows, c.columns].into_iter().chain(c.batch.iter().copied()).chain(c.inner.iter().copied());
-        let keeps = |region: Region, stride: fn(&Dim) -> i64| {
-            // The axis of rows itself is the only one with its strides, or a copy of it, which is no row then
-            let mut others = dims().filter(|dim| *dim != row).map(|dim| (dim.size, stride(&dim)));
-            let walk = Walk { offset: region.offset as i64, row: (row.size, stride(&row)), others: &mut others };
-            self.keeps(region.buffer, walk)
-        };
-        if row.size % self.rows != 0 || !keeps(Region { buffer: c.out, offset: 0 }, |dim| dim.out) {
+        // The axis of rows itself is the only one with its strides, or a copy of it, which is no row then
+        let others: Vec<Dim> = dims(c).filter(|dim| *dim != row).collect();
+        if row.size % self.rows != 0 || !self.region_keeps(Region { buffer: c.out, offset: 0 }, row, &others, |dim| dim.out) {
             return None;
         }
-        let mut crossing = vec![];
-        if !keeps(c.a, |dim| dim.a) {
-            crossing.push(c.a.buffer);
-        }
-        if !keeps(c.b, |dim| dim.b) {
-            crossing.push(c.b.buffer);
-        }
-        Some(Fit { along: Along::Outermost, cut: false, crossing })
+        Some(Fit { along: Along::Outermost, cut: false, crossing: self.crossing(c, row, &others) })
+    }
+
+    /// A sum over all rows in chunks: each chunk is of some rows.
+    fn sum(&self, c: &Contract) -> Fit {
+        let (chunk, last) = (c.batch.first().copied(), c.inner.last().copied());
+        let others: Vec<Dim> = dims(c).filter(|dim| Some(*dim) != chunk && Some(*dim) != last).collect();
+        let row = Dim { size: self.rows, ..last.unwrap_or(c.rows) };
+        let mut crossing = self.crossing(c, row, &others);
+        crossing.push(c.out);
+        Fit { along: Along::Terms, cut: false, crossing }
+    }
+
+    /// Operands of which a row of the result needs more than the same row.
+    fn crossing(&self, c: &Contract, row: Dim, others: &[Dim]) -> Vec<BufferId> {
+        let a = (!self.region_keeps(c.a, row, others, |dim| dim.a)).then_some(c.a.buffer);
+        let b = (!self.region_keeps(c.b, row, others, |dim| dim.b)).then_some(c.b.buffer);
+        a.into_iter().chain(b).collect()
+    }
+
+    fn region_keeps(&self, region: Region, row: Dim, others: &[Dim], stride: fn(&Dim) -> i64) -> bool {
+        let mut others = others.iter().map(|dim| (dim.size, stride(dim)));
+        self.keeps(region.buffer, Walk { offset: region.offset as i64, row: (row.size, stride(&row)), others: &mut others })
     }
 
     /// The region is the whole buffer, so that equal parts of it are rows.

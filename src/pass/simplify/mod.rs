@@ -27,6 +27,7 @@ mod rewriter;
 mod shape;
 mod solve;
 mod stable;
+mod symmetric;
 
 pub use live::sweep;
 

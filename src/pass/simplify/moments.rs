@@ -3,6 +3,7 @@
 //! the axes along which u is repeated, so that digits are lost only to the spread of v, not to where it lies.
 
 use super::rewriter::{Rewriter, View};
+use super::symmetric;
 use crate::base::op::BinaryOp;
 use crate::graph::Op;
 use crate::pass::term::Term;
@@ -91,10 +92,9 @@ impl<'a> SecondMoment<'a> {
     fn expanded(self, out: &[u8]) -> Option<Term<'a>> {
         let labels = [&self.rows[..], &self.own].concat();
         let (shape, rows_shape) = (self.sizes(out)?, self.sizes(&labels)?);
-        let SecondMoment { w, one, two, rows, kept, .. } = self;
+        let SecondMoment { w, one, two, own, rows, kept } = self;
         let (one, two) = (one.centred(), two.centred());
         let place = |of: &Labelled<'a>| spread(of, out, &shape);
-        let products = spread(&one.u, &labels, &rows_shape) * spread(&two.u, &labels, &rows_shape);
         let first = |u: &Labelled<'a>| {
             let labels: Vec<u8> = out.iter().copied().filter(|label| kept.contains(label) || u.labels.contains(label)).collect();
             place(&Labelled { term: contracted(&w, u, &labels), labels })
@@ -102,7 +102,15 @@ impl<'a> SecondMoment<'a> {
         let summed: Vec<usize> = (0..w.labels.len()).filter(|&i| rows.contains(&w.labels[i])).collect();
         let total = place(&Labelled { term: w.term.sum(&summed), labels: kept.clone() });
         let (v, other) = (place(&one.v), place(&two.v));
-        let moment = w.term.contract(products, &w.labels, &labels, out);
+        let symmetric = (one.u.term.id == two.u.term.id)
+            .then(|| symmetric::second_moment((w.term, &w.labels), (one.u.term, &one.u.labels), own[0], &kept));
+        let moment = symmetric.flatten().map_or_else(
+            || {
+                let products = spread(&one.u, &labels, &rows_shape) * spread(&two.u, &labels, &rows_shape);
+                w.term.contract(products, &w.labels, &labels, out)
+            },
+            |term| place(&Labelled { term, labels: [&own[..], &kept].concat() }),
+        );
         Some(moment - (first(&one.u) * other + v * first(&two.u) - total * v * other))
     }
 }

@@ -27,6 +27,7 @@ pub fn conform(array: &Array, declared: &ArrayType) -> Result<()> {
 }
 
 /// Whether a single number may stand in a value of the support; what its neighbours ask of it is left to `conform_events`.
+#[inline]
 fn contains(support: &Support, value: f64) -> bool {
     match support {
         Support::Real | Support::Cov | Support::Ordered => value.is_finite(),

@@ -36,6 +36,10 @@ impl Dense {
         Dense { n: self.n, elements: self.elements.iter().zip(&other.elements).map(|(a, b)| a + factor * b).collect() }
     }
 
+    pub fn add(&mut self, other: &Dense, factor: f64) {
+        self.elements.iter_mut().zip(&other.elements).for_each(|(a, b)| *a += factor * b);
+    }
+
     pub fn scaled(&self, factor: f64) -> Dense {
         Dense { n: self.n, elements: self.elements.iter().map(|a| a * factor).collect() }
     }

@@ -8,7 +8,7 @@ use super::super::coefficient::Coefficient;
 use super::super::transition::Transition;
 use super::dense::Dense;
 use super::equation::{Equation, Numbers, NumericEquation, Solution, TURNS, not_a_process};
-use super::panels::{Panels, dense_piece, panels_for, sufficient_panels};
+use super::panels::{DensePiece, Panels, dense_piece, panels_for, sufficient_panels};
 use crate::algebra::lowering::Lowering;
 use crate::algebra::value::Array;
 use crate::base::diagnostic::Result;
@@ -59,9 +59,13 @@ impl<'m> Lowering<'m> {
     /// The covariance of the state has a Cholesky factor.
     fn refuse_singular(&self, equation: &Equation<'_, 'm>, numbers: &NumericEquation, panels: usize) -> Result<()> {
         let (first, last) = equation.range;
+        let (mut whole, mut before) = (DensePiece::none(equation.count()), 0.0);
         for part in [0.1, 0.5, 1.0] {
-            let time = first + (last - first) * part;
-            if !dense_piece(equation.count(), numbers, (first, time), panels).var.is_positive_definite() {
+            let [start, time] = [before, part].map(|part| first + (last - first) * part);
+            let own = ((part - before) * panels as f64).ceil() as usize;
+            whole = whole.followed(&dense_piece(equation.count(), numbers, (start, time), own));
+            before = part;
+            if !whole.var.is_positive_definite() {
                 let message = format!("the covariance of the state is not positive definite at t = {time}");
                 return Err(not_a_process(message, equation.diffusion)
                     .help("noise must reach every element of the state, directly or through the drift"));

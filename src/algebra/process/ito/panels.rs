@@ -94,30 +94,48 @@ impl<'m> Lowering<'m> {
     }
 }
 
+impl DensePiece {
+    /// Of no time.
+    pub fn none(n: usize) -> DensePiece {
+        DensePiece { growth: Dense::zero(n), var: Dense::zero(n) }
+    }
+
+    /// This piece, then another.
+    pub fn followed(&self, next: &DensePiece) -> DensePiece {
+        let carry = Dense::of(next.growth.n, &[1.0]).plus(&next.growth, 1.0);
+        let carried = carry.times(&self.var).times(&carry.transpose());
+        let growth = next.growth.plus(&self.growth, 1.0).plus(&next.growth.times(&self.growth), 1.0);
+        DensePiece { growth, var: next.var.plus(&carried, 1.0) }
+    }
+}
+
 /// The solution between two times on panels.
 pub(super) fn dense_piece(n: usize, numbers: &NumericEquation, (s, t): (f64, f64), panels: usize) -> DensePiece {
     let rule = Rule::new(1);
     let length = (t - s) / panels as f64;
-    let mut whole = DensePiece { growth: Dense::zero(n), var: Dense::zero(n) };
+    let panel = |panel: usize| dense_panel(n, numbers, &rule, s + panel as f64 * length, length);
+    (0..panels).fold(DensePiece::none(n), |whole, number| whole.followed(&panel(number)))
+}
+
+fn dense_panel(n: usize, numbers: &NumericEquation, rule: &Rule, start: f64, length: f64) -> DensePiece {
     let identity = Dense::of(n, &[1.0]);
-    for panel in 0..panels {
-        let at: Vec<_> = rule.nodes.iter().map(|c| all_at(&numbers.at(s + (panel as f64 + c) * length), n)).collect();
-        let slopes: Vec<Dense> = at.iter().map(|at| Dense { n, elements: at[0].clone() }.scaled(length)).collect();
-        let mut to_end = vec![identity.clone(); at.len()];
-        for _ in 0..TERMS {
-            let moved: Vec<Dense> = to_end.iter().zip(&slopes).map(|(psi, slope)| psi.times(slope)).collect();
-            let next = |tail: &Vec<f64>| tail.iter().zip(&moved).fold(identity.clone(), |sum, (w, moved)| sum.plus(moved, *w));
-            to_end = rule.tails.iter().map(next).collect();
+    let at: Vec<_> = rule.nodes.iter().map(|c| all_at(&numbers.at(start + c * length), n)).collect();
+    let slopes: Vec<Dense> = at.iter().map(|at| Dense { n, elements: at[0].clone() }.scaled(length)).collect();
+    let mut to_end = vec![identity.clone(); at.len()];
+    for _ in 0..TERMS {
+        let moved: Vec<Dense> = to_end.iter().zip(&slopes).map(|(psi, slope)| psi.times(slope)).collect();
+        for (psi, tail) in to_end.iter_mut().zip(&rule.tails) {
+            psi.elements.clone_from(&identity.elements);
+            tail.iter().zip(&moved).for_each(|(&weight, moved)| psi.add(moved, weight));
         }
-        let sum = |each: &dyn Fn(usize) -> Dense| (0..at.len()).fold(Dense::zero(n), |sum, k| sum.plus(&each(k), rule.weights[k]));
-        let growth = sum(&|k| to_end[k].times(&slopes[k]));
-        let var = sum(&|k| to_end[k].times(&Dense { n, elements: at[k][1].clone() }).times(&to_end[k].transpose())).scaled(length);
-        let carry = identity.plus(&growth, 1.0);
-        let carried = carry.times(&whole.var).times(&carry.transpose());
-        whole =
-            DensePiece { growth: growth.plus(&whole.growth, 1.0).plus(&growth.times(&whole.growth), 1.0), var: var.plus(&carried, 1.0) };
     }
-    whole
+    let mut piece = DensePiece::none(n);
+    for (k, psi) in to_end.iter().enumerate() {
+        let square = Dense { n, elements: at[k][1].clone() };
+        piece.growth.add(&psi.times(&slopes[k]), rule.weights[k]);
+        piece.var.add(&psi.times(&square).times(&psi.transpose()), rule.weights[k] * length);
+    }
+    piece
 }
 
 /// So many that the norm of F over one is small.

@@ -3,7 +3,7 @@
 use super::kernels::{Dots, Kernels, Tile};
 use super::lines::Lines;
 use super::method::{Form, Method, SEGMENT};
-use super::operands::{Matrix, Operands};
+use super::operands::{Matrix, Operands, Sum};
 use super::view::View;
 use std::ops::Range;
 
@@ -27,7 +27,8 @@ fn crowded<T>(step: isize) -> bool {
 /// # Safety
 /// Every element lies in its array, and nobody else has to do with those of the result and of scratch meanwhile.
 pub unsafe fn dense<T: Copy>(kernels: &Kernels<T>, method: Method, m: &Matrix<'_>, x: Operands<T>, scratch: *mut T) {
-    let job = Job { kernels, view: View::new(m, method.swapped), x, scratch };
+    let further = matches!(m.sum, Sum::Further(_));
+    let job = Job { kernels, view: View::new(m, method.swapped), x, further, scratch };
     // SAFETY: by the contract of this function.
     unsafe {
         match method.form {
@@ -41,6 +42,8 @@ struct Job<'a, T: 'static> {
     kernels: &'a Kernels<T>,
     view: View<'a>,
     x: Operands<T>,
+    /// Whether the result holds other terms of the sums
+    further: bool,
     scratch: *mut T,
 }
 
@@ -81,7 +84,7 @@ impl<T: Copy> Job<'_, T> {
                 for term in (0..terms).step_by(SEGMENT) {
                     let (a, b) = (x.a.wrapping_offset(term as isize * a_step), x.b.wrapping_offset(term as isize * b_step));
                     let (x, terms) = (Operands { a, b, out: x.out }, SEGMENT.min(terms - term));
-                    let segment = Segment { rows: rows.clone(), terms, x, add: sum + term > 0 };
+                    let segment = Segment { rows: rows.clone(), terms, x, add: self.further || sum + term > 0 };
                     // SAFETY: by the contract of `dense`.
                     unsafe {
                         for column in (0..v.columns.size).step_by(self.width()) {

@@ -1,7 +1,7 @@
 //! How a product is computed: a rule of shapes and strides, by estimates of time.
 
 use super::kernels::Kernels;
-use super::operands::Matrix;
+use super::operands::{Matrix, Sum};
 use super::view::View;
 
 /// Terms of a sum whose lines of columns are rearranged in scratch at a time.
@@ -26,7 +26,8 @@ pub struct Method {
 impl Method {
     /// The method for a piece of a product. The form depends on the whole product alone, so that bits do not depend on the piece.
     pub fn of<T>(whole: &Matrix<'_>, piece: &Matrix<'_>, kernels: &Kernels<T>) -> Method {
-        let form = if whole.rows.size.min(whole.columns.size) <= kernels.lanes { best_form(whole, kernels) } else { Form::Tiles };
+        let narrow = whole.rows.size.min(whole.columns.size) <= kernels.lanes;
+        let form = if narrow && piece.sum == Sum::Whole { best_form(whole, kernels) } else { Form::Tiles };
         Method { form, swapped: best_way(form, piece, kernels).1 }
     }
 }

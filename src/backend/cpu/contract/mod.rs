@@ -13,7 +13,7 @@ use super::memory::Table;
 use crate::backend::Precision;
 use crate::base::op::DType;
 use crate::kernel::Contract;
-use operands::{Matrix, Operands};
+use operands::{Matrix, Operands, Sum};
 use product::Element;
 pub use scratch::Scratch;
 use split::{Piece, Split};
@@ -46,6 +46,13 @@ pub fn rows(c: &Contract, table: Table<'_>, precision: Precision, range: Range<u
     run(c, table, precision, &Piece::rows(c, range), scratch);
 }
 
+/// Adds those terms of a sum in chunks to those of its chunk before them, on the calling thread. They lie in one chunk.
+pub fn terms(c: &Contract, table: Table<'_>, precision: Precision, range: Range<usize>, scratch: &mut Scratch) {
+    if let Some(piece) = Piece::terms(c, range) {
+        run(c, table, precision, &piece, scratch);
+    }
+}
+
 fn run(c: &Contract, table: Table<'_>, precision: Precision, piece: &Piece, scratch: &mut Scratch) {
     match (c.dtype, precision) {
         (DType::Real, Precision::F32) => products::<f32>(c, table, piece, scratch),
@@ -57,7 +64,7 @@ fn run(c: &Contract, table: Table<'_>, precision: Precision, piece: &Piece, scra
 
 /// The products of a piece, one after another.
 fn products<T: Element>(c: &Contract, table: Table<'_>, piece: &Piece, scratch: &mut Scratch) {
-    let whole = Matrix { rows: c.rows, columns: c.columns, inner: &c.inner };
+    let whole = Matrix { rows: c.rows, columns: c.columns, inner: &c.inner, sum: Sum::Whole };
     let start = piece.start(c, Operands::<T>::of(c, table));
     let all = piece.matrices.clone().map(|number| start.of_batch(c, piece, number));
     T::products(&whole, &piece.matrix(c), all, scratch);

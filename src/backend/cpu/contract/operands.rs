@@ -9,12 +9,37 @@ pub struct Matrix<'a> {
     pub rows: Dim,
     pub columns: Dim,
     pub inner: &'a [Dim],
+    pub sum: Sum,
+}
+
+/// Which terms of the innermost axis of a sum are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sum {
+    Whole,
+    /// The first so many
+    First(usize),
+    /// So many that come after those which are in the result
+    Further(usize),
 }
 
 impl Matrix<'_> {
     /// The number of terms of an element.
     pub fn terms(&self) -> usize {
-        self.inner.iter().map(|dim| dim.size).product()
+        self.outer().iter().map(|dim| dim.size).product::<usize>() * self.last().map_or(1, |dim| dim.size)
+    }
+
+    /// The innermost axis of the sum, as far as its terms are added.
+    pub fn last(&self) -> Option<Dim> {
+        let last = self.inner.last().copied();
+        match self.sum {
+            Sum::Whole => last,
+            Sum::First(terms) | Sum::Further(terms) => last.map(|dim| Dim { size: terms, ..dim }),
+        }
+    }
+
+    /// The other axes of the sum.
+    pub fn outer(&self) -> &[Dim] {
+        self.inner.split_last().map_or(&[], |(_, outer)| outer)
     }
 }
 

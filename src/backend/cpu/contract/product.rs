@@ -3,7 +3,7 @@
 use super::dense::{dense, scratch_elements};
 use super::kernels::{Instructions, Kernels};
 use super::method::Method;
-use super::operands::{Matrix, Operands};
+use super::operands::{Matrix, Operands, Sum};
 use super::scratch::Scratch;
 use crate::kernel::Contract;
 use std::ops::{Add, Mul};
@@ -57,9 +57,10 @@ fn by_loops<T: Copy + Default + Add<Output = T> + Mul<Output = T>>(m: &Matrix<'_
     for row in 0..m.rows.size {
         for column in 0..m.columns.size {
             let at = x.advanced(&m.rows, row).advanced(&m.columns, column);
-            let mut total = T::default();
+            // SAFETY: positions lie within the axes' sizes.
+            let mut total = if let Sum::Further(_) = m.sum { unsafe { *at.out } } else { T::default() };
             for sum in 0..m.terms() {
-                let term = at.at_turn(m.inner.iter().copied(), sum);
+                let term = at.at_turn(m.outer().iter().copied().chain(m.last()), sum);
                 // SAFETY: positions lie within the axes' sizes.
                 total = total + unsafe { *term.a * *term.b };
             }

@@ -1,7 +1,6 @@
 //! Into which pieces a contraction is cut.
 
-use super::operands::Matrix;
-use super::operands::Operands;
+use super::operands::{Matrix, Operands, Sum};
 use crate::kernel::contract::ResultAxis;
 use crate::kernel::{Contract, Dim};
 use std::ops::Range;
@@ -21,12 +20,27 @@ pub struct Piece {
     /// Of the batch, whose axis that is cut counts with the length of the range
     pub matrices: Range<usize>,
     cut: Option<(ResultAxis, Range<usize>)>,
+    sum: Sum,
+    /// Terms of the innermost axis of the sum before these
+    skipped: usize,
 }
 
 impl Piece {
     /// A range along the axis of the result's rows.
     pub fn rows(c: &Contract, range: Range<usize>) -> Piece {
-        let mut piece = Piece { matrices: 0..0, cut: c.row_axis().map(|axis| (axis, range)) };
+        Piece::of_range(c, c.row_axis().map(|axis| (axis, range)), Sum::Whole, 0)
+    }
+
+    /// Terms of a sum in chunks, within one chunk.
+    pub fn terms(c: &Contract, range: Range<usize>) -> Option<Piece> {
+        let (_, terms) = c.chunks()?;
+        let (chunk, skipped) = (range.start / terms, range.start % terms);
+        let sum = if skipped == 0 { Sum::First(range.len()) } else { Sum::Further(range.len()) };
+        Some(Piece::of_range(c, Some((ResultAxis::Batch(0), chunk..chunk + 1)), sum, skipped))
+    }
+
+    fn of_range(c: &Contract, cut: Option<(ResultAxis, Range<usize>)>, sum: Sum, skipped: usize) -> Piece {
+        let mut piece = Piece { matrices: 0..0, cut, sum, skipped };
         piece.matrices = 0..(0..c.batch.len()).map(|axis| piece.batch(c, axis).size).product();
         piece
     }
@@ -46,12 +60,14 @@ impl Piece {
 
     /// Each product of the piece.
     pub fn matrix<'a>(&self, c: &'a Contract) -> Matrix<'a> {
-        Matrix { rows: self.shortened(c, ResultAxis::Rows), columns: self.shortened(c, ResultAxis::Columns), inner: &c.inner }
+        let [rows, columns] = [ResultAxis::Rows, ResultAxis::Columns].map(|axis| self.shortened(c, axis));
+        Matrix { rows, columns, inner: &c.inner, sum: self.sum }
     }
 
     /// Where the piece begins.
     pub fn start<T>(&self, c: &Contract, all: Operands<T>) -> Operands<T> {
-        self.cut.as_ref().map_or(all, |(axis, range)| all.advanced(&axis.dim(c), range.start))
+        let start = self.cut.as_ref().map_or(all, |(axis, range)| all.advanced(&axis.dim(c), range.start));
+        c.inner.last().map_or(start, |last| start.advanced(last, self.skipped))
     }
 }
 
@@ -96,9 +112,9 @@ impl Split {
         let (group, part) = (part / self.parts, part % self.parts);
         let matrices = group * self.group..((group + 1) * self.group).min(self.matrices);
         if self.parts == 1 {
-            return Piece { matrices, cut: None };
+            return Piece { matrices, cut: None, sum: Sum::Whole, skipped: 0 };
         }
         let edge = |part: usize| (part * self.units / self.parts * self.unit).min(self.axis.dim(c).size);
-        Piece { matrices, cut: Some((self.axis, edge(part)..edge(part + 1))) }
+        Piece { matrices, cut: Some((self.axis, edge(part)..edge(part + 1))), sum: Sum::Whole, skipped: 0 }
     }
 }

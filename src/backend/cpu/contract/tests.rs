@@ -1,10 +1,10 @@
 //! Products against three plain loops: every layout, every size of a rest, every kind of vectors of this machine.
 
 use super::kernels::{Instructions, Kernels};
-use super::operands::{Matrix, Operands};
+use super::operands::{Matrix, Operands, Sum};
 use super::product::{by_kernels, scratch_bytes};
 use super::scratch::Scratch;
-use super::{Piece, Split, parts, rows, run_part};
+use super::{Piece, Split, parts, rows, run_part, terms};
 use crate::backend::Precision;
 use crate::backend::cpu::memory::Table;
 use crate::base::Arena;
@@ -147,7 +147,7 @@ fn check_kernels<T: Real + Default + std::ops::Add<Output = T> + std::ops::Mul<O
     let memory = Memory::of(c);
     let mut scratch = Scratch::with_bytes(scratch_bytes(c));
     let found = with_table::<T>(&memory, |table| {
-        let whole = Matrix { rows: c.rows, columns: c.columns, inner: &c.inner };
+        let whole = Matrix { rows: c.rows, columns: c.columns, inner: &c.inner, sum: Sum::Whole };
         by_kernels(kernels, &whole, &whole, [Operands::of(c, table)].into_iter(), &mut scratch);
     });
     assert!(same(&found, &memory.expected(c)), "{} lanes, {}: {c:?}", kernels.lanes, size_of::<T>());
@@ -279,4 +279,19 @@ fn parts_cover_the_result_once() {
         rows += piece.matrices.len() * piece.matrix(&c).rows.size;
     }
     assert!(split.count() > 3 && rows == 3000, "{rows}");
+}
+
+#[test]
+fn terms_add_up_to_the_sum_of_their_chunk() {
+    for layouts in [[Layout::Dense; 3], [Layout::Transposed, Layout::Dense, Layout::Transposed]] {
+        let mut c = contraction([6, 37, 96], layouts);
+        c.inner[0].size = 24;
+        c.batch = vec![Dim { size: 4, a: 24 * c.inner[0].a, b: 24 * c.inner[0].b, out: 6 * 37 }];
+        let memory = Memory::of(&c);
+        let mut scratch = Scratch::with_bytes(scratch_bytes(&c));
+        let found = with_table::<f32>(&memory, |table| {
+            (0..96).step_by(8).for_each(|start| terms(&c, table, Precision::F32, start..start + 8, &mut scratch));
+        });
+        assert!(same(&found, &memory.expected(&c)), "{layouts:?}");
+    }
 }

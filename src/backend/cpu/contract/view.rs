@@ -16,7 +16,9 @@ pub struct Axis {
 pub struct View<'a> {
     pub rows: Axis,
     pub columns: Axis,
-    inner: &'a [Dim],
+    /// The outer axes of the sum, and the innermost one
+    outer: &'a [Dim],
+    last: Dim,
     /// Whether rows and columns, and with them the operands, have changed places
     swapped: bool,
 }
@@ -26,27 +28,24 @@ impl<'a> View<'a> {
         let rows = Axis { size: m.rows.size, operand: m.rows.a as isize, out: m.rows.out as isize };
         let columns = Axis { size: m.columns.size, operand: m.columns.b as isize, out: m.columns.out as isize };
         let (rows, columns) = if swapped { (columns, rows) } else { (rows, columns) };
-        View { rows, columns, inner: m.inner, swapped }
+        let outer = m.inner.split_last().map_or(&[][..], |(_, outer)| outer);
+        View { rows, columns, outer, last: m.last().unwrap_or(Dim { size: 1, a: 0, b: 0, out: 0 }), swapped }
     }
 
     /// The innermost axis of the sum: its size, and the steps along it in `a` and `b`.
     pub fn terms(&self) -> (usize, isize, isize) {
-        let last = self.inner.last().map_or((1, 0, 0), |dim| (dim.size, dim.a as isize, dim.b as isize));
-        if self.swapped { (last.0, last.2, last.1) } else { last }
+        let Dim { size, a, b, .. } = self.last;
+        if self.swapped { (size, b as isize, a as isize) } else { (size, a as isize, b as isize) }
     }
 
     /// Turns of the outer axes of the sum.
     pub fn sums(&self) -> usize {
-        self.outer().iter().map(|dim| dim.size).product()
-    }
-
-    fn outer(&self) -> &'a [Dim] {
-        self.inner.split_last().map_or(&[], |(_, outer)| outer)
+        self.outer.iter().map(|dim| dim.size).product()
     }
 
     /// The operands at a turn of the outer axes of the sum.
     pub fn operands<T>(&self, x: Operands<T>, sum: usize) -> Operands<T> {
-        let at = x.at_turn(self.outer().iter().copied(), sum);
+        let at = x.at_turn(self.outer.iter().copied(), sum);
         if self.swapped { Operands { a: at.b, b: at.a, out: at.out } } else { at }
     }
 }
