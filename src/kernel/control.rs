@@ -1,9 +1,11 @@
 //! Loops and branches: steps whose bodies are kernels again.
 
+use super::ending::without_rows_done;
 use super::lower::{Failure, Lowered, Lowering, broken, lower};
-use super::{BufferId, Carry, Cond, Kernels, Region, Scan, Step, While};
+use super::{BufferId, Carry, Cond, Ending, Kernels, Region, Scan, Step, While};
+use crate::base::Diagnostic;
 use crate::base::op::DType;
-use crate::graph::{Node, NodeId, Op};
+use crate::graph::{Graph, Node, NodeId, Op};
 
 impl Step {
     /// The kernels of a loop or branch.
@@ -24,7 +26,9 @@ impl Lowering<'_> {
         let results = self.results(id, node);
         let step = match &node.op {
             Op::Scan { body, carries, sequences, length, reverse } => {
-                let inner = lower(body, &[])?;
+                let mut inner = lower(body, &[])?;
+                let mut constants = args[carries + sequences..].to_vec();
+                self.hoist_operands(&mut inner, 1 + carries + sequences, &mut constants);
                 let (turn, arena) = (self.buffer(DType::Int, 1), self.buffer(DType::Real, inner.arena));
                 let element = |arg: usize| self.graph.ty(node.args[arg]).len() / (*length).max(1);
                 let sequences = (*carries..carries + sequences).map(|arg| (args[arg], element(arg))).collect::<Vec<_>>();
@@ -34,22 +38,14 @@ impl Lowering<'_> {
                     reverse: *reverse,
                     turn,
                     carries: self.carries(node, &args[..*carries], &results),
-                    constants: args[carries + sequences.len()..].to_vec(),
+                    constants,
                     sequences,
                     stacked: results.iter().zip(&types).skip(*carries).map(|(&buffer, ty)| (buffer, ty.len())).collect(),
                     arena,
                     body: Box::new(inner),
                 })
             }
-            Op::While { condition, body, carries } => {
-                let (condition, body) = (lower(condition, &[])?, lower(body, &[])?);
-                let (turn, flag) = (self.buffer(DType::Int, 1), self.buffer(DType::Bool, 1));
-                let arena = self.buffer(DType::Real, condition.arena.max(body.arena));
-                let carried = self.carries(node, &args[..*carries], &results);
-                let constants = args[*carries..].to_vec();
-                let (condition, body) = (Box::new(condition), Box::new(body));
-                Step::While(While { condition, body, turn, flag, carries: carried, constants, arena })
-            }
+            Op::While { condition, body, carries } => self.looped(condition, body, *carries, (node, &args, &results))?,
             Op::Cond { then, otherwise } => {
                 let (then, otherwise) = (lower(then, &[])?, lower(otherwise, &[])?);
                 let arena = self.buffer(DType::Real, then.arena.max(otherwise.arena));
@@ -60,6 +56,31 @@ impl Lowering<'_> {
         };
         self.steps.push(step);
         Ok(())
+    }
+
+    fn looped(&mut self, condition: &Graph, body: &Graph, carries: usize, of: (&Node, &[Region], &[BufferId])) -> Result<Step, Diagnostic> {
+        let (node, args, results) = of;
+        let by_rows = self.by_rows(condition, body, carries)?;
+        let (mut body, ending) = match by_rows {
+            Some((body, ending)) => (body, Some(ending)),
+            None => (lower(body, &[])?, None),
+        };
+        let condition = lower(condition, &[])?;
+        let mut constants = args[carries..].to_vec();
+        self.hoist_operands(&mut body, 1 + carries, &mut constants);
+        let (turn, flag) = (self.buffer(DType::Int, 1), self.buffer(DType::Bool, 1));
+        let arena = self.buffer(DType::Real, condition.arena.max(body.arena));
+        let carries = self.carries(node, &args[..carries], results);
+        let (condition, body) = (Box::new(condition), Box::new(body));
+        Ok(Step::While(While { condition, body, turn, flag, carries, constants, arena, ending }))
+    }
+
+    /// The body of a loop whose rows end one by one.
+    fn by_rows(&mut self, condition: &Graph, body: &Graph, carries: usize) -> Result<Option<(Kernels, Ending)>, Diagnostic> {
+        let Some((rest, active)) = without_rows_done(condition, body, carries) else { return Ok(None) };
+        let rows = rest.ty(rest.outputs[active]).len();
+        let kernels = lower(&rest, &[])?;
+        Ok(kernels.keeps_rows_apart(rows, carries).then(|| (kernels, Ending { rows, active, order: self.buffer(DType::Int, rows) })))
     }
 
     /// A buffer for each result of a control node, whether or not it is used.

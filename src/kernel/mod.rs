@@ -10,6 +10,8 @@
 //! - [`fuse`]: which nodes are stored in buffers, and which share a loop
 //! - [`body`]: the scalar body of a loop, views folded into its index maps
 //! - [`lower`]: the steps; [`library`], [`contract`], [`control`]: of operations that are no loops
+//! - [`ending`]: loops whose rows end one by one
+//! - [`hoist`]: operands rearranged before a loop
 //! - [`chunks`]: long sums of products in two stages
 //! - [`simplify`]: fewer and longer axes; long reductions in two stages
 //! - [`call`]: what library calls read and write
@@ -31,7 +33,9 @@ pub mod chunks;
 pub mod contract;
 pub mod control;
 pub mod cost;
+pub mod ending;
 pub mod fuse;
+pub mod hoist;
 pub mod layout;
 pub mod library;
 pub mod lower;
@@ -43,6 +47,7 @@ pub mod slots;
 pub mod stage;
 
 pub use affine::Affine;
+pub use ending::Ending;
 pub use lower::lower;
 pub use stage::{Along, Rows, Split, Stage, Strand};
 
@@ -310,6 +315,8 @@ pub struct While {
     pub constants: Vec<Region>,
     /// Memory for the arenas of both, one after the other in time
     pub arena: BufferId,
+    /// Where rows end one by one; the body then lacks the last result, whether any goes on
+    pub ending: Option<Ending>,
 }
 
 #[derive(Clone, Debug)]

@@ -256,7 +256,9 @@ impl Step {
             Step::While(looped) => {
                 looped.constants.iter().chain(looped.carries.iter().map(|carry| &carry.initial)).for_each(|region| reads(&[region]));
                 let carried = looped.carries.iter().flat_map(|carry| [carry.result, carry.spare]);
-                carried.chain([looped.turn, looped.flag, looped.arena]).for_each(|buffer| visit(buffer, Access::Write));
+                let order = looped.ending.map(|ending| ending.order);
+                let written = carried.chain([looped.turn, looped.flag, looped.arena]).chain(order);
+                written.for_each(|buffer| visit(buffer, Access::Write));
             }
             Step::Cond(cond) => {
                 cond.operands.iter().chain([&cond.condition]).for_each(|region| reads(&[region]));

@@ -111,7 +111,10 @@ impl fmt::Display for Step {
             }
             Step::Library(call) => writeln!(f, "{call}"),
             Step::Scan(scan) => writeln!(f, "scan of {} turns{}", scan.length, if scan.reverse { ", reversed" } else { "" }),
-            Step::While(_) => writeln!(f, "while"),
+            Step::While(looped) => match looped.ending {
+                Some(ending) => writeln!(f, "while, each of {} rows until it is done", ending.rows),
+                None => writeln!(f, "while"),
+            },
             Step::Cond(cond) => writeln!(f, "if {}", cond.condition),
         }
     }

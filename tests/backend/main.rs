@@ -1,4 +1,4 @@
-//! The CPU back end: plans, stages, wide code, accuracy, what compiling costs.
+//! The CPU back end: plans, stages, turns of loops, wide code, accuracy, what compiling costs.
 
 mod accuracy;
 mod compile_depth;
@@ -6,4 +6,5 @@ mod layout;
 mod plans;
 mod scalar_code;
 mod stages;
+mod turns;
 mod wide;

@@ -1,26 +1,27 @@
 //! Loops and branches over programs of their own.
 
+use super::ending::run_rows;
 use super::execute::{Machine, Program};
 use super::memory::Table;
 use crate::backend::Precision;
 use crate::kernel::{BufferId, Carry, Cond, Region, Scan, While};
 
-fn whole(buffer: BufferId) -> Region {
+pub fn whole(buffer: BufferId) -> Region {
     Region { buffer, offset: 0 }
 }
 
-fn write_int(table: Table<'_>, buffer: BufferId, value: usize, precision: Precision) {
+pub fn write_int(table: Table<'_>, region: Region, value: usize, precision: Precision) {
     match precision {
-        // SAFETY: the buffer holds one integer that only this loop uses.
-        Precision::F32 => unsafe { table.slice_mut::<i32>(whole(buffer), 1)[0] = value as i32 },
+        // SAFETY: the region holds an integer that only this loop uses.
+        Precision::F32 => unsafe { table.slice_mut::<i32>(region, 1)[0] = value as i32 },
         // SAFETY: likewise.
-        Precision::F64 => unsafe { table.slice_mut::<i64>(whole(buffer), 1)[0] = value as i64 },
+        Precision::F64 => unsafe { table.slice_mut::<i64>(region, 1)[0] = value as i64 },
     }
 }
 
-fn is_true(table: Table<'_>, region: Region, precision: Precision) -> bool {
+pub fn is_true(table: Table<'_>, region: Region, precision: Precision) -> bool {
     match precision {
-        // SAFETY: the region holds one Bool.
+        // SAFETY: the region holds a Bool.
         Precision::F32 => unsafe { table.slice::<i32>(region, 1)[0] != 0 },
         // SAFETY: likewise.
         Precision::F64 => unsafe { table.slice::<i64>(region, 1)[0] != 0 },
@@ -34,7 +35,7 @@ fn carry_places(carry: &Carry, turn: usize, last: usize, table: Table<'_>) -> (*
     (before, left(turn))
 }
 
-fn copy(from: *mut u8, to: *mut u8, bytes: usize) {
+pub fn copy(from: *mut u8, to: *mut u8, bytes: usize) {
     // SAFETY: both are carries of that size in distinct buffers.
     unsafe { std::ptr::copy_nonoverlapping(from, to, bytes) }
 }
@@ -51,7 +52,7 @@ pub fn run_scan(scan: &Scan, programs: &mut [Program], table: Table<'_>, machine
     let last = (scan.length + 1) % 2;
     for turn in 0..scan.length {
         let place = if scan.reverse { scan.length - 1 - turn } else { turn };
-        write_int(table, scan.turn, turn, machine.precision);
+        write_int(table, whole(scan.turn), turn, machine.precision);
         for (number, carry) in scan.carries.iter().enumerate() {
             let (before, after) = carry_places(carry, turn, last, table);
             body.bind_input(1 + number, before);
@@ -80,9 +81,12 @@ pub fn run_while(looped: &While, programs: &mut [Program], table: Table<'_>, mac
             program.bind_input(1 + looped.carries.len() + number, table.at(constant));
         }
     }
+    if let Some(ending) = looped.ending {
+        return run_rows(looped, ending, body, table, machine);
+    }
     condition.bind_output(0, table.at(whole(looped.flag)));
     for turn in 0.. {
-        write_int(table, looped.turn, turn, machine.precision);
+        write_int(table, whole(looped.turn), turn, machine.precision);
         for (number, carry) in looped.carries.iter().enumerate() {
             let (before, after) = carry_places(carry, turn, 0, table);
             condition.bind_input(1 + number, before);

@@ -70,6 +70,8 @@ pub struct Program {
     pub bindings: Bindings,
     inputs: Vec<Vec<BufferId>>,
     outputs: Vec<Vec<BufferId>>,
+    /// Of strands with so many rows, how many of the first are computed; all where it is none
+    pub limit: Option<(usize, usize)>,
     /// Takes the time of each step, if it is measured
     pub clock: Option<Clock>,
 }
@@ -109,6 +111,7 @@ impl Program {
             bindings,
             inputs: by_number(&|place| if let Place::Input(number) = place { Some(*number) } else { None }),
             outputs: by_number(&|place| if let Place::Output(number) = place { Some(*number) } else { None }),
+            limit: None,
             clock: None,
         })
     }

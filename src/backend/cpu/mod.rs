@@ -6,7 +6,7 @@
 //! - [`jit`]: loops of one plan in one module
 //! - [`contract`], [`library`], [`linear`]: library calls; [`scratch`]: what they need besides their buffers
 //! - [`pool`]: threads; [`memory`]: the arena and pointers into it; [`bindings`]: where buffers stand now
-//! - [`execute`]: running stages; [`tasks`]: what of them a thread runs at a time; [`control`]: loops and branches over sub-programs
+//! - [`execute`]: running stages; [`tasks`]: what of them a thread runs at a time; [`control`]: loops and branches over sub-programs; [`ending`]: loops whose rows end one by one
 //! - [`clock`]: the times of steps; [`profile`]: their names; [`limits`]: what the machine could do
 
 use super::{Measured, Plan, PlanOptions, Precision, Tensor};
@@ -27,6 +27,7 @@ mod coefficients;
 mod contract;
 mod control;
 mod eigen;
+mod ending;
 mod execute;
 mod jit;
 mod lanes;

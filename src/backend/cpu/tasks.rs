@@ -111,9 +111,13 @@ pub fn run_piece(piece: &Piece, strands: &[Strand], shared: &Shared<'_>, worker:
 
 /// A block of rows through all steps.
 fn run_block(strand: &Strand, split: &Rows, number: usize, shared: &Shared<'_>, worker: &mut Worker) {
-    let rows = number * split.block..((number + 1) * split.block).min(split.rows);
-    let Worker { bindings, memory, scratch } = worker;
     let program = shared.program;
+    let limit = program.limit.filter(|(rows, _)| *rows == split.rows).map_or(split.rows, |(_, limit)| limit);
+    let rows = number * split.block..((number + 1) * split.block).min(limit);
+    if rows.is_empty() {
+        return;
+    }
+    let Worker { bindings, memory, scratch } = worker;
     let view = if split.own.is_empty() {
         program.bindings.view()
     } else {

@@ -26,6 +26,7 @@ mod level;
 mod rows;
 
 pub(super) use arrange::arrange;
+pub(super) use rows::fit;
 
 /// What runs between two barriers.
 #[derive(Clone, Debug)]

@@ -108,15 +108,10 @@ pub(super) fn reversed<'a>(x: Term<'a>, parts: &[Term<'a>], axis: usize, axes: &
 /// The contraction of a join along the joined axis, where some parts are the same in every row: these are contracted by themselves, once.
 pub(super) fn contracted<'a>(cx: &Rewriter<'a>, parts: &[Term<'a>], axis: usize, y: Term<'a>, [a, b, out]: [&[u8]; 3]) -> Option<Term<'a>> {
     let place = b.iter().position(|label| *label == a[axis])?;
-    // Along which axes a part is repeated
-    let repeated = |part: &Term<'a>| {
-        let shape = part.shape();
-        let own = cx.broadcast(*part).map_or((0..shape.len()).collect(), |(_, own)| own);
-        (0..shape.len()).filter(|i| *i != axis && shape[*i] > 1 && !own.contains(i)).collect::<Vec<usize>>()
-    };
     let mut groups: Vec<(Vec<usize>, Vec<NodeId>, usize)> = vec![];
     for part in parts {
-        let (along, length) = (repeated(part), part.shape()[axis]);
+        let along: Vec<usize> = repetitions(cx, *part).into_iter().filter(|&i| i != axis).collect();
+        let length = part.shape()[axis];
         match groups.last_mut().filter(|(last, ..)| *last == along) {
             Some((_, ids, total)) => {
                 ids.push(part.id);
@@ -136,6 +131,23 @@ pub(super) fn contracted<'a>(cx: &Rewriter<'a>, parts: &[Term<'a>], axis: usize,
         part.contract(weights, a, b, out)
     };
     groups.into_iter().map(product).reduce(|sum, term| sum + term)
+}
+
+/// A join of parts that are all repeated along the same other axes: joined once, then repeated.
+pub(super) fn repeated<'a>(cx: &Rewriter<'a>, parts: &[NodeId], axis: usize) -> Option<Term<'a>> {
+    let mut along: Vec<usize> = (0..cx.term(*parts.first()?).rank()).filter(|&i| i != axis).collect();
+    for &part in parts {
+        let repeated = repetitions(cx, cx.term(part));
+        along.retain(|i| repeated.contains(i));
+    }
+    (!along.is_empty()).then(|| joined_once(cx, parts, axis, &along))
+}
+
+/// Along which axes a term is repeated.
+fn repetitions<'a>(cx: &Rewriter<'a>, x: Term<'a>) -> Vec<usize> {
+    let shape = x.shape();
+    let own = cx.broadcast(x).map_or((0..shape.len()).collect(), |(_, own)| own);
+    (0..shape.len()).filter(|i| shape[*i] > 1 && !own.contains(i)).collect()
 }
 
 /// The join of parts that are all repeated along some axes, joined before they are repeated.

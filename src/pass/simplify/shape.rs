@@ -159,7 +159,10 @@ pub(super) fn join<'a>(cx: &Rewriter<'a>, parts: &[NodeId], axis: usize, y: Term
         return Some(y.make(|b| b.join(&flat, axis)));
     }
     let full: Vec<NodeId> = parts.iter().filter(|part| part.shape()[axis] > 0).map(|part| part.id).collect();
-    (full.len() < parts.len() && !full.is_empty()).then(|| y.make(|b| b.join(&full, axis)))
+    if full.len() < parts.len() && !full.is_empty() {
+        return Some(y.make(|b| b.join(&full, axis)));
+    }
+    joins::repeated(cx, &flat, axis)
 }
 
 pub(super) fn reverse<'a>(cx: &Rewriter<'a>, x: Term<'a>, axes: &[usize]) -> Option<Term<'a>> {
