@@ -20,6 +20,8 @@ const AXES: usize = 6;
 /// Axes of an array that a contraction would walk as one, outermost first.
 struct Wish {
     axes: Vec<usize>,
+    /// They are those of rows or columns, not of terms of the sum
+    kept: bool,
     /// Multiplications of the contraction
     weight: usize,
 }
@@ -51,7 +53,12 @@ fn orders(graph: &Graph) -> BTreeMap<NodeId, Vec<usize>> {
     let order = |(id, wishes): (NodeId, Vec<Wish>)| {
         let Node { op, ty, .. } = graph.node(id);
         let made = matches!(op, Op::Contract { .. });
-        let order = best_order(ty, &wishes, !made || seen.contains(&id))?;
+        let preference = match (made, seen.contains(&id)) {
+            (false, _) => Preference::Lanes,
+            (true, true) => Preference::Loops,
+            (true, false) => Preference::Rows,
+        };
+        let order = best_order(ty, &wishes, preference)?;
         let worth = if is_elementwise(op) && !seen.contains(&id) { WORTH_MAKING } else { WORTH };
         (made || fulfilled(ty, &order, &wishes) >= worth * ty.len()).then_some((id, order))
     };
@@ -70,6 +77,7 @@ fn add_wishes(graph: &Graph, id: NodeId, [a, b, out]: [&[u8]; 3], wishes: &mut W
     };
     let arrays = [(args[0], long(a, x)), (args[1], long(b, y)), (id, long(out, &ty.shape))];
     for (first, second, other) in [(0, 2, b), (1, 2, a), (0, 1, out)] {
+        let kept = second == 2;
         let mut pair = [&arrays[first], &arrays[second]];
         pair.sort_by_key(|(id, _)| Reverse(graph.ty(*id).len()));
         // In the order of the larger one
@@ -77,7 +85,7 @@ fn add_wishes(graph: &Graph, id: NodeId, [a, b, out]: [&[u8]; 3], wishes: &mut W
         let group: Vec<u8> = pair[0].1.iter().map(|(label, _)| *label).filter(shared).collect();
         for (id, axes) in pair.into_iter().filter(|_| group.len() > 1) {
             let axis = |label: &u8| axes.iter().find(|(other, _)| other == label).map(|(_, axis)| *axis);
-            wishes.entry(*id).or_default().push(Wish { axes: group.iter().filter_map(axis).collect(), weight });
+            wishes.entry(*id).or_default().push(Wish { axes: group.iter().filter_map(axis).collect(), kept, weight });
         }
     }
 }
@@ -89,15 +97,31 @@ fn fulfilled(ty: &TensorType, order: &[usize], wishes: &[Wish]) -> usize {
     wishes.iter().filter(holds).map(|wish| wish.weight).sum()
 }
 
-/// The order that fulfils the most, if it is more than the usual one does. Where others read or make the array in loops, its last axis
-/// stays the last if it can; else the first one stays the first: what is computed for different rows should lie apart.
-fn best_order(ty: &TensorType, wishes: &[Wish], in_loops: bool) -> Option<Vec<usize>> {
+/// Which of the orders that fulfil as much.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Preference {
+    /// That in which lanes of a product run along memory: rows or columns last
+    Lanes,
+    /// That of others who read the array in loops, its last axis last
+    Loops,
+    /// The first axis first: what is computed for different rows should lie apart
+    Rows,
+}
+
+/// The order that fulfils the most, if it is more than the usual one does.
+fn best_order(ty: &TensorType, wishes: &[Wish], preference: Preference) -> Option<Vec<usize>> {
     let usual: Vec<usize> = (0..ty.rank()).collect();
     let so_far = fulfilled(ty, &usual, wishes);
     if ty.rank() > AXES || so_far == wishes.iter().map(|wish| wish.weight).sum::<usize>() {
         return None;
     }
-    let value = |order: &Vec<usize>| (fulfilled(ty, order, wishes), in_loops && order.last() == usual.last(), order[0] == 0);
+    let kept_last = |order: &[usize]| wishes.iter().any(|wish| wish.kept && order.ends_with(&wish.axes));
+    let preferred = |order: &[usize]| match preference {
+        Preference::Lanes => kept_last(order),
+        Preference::Loops => order.last() == usual.last(),
+        Preference::Rows => false,
+    };
+    let value = |order: &Vec<usize>| (fulfilled(ty, order, wishes), preferred(order), order[0] == 0);
     let best = permutations(ty.rank()).into_iter().rev().max_by_key(value)?;
     (fulfilled(ty, &best, wishes) > so_far).then_some(best)
 }

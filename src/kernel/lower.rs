@@ -5,7 +5,6 @@ use super::body::{Body, MustStore, contiguous, strided};
 use super::contract::groups;
 use super::fuse::{Fusion, Group, Nest, Root, core, fuse, is_source};
 use super::layout::laid_out;
-use super::operand::Operand;
 use super::place::place;
 use super::{Axis, Buffer, BufferId, Contract, Instr, InstrKind, Kernels, Loop, Place, Region, Role, Step, Store};
 use crate::base::op::DType;
@@ -155,7 +154,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    pub(super) fn push_loop(&mut self, nest: Loop) {
+    fn push_loop(&mut self, nest: Loop) {
         self.steps.push(Step::Loop(nest.simplified()));
     }
 
@@ -259,13 +258,11 @@ impl<'a> Lowering<'a> {
             let axis = a.iter().position(|&l| l == label).map(|axis| shape_a[axis]);
             axis.or_else(|| b.iter().position(|&l| l == label).map(|axis| shape_b[axis])).unwrap_or(1)
         };
-        let operands = [Operand { at: x, labels: a, strides: x_strides }, Operand { at: y, labels: b, strides: y_strides }];
-        let [x, y] = self.laid_out(operands, out, node.ty.dtype, &sizes);
-        let groups = groups((a, &x.strides), (b, &y.strides), out, sizes);
+        let groups = groups((a, &x_strides), (b, &y_strides), out, sizes);
         let contract = Contract {
             dtype: node.ty.dtype,
-            a: x.at,
-            b: y.at,
+            a: x,
+            b: y,
             out: self.out(id)?,
             batch: groups.batch,
             rows: groups.rows,

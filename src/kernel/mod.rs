@@ -10,7 +10,7 @@
 //! - [`fuse`]: which nodes are stored in buffers, and which share a loop
 //! - [`body`]: the scalar body of a loop, views folded into its index maps
 //! - [`lower`]: the steps; [`library`], [`contract`], [`control`]: of operations that are no loops
-//! - [`operand`]: the layout of what contractions read; [`chunks`]: long sums of products in two stages
+//! - [`chunks`]: long sums of products in two stages
 //! - [`simplify`]: fewer and longer axes; long reductions in two stages
 //! - [`call`]: what library calls read and write
 //! - [`stage`]: which steps run side by side, and which block by block
@@ -35,7 +35,6 @@ pub mod fuse;
 pub mod layout;
 pub mod library;
 pub mod lower;
-pub mod operand;
 pub mod origin;
 pub mod place;
 pub mod print;
