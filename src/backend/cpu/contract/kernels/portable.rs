@@ -66,7 +66,7 @@ impl<T: Lane, const LANES: usize> Vector for [T; LANES] {
 
     #[inline(always)]
     unsafe fn interleave(self, other: Self) -> (Self, Self) {
-        let pick = |lane: usize| if lane % 2 == 0 { self[lane / 2] } else { other[lane / 2] };
+        let pick = |lane: usize| if lane.is_multiple_of(2) { self[lane / 2] } else { other[lane / 2] };
         (from_fn(pick), from_fn(|lane| pick(lane + LANES)))
     }
 }
