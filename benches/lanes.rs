@@ -47,16 +47,39 @@ fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
     coefficients[1..].iter().fold(coefficients[0], |sum, &c| sum.mul_add(x, c))
 }
 
+/// r and n with x = n log 2 + r.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
-    let x = x.clamp(-104.0, 89.0);
+fn remainder_of_log2(x: f32) -> (f32, i32) {
     let n = (x * std::f32::consts::LOG2_E).round_ties_even();
     let r = n.mul_add(2.121_944_4e-4, n.mul_add(-0.693_359_4, x));
-    let value = polynomial(r, [2e-4, 1.4e-3, 8.3e-3, 4.2e-2, 0.166, 0.5]).mul_add(r * r, r) + 1.0;
-    // SAFETY: clamped to what an i32 holds.
-    let n = unsafe { n.to_int_unchecked::<i32>() };
+    // SAFETY: callers clamp to what an i32 holds.
+    (r, unsafe { n.to_int_unchecked::<i32>() })
+}
+
+#[inline(always)]
+fn exp_less_one(r: f32) -> f32 {
+    polynomial(r, [2e-4, 1.4e-3, 8.3e-3, 4.2e-2, 0.166, 0.5]).mul_add(r * r, r)
+}
+
+/// x 2ⁿ in two steps, neither of which overflows before the result does.
+#[inline(always)]
+fn scaled(x: f32, n: i32) -> f32 {
     let half = n >> 1;
-    value * f32::from_bits(((half + 127) << 23) as u32) * f32::from_bits(((n - half + 127) << 23) as u32)
+    x * f32::from_bits(((half + 127) << 23) as u32) * f32::from_bits(((n - half + 127) << 23) as u32)
+}
+
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    let (r, n) = remainder_of_log2(x.clamp(-104.0, 89.0));
+    scaled(exp_less_one(r) + 1.0, n)
+}
+
+#[inline(always)]
+fn expm1(x: f32) -> f32 {
+    let (r, n) = remainder_of_log2(x.clamp(-60.0, 89.0));
+    let power = scaled(0.5, n);
+    let far = power.mul_add(exp_less_one(r), power - 0.5);
+    if x.abs() < 0.34 { exp_less_one(x) } else { far + far }
 }
 
 #[inline(always)]
@@ -81,10 +104,11 @@ fn log(x: f32) -> f32 {
 
 #[inline(always)]
 fn tanh(x: f32) -> f32 {
-    let x = x.clamp(-9.0, 9.0);
-    let square = x * x;
-    let above = polynomial(square, [-2.8e-16, 2e-13, -8.6e-11, 5.1e-8, 1.5e-5, 6.4e-4, 4.9e-3]);
-    x * (above / polynomial(square, [1.2e-6, 1.2e-4, 2.3e-3, 4.9e-3]))
+    let size = x.abs();
+    let t = expm1(size + size);
+    let is_large = size > 0.55;
+    let ratio = if is_large { 2.0 } else { t } / (t + 2.0);
+    (if is_large { 1.0 - ratio } else { ratio }).copysign(x)
 }
 
 #[inline(always)]

@@ -38,10 +38,10 @@ class Workload:
     bytes: float
     """Moved at least in a step: parameters and optimiser's state read and written, data read, activations written"""
     kind: str = "train"
+    specification: str = ""
     common_batch: int = 0
     """Where it is given, all systems start from Tilde's parameters and take its minibatches of so many rows. Nothing else is random,
     so that their first losses are compared"""
-    specification: str = ""
 
     @property
     def file(self) -> Path:

@@ -39,6 +39,8 @@ def run_peer(program: list[str], *options: str) -> dict | None:
     script, *flags = program
     arguments = [*flags, *options, "--json"]
     reported = last_json_line([sys.executable, str(PEERS / script), *arguments])
+    if reported:
+        reported.pop("early", None)
     return reported and reported | {"command": " ".join(["python", script, *arguments])}
 
 

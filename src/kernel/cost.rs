@@ -1,6 +1,6 @@
-//! What a step costs at least: elements moved, each array once, and arithmetic.
+//! What a step costs: at least, by the elements that it moves, each array once, and its arithmetic; and roughly, in time.
 
-use super::{Affine, BufferId, Contract, Indexing, InstrKind, Kernels, Library, Loop, Step};
+use super::{Affine, BufferId, Contract, Indexing, Instr, InstrKind, Kernels, Library, Loop, Step};
 use crate::base::op::{BinaryOp, DType, RandomKind, UnaryOp};
 use std::collections::HashMap;
 
@@ -48,6 +48,39 @@ impl Kernels {
     }
 }
 
+/// Nanoseconds of a step on one thread, roughly: only comparisons with the cost of a barrier depend on it.
+pub fn time(step: &Step) -> usize {
+    match step {
+        Step::Loop(nest) => 20 + nest.axes.iter().map(|axis| axis.extent).product::<usize>() * weight(nest) / 16,
+        Step::Contract(contract) => 100 + contract_cost(contract).operations as usize / 160,
+        Step::Library(call) => {
+            let Cost { elements, operations } = call.cost();
+            20 + (elements / 16.0 + operations / call.speed()) as usize
+        }
+        Step::Scan(_) | Step::While(_) | Step::Cond(_) => usize::MAX / 2,
+    }
+}
+
+/// The cost of one turn of a loop, in instructions.
+pub fn weight(nest: &Loop) -> usize {
+    let weight = |instr: &Instr| match instr.kind {
+        InstrKind::Unary(UnaryOp::Sqrt | UnaryOp::Recip, _) | InstrKind::Binary(BinaryOp::Div, ..) => 4,
+        InstrKind::Binary(BinaryOp::Rem | BinaryOp::FloorDiv, ..) => 16,
+        _ => operations(&instr.kind).max(1),
+    };
+    nest.body.iter().map(weight).sum()
+}
+
+/// Floating-point operations of an instruction over real numbers.
+fn operations(kind: &InstrKind) -> usize {
+    match *kind {
+        InstrKind::Unary(op, _) => unary_operations(op),
+        InstrKind::Binary(op, ..) => binary_operations(op),
+        InstrKind::Compare(..) | InstrKind::Select(..) | InstrKind::Cast(_) => 0,
+        InstrKind::Constant(_) | InstrKind::Index(_) | InstrKind::Load { .. } => 0,
+    }
+}
+
 impl Loop {
     /// How often each instruction must run: once for each turn of the axes on which it depends.
     pub fn repetitions(&self) -> Vec<usize> {
@@ -67,12 +100,7 @@ impl Loop {
 
     fn operations(&self) -> f64 {
         let body = self.body.iter().zip(self.repetitions()).map(|(instr, times)| {
-            let each = match instr.kind {
-                InstrKind::Unary(op, _) if instr.dtype == DType::Real => unary_operations(op),
-                InstrKind::Binary(op, ..) if instr.dtype == DType::Real => binary_operations(op),
-                InstrKind::Unary(..) | InstrKind::Binary(..) | InstrKind::Compare(..) | InstrKind::Select(..) | InstrKind::Cast(_) => 0,
-                InstrKind::Constant(_) | InstrKind::Index(_) | InstrKind::Load { .. } => 0,
-            };
+            let each = if instr.dtype == DType::Real { operations(&instr.kind) } else { 0 };
             each as f64 * times as f64
         });
         let turns: usize = self.axes.iter().map(|axis| axis.extent).product();
@@ -138,5 +166,17 @@ impl Library {
             }
         };
         Cost { elements: elements as f64, operations: operations as f64 }
+    }
+
+    /// Operations in a nanosecond.
+    fn speed(&self) -> f64 {
+        match self {
+            Library::Random { .. } => 20.0,
+            Library::Copy { .. } | Library::Gather { .. } | Library::ScatterAdd { .. } => 4.0,
+            Library::TriangularSolve { .. } => 2.0,
+            Library::Cholesky { .. } | Library::Assignment { .. } | Library::SymmetricEigen { .. } => 1.0,
+            // Comparisons of a sort, for each of which only an element counts
+            Library::Along { .. } => 0.25,
+        }
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Solver<'s, 'm> {
     values: HashMap<NodeId, NodeId>,
     /// Nodes whose value follows from y
     known: Vec<bool>,
+    /// Of each node
+    users: Vec<Vec<NodeId>>,
     pieces: HashMap<NodeId, Vec<Piece>>,
     /// Equations that have not been used
     pending: Vec<NodeId>,
@@ -59,6 +61,14 @@ pub(super) enum Start {
     Argument(NodeId),
 }
 
+fn users(map: &Map) -> Vec<Vec<NodeId>> {
+    let mut users = vec![vec![]; map.graph.nodes.len()];
+    for id in map.graph.ids() {
+        map.node(id).args.iter().for_each(|arg| users[arg.index()].push(id));
+    }
+    users
+}
+
 impl<'s, 'm> Solver<'s, 'm> {
     pub fn solve(lowering: &'s mut Lowering<'m>, map: &'s Map, start: Start) -> Result<Solution> {
         let mut solver = Solver {
@@ -66,6 +76,7 @@ impl<'s, 'm> Solver<'s, 'm> {
             map,
             values: HashMap::new(),
             known: map.depends.iter().map(|depends| !depends).collect(),
+            users: users(map),
             pieces: HashMap::new(),
             pending: vec![],
             terms: vec![],
@@ -183,30 +194,35 @@ impl<'s, 'm> Solver<'s, 'm> {
         if id != self.map.argument {
             self.pending.push(id);
         }
-        self.refresh();
+        self.refresh(id);
         Ok(())
     }
 
-    /// Notes what has become known: results of known operands, and parts of arrays of which enough is known.
-    fn refresh(&mut self) {
-        for id in self.map.graph.ids() {
-            let node = self.map.node(id);
-            if self.is_known(id) || node.args.is_empty() {
-                continue;
-            }
-            if node.args.iter().all(|arg| self.is_known(*arg)) {
+    /// Notes what becomes known with a node: results of known operands, and parts of arrays of which enough is known.
+    fn refresh(&mut self, changed: NodeId) {
+        let mut open: BTreeSet<NodeId> = self.users[changed.index()].iter().copied().collect();
+        while let Some(id) = open.pop_first() {
+            if !self.is_known(id) && self.follows(id) {
                 self.known[id.index()] = true;
-            } else if let Op::Slice { start, stop } = &node.op
-                && let Some(pieces) = self.pieces.get(&node.args[0])
-            {
-                let wanted: Vec<Vec<usize>> = start.iter().zip(stop).map(|(&a, &b)| (a..b).collect()).collect();
-                if covered(pieces, &wanted) {
-                    let value = assemble(self.lowering.frames.builder(), pieces, &wanted);
-                    self.values.extend(value.map(|value| (id, value)));
-                    self.known[id.index()] = true;
-                }
+                open.extend(&self.users[id.index()]);
             }
         }
+    }
+
+    /// Whether a node follows from what is known.
+    fn follows(&mut self, id: NodeId) -> bool {
+        let node = self.map.node(id);
+        if node.args.iter().all(|arg| self.is_known(*arg)) {
+            return true;
+        }
+        let (Op::Slice { start, stop }, Some(pieces)) = (&node.op, self.pieces.get(&node.args[0])) else { return false };
+        let wanted: Vec<Vec<usize>> = start.iter().zip(stop).map(|(&a, &b)| (a..b).collect()).collect();
+        let enough = covered(pieces, &wanted);
+        if enough {
+            let value = assemble(self.lowering.frames.builder(), pieces, &wanted);
+            self.values.extend(value.map(|value| (id, value)));
+        }
+        enough
     }
 
     /// A part of an array is known. The array is when all its parts are.
@@ -220,7 +236,7 @@ impl<'s, 'm> Solver<'s, 'm> {
         }
         pieces.push(piece);
         if pieces.iter().map(Piece::len).sum::<usize>() < shape.iter().product() {
-            self.refresh();
+            self.refresh(of);
             return Ok(());
         }
         let pieces = self.pieces.remove(&of).unwrap_or_default();

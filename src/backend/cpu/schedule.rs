@@ -3,7 +3,7 @@
 use super::jit::Outer;
 use super::lanes::vector_lanes;
 use crate::backend::Precision;
-use crate::kernel::stage::weight;
+use crate::kernel::cost::weight;
 use crate::kernel::{Loop, Role};
 use std::cmp::Reverse;
 

@@ -1,12 +1,13 @@
 //! Steps in the order of their stages.
 
 use super::block::block;
+use super::candidates::{candidates, root};
 use super::cut::{cut, set_blocks, set_sum};
 use super::graph::Edges;
-use super::level::{Class, Standing, candidates, levels};
-use super::rows::Fit;
-use super::work::work;
+use super::level::{Class, Standing, levels};
+use super::rows::{Fit, product_rows};
 use super::{Along, Rows, Split, Stage, Strand};
+use crate::kernel::cost::time;
 use crate::kernel::{BufferId, InstrKind, Kernels, Loop, Place, Step};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -15,7 +16,7 @@ pub fn arrange(kernels: &mut Kernels) {
     let steps = std::mem::take(&mut kernels.steps);
     let tried = candidates(&steps, &kernels.buffers);
     let pieces = cut(steps, &tried, &mut kernels.buffers);
-    let edges = Edges::new(&pieces, &kernels.buffers);
+    let edges = Edges::new(pieces.iter().map(|piece| &piece.step), &kernels.buffers);
     let standings = levels(&pieces, &edges, &tried, &kernels.buffers);
     let groups = groups(&standings, &edges);
     let mut waiting: Vec<Option<Step>> = pieces.into_iter().map(|piece| Some(piece.step)).collect();
@@ -25,7 +26,7 @@ pub fn arrange(kernels: &mut Kernels) {
         let mut steps: Vec<Step> = group.iter().filter_map(|&number| waiting[number].take()).collect();
         let standing: Vec<&Standing> = group.iter().map(|&number| &standings[number]).collect();
         sum_blocks(&mut steps, &blocks);
-        let cost = steps.iter().map(work).fold(0, usize::saturating_add);
+        let cost = steps.iter().map(time).fold(0, usize::saturating_add);
         let split = split(kernels, &standing, &mut steps, cost, &mut blocks);
         let first = kernels.steps.len();
         kernels.steps.extend(steps);
@@ -43,13 +44,6 @@ pub fn arrange(kernels: &mut Kernels) {
 fn groups(standings: &[Standing], edges: &Edges) -> Vec<Vec<usize>> {
     // The first step of the strand of each step, as far as it is known
     let mut roots: Vec<usize> = (0..standings.len()).collect();
-    let root = |roots: &mut Vec<usize>, mut at: usize| {
-        while roots[at] != at {
-            roots[at] = roots[roots[at]];
-            at = roots[at];
-        }
-        at
-    };
     for (number, standing) in standings.iter().enumerate() {
         for edge in &edges.before[number] {
             if standings[edge.step].level == standing.level {
@@ -81,7 +75,10 @@ fn split(kernels: &mut Kernels, standings: &[&Standing], steps: &mut [Step], wor
     let divides = terms.or(fits().any(|fit| fit.cut).then_some(rows));
     let touched = touched(standings, steps);
     let elements = touched.keys().map(|&buffer| kernels.buffers[buffer].len / rows).sum();
-    let block = block(rows, elements, work, divides);
+    let common = |standing: &&Standing| standing.fit.as_ref().is_some_and(|fit| !fit.crossing.is_empty());
+    let products = standings.iter().zip(&*steps).filter(|(standing, step)| matches!(step, Step::Contract(_)) && common(standing));
+    let product_rows = products.map(|(_, step)| product_rows(step, rows) / rows).min().unwrap_or(1);
+    let block = block(rows, product_rows, elements, work, divides);
     let own = touched.into_iter().filter(|(id, own)| *own && kernels.buffers[*id].place == Place::Arena(0)).map(|(id, _)| id).collect();
     let mut along = vec![];
     for (standing, step) in standings.iter().zip(steps) {

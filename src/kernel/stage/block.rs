@@ -11,21 +11,22 @@ const MULTIPLE: usize = 4;
 /// Rows below which products of a block would read their other operand too often.
 const FEW: usize = 64;
 
-/// The rows of a block of a strand that touches `elements` for each row and takes `work` nanoseconds; a divisor of `divides`,
-/// where that is asked for.
-pub fn block(rows: usize, elements: usize, work: usize, divides: Option<usize>) -> usize {
+/// The rows of a block of a strand that touches `elements` for each row and takes `work` nanoseconds; its products have so many rows
+/// for each of its own. A divisor of `divides`, where that is asked for.
+pub fn block(rows: usize, product_rows: usize, elements: usize, work: usize, divides: Option<usize>) -> usize {
+    let few = FEW.div_ceil(product_rows.max(1));
     let worth = rows.saturating_mul(WORTH).div_ceil(work.max(1)).min(rows);
     let fits = CACHE / (elements * ELEMENT).max(1);
     // Enough blocks for a few threads, as far as that leaves enough rows in each
-    let spread = (rows / 8).max(FEW.min(rows / 4));
-    let wanted = fits.max(FEW).min(spread).max(worth).max(1);
+    let spread = (rows / 8).max(few.min(rows / 4));
+    let wanted = fits.max(few).min(spread).max(worth).max(1);
     match divides {
         Some(of) => (1..=of).filter(|block| of.is_multiple_of(*block)).min_by_key(|&block| distance(block, wanted)).unwrap_or(of),
         None => {
             // As many as a few threads share evenly
             let blocks = rows.div_ceil(wanted);
             let blocks = if blocks > 2 { blocks.next_multiple_of(4) } else { blocks };
-            rows.div_ceil(blocks).next_multiple_of(MULTIPLE).min(rows)
+            rows.div_ceil(blocks).next_multiple_of(MULTIPLE.min(few)).min(rows)
         }
     }
 }

@@ -1,9 +1,8 @@
 //! Which steps must follow which, through the memory that they share.
 
-use super::cut::Piece;
 use crate::base::Arena;
 use crate::kernel::place::Access;
-use crate::kernel::{Buffer, BufferId, Place};
+use crate::kernel::{Buffer, BufferId, Place, Step};
 use std::collections::HashMap;
 
 /// Another step, and the buffer of this one for whose sake it must come before or after.
@@ -29,12 +28,12 @@ struct Touched {
 }
 
 impl Edges {
-    pub fn new(pieces: &[Piece], buffers: &Arena<Buffer>) -> Edges {
-        let mut edges = Edges { before: vec![vec![]; pieces.len()], after: vec![vec![]; pieces.len()], homes: homes(buffers) };
+    pub fn new<'a>(steps: impl ExactSizeIterator<Item = &'a Step>, buffers: &Arena<Buffer>) -> Edges {
+        let mut edges = Edges { before: vec![vec![]; steps.len()], after: vec![vec![]; steps.len()], homes: homes(buffers) };
         let mut touched: HashMap<BufferId, Touched> = HashMap::new();
-        for (number, piece) in pieces.iter().enumerate() {
+        for (number, step) in steps.enumerate() {
             let mut accesses = vec![];
-            piece.step.accesses(&mut |buffer, access| accesses.push((edges.homes[buffer.index()], access)));
+            step.accesses(&mut |buffer, access| accesses.push((edges.homes[buffer.index()], access)));
             accesses.sort_by_key(|&(buffer, access)| (buffer, access == Access::Write));
             accesses.dedup();
             for (buffer, access) in accesses {

@@ -1,22 +1,22 @@
 //! The stage of each step: as early as the steps before it allow, then as late as joins it to the strand that reads it.
 
+use super::candidates::own_rows;
 use super::cut::Piece;
 use super::graph::{Edge, Edges};
-use super::rows::{Fit, fit, row_axis, summed_rows};
-use super::work::work;
+use super::rows::{Fit, fit, product_rows};
 use crate::base::Arena;
+use crate::kernel::cost::time;
 use crate::kernel::{Buffer, BufferId, Step};
-use std::collections::BTreeMap;
 
 /// Nanoseconds up to which a step is left to one thread, and so many for what is chained to it.
 const SMALL: usize = 3_000;
 const CHAIN: usize = 20_000;
-/// Nanoseconds from which a step with few rows stands alone, in parts of another kind: each block of rows would read all of what
-/// the rows have in common.
+/// Nanoseconds from which a step with few rows stands alone, in parts of another kind: with the fewest in any case, with few if they
+/// have so many elements in common, since each block of rows would read all of them.
 const LARGE: usize = 100_000;
 const FEW_ROWS: usize = 128;
-/// How many numbers of rows are tried for every step.
-const TRIED: usize = 3;
+const FEWEST: usize = 16;
+const COMMON: usize = 1 << 12;
 
 /// How a step is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,33 +45,6 @@ impl Standing {
             Class::Serial => other.class == Class::Serial,
             Class::Parts | Class::Control => false,
         }
-    }
-}
-
-/// Numbers of rows that divide much of the work, the most first. A divisor of the number of rows divides as much: only steps
-/// that have so many rows count.
-pub fn candidates(steps: &[Step], buffers: &Arena<Buffer>) -> Vec<usize> {
-    let mut shares: BTreeMap<usize, usize> = BTreeMap::new();
-    for step in steps.iter().filter(|step| !matches!(step, Step::Loop(nest) if nest.axes.len() < 2)) {
-        let mut own = own_rows(step);
-        own.sort_unstable();
-        own.dedup();
-        for rows in own.into_iter().filter(|&rows| rows >= 8 && fit(step, rows, buffers).is_some()) {
-            *shares.entry(rows).or_default() += work(step);
-        }
-    }
-    let mut ranked: Vec<(usize, usize)> = shares.into_iter().map(|(rows, work)| (work, rows)).collect();
-    ranked.sort_by(|a, b| b.cmp(a));
-    ranked.into_iter().map(|(_, rows)| rows).take(TRIED).collect()
-}
-
-/// Numbers of rows that a step has by its own axes.
-fn own_rows(step: &Step) -> Vec<usize> {
-    match step {
-        Step::Loop(nest) => nest.axes.iter().map(|axis| axis.extent).collect(),
-        Step::Contract(contract) => row_axis(contract).map(|dim| dim.size).into_iter().chain(summed_rows(contract)).collect(),
-        Step::Library(call) => vec![call.outermost()],
-        Step::Scan(_) | Step::While(_) | Step::Cond(_) => vec![],
     }
 }
 
@@ -112,9 +85,11 @@ impl Levels<'_> {
             standing.level = self.earliest(number, &standing);
             standing
         });
-        let best = options.min_by_key(|standing| (standing.level, !is_natural(&self.pieces[number].step, standing.class)));
+        let most = self.candidates.first().map(|&rows| Class::Rows(rows));
+        let natural = |class: Class| Some(class) == most || is_natural(&self.pieces[number].step, class);
+        let best = options.min_by_key(|standing| (standing.level, !natural(standing.class)));
         let standing = best.unwrap_or(Standing { class: Class::Parts, fit: None, level: self.barrier(number) });
-        let own = work(&self.pieces[number].step);
+        let own = time(&self.pieces[number].step);
         let chained = self.edges.before[number].iter().filter(|edge| self.standings[edge.step].level == standing.level);
         self.chains.push(chained.fold(own, |sum, edge| sum.saturating_add(self.chains[edge.step])));
         self.standings.push(standing);
@@ -141,12 +116,12 @@ impl Levels<'_> {
         if let Step::Scan(_) | Step::While(_) | Step::Cond(_) = step {
             return vec![(Class::Control, None)];
         }
-        let own = work(step);
+        let own = time(step);
         let mut tried: Vec<usize> = match rows {
             Some(rows) => vec![*rows],
             None => self.candidates.iter().copied().chain(self.rows_before(number)).chain(own_rows(step)).collect(),
         };
-        tried.retain(|&rows| rows > 1 && (rows >= FEW_ROWS || own < LARGE));
+        tried.retain(|&rows| rows > 1);
         let mut seen = vec![];
         tried.retain(|rows| {
             !seen.contains(rows) && {
@@ -155,7 +130,10 @@ impl Levels<'_> {
             }
         });
         let fits = tried.into_iter().filter_map(|rows| Some((rows, fit(step, rows, self.buffers)?)));
-        let usable = fits.filter(|(_, fit)| !fit.cut || rows.is_some());
+        let common = |fit: &Fit| fit.crossing.iter().any(|&id| self.buffers[id].len >= COMMON);
+        let few = |rows: usize, fit: &Fit| rows < FEWEST || product_rows(step, rows) < FEW_ROWS && common(fit);
+        let alone = |rows: usize, fit: &Fit| own >= LARGE && few(rows, fit);
+        let usable = fits.filter(|(numbers, fit)| (!fit.cut || rows.is_some()) && !alone(*numbers, fit));
         let mut options: Vec<(Class, Option<Fit>)> = usable.map(|(rows, fit)| (Class::Rows(rows), Some(fit))).collect();
         if rows.is_none() && own <= SMALL {
             options.push((Class::Serial, None));

@@ -7,7 +7,7 @@
 //! results do not depend on the number of threads.
 //!
 //! - [`rows`]: what a step does to the rows of its buffers
-//! - [`work`]: what a step costs, roughly
+//! - [`candidates`]: which numbers of rows divide much of the work
 //! - [`cut`]: sums over all rows as sums over each block and a sum of these
 //! - [`graph`]: which steps must follow which
 //! - [`level`]: the stage of each step
@@ -19,15 +19,14 @@ use std::ops::Range;
 
 mod arrange;
 mod block;
+mod candidates;
 mod cut;
 mod graph;
 mod level;
 mod rows;
-mod work;
 
 pub(super) use arrange::arrange;
 pub(super) use rows::fit;
-pub use work::weight;
 
 /// What runs between two barriers.
 #[derive(Clone, Debug)]

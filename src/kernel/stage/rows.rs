@@ -38,6 +38,16 @@ pub fn row_axis(c: &Contract) -> Option<Dim> {
     c.row_axis().map(|axis| axis.dim(c))
 }
 
+/// How many rows the product of a step has that divides into so many: of a batch of images or sentences, those of all of their
+/// pixels or words.
+pub fn product_rows(step: &Step, rows: usize) -> usize {
+    match step {
+        Step::Contract(contract) if summed_rows(contract) == Some(rows) => rows,
+        Step::Contract(contract) => row_axis(contract).map_or(rows, |dim| dim.size),
+        Step::Loop(_) | Step::Library(_) | Step::Scan(_) | Step::While(_) | Step::Cond(_) => rows,
+    }
+}
+
 /// As [`fit`], of a loop.
 pub fn fit_loop(nest: &Loop, rows: usize, buffers: &Arena<Buffer>) -> Option<Fit> {
     Rows { rows, buffers }.nest(nest)

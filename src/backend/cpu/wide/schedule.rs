@@ -1,7 +1,7 @@
 //! The order of a loop's axes, and the axis along the lanes, for vectors with many lanes.
 
 use crate::backend::cpu::schedule::{copies, outside_in};
-use crate::kernel::stage::weight;
+use crate::kernel::cost::weight;
 use crate::kernel::{Axis, Instr, InstrKind, Loop, Role};
 
 #[derive(Debug)]

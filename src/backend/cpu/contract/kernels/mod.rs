@@ -1,9 +1,11 @@
 //! The innermost loops, once for each kind of vector: a table of functions for a machine.
 //!
-//! - [`vector`]: what the loops ask of a machine; [`avx512`], [`avx2`], [`portable`]: the kinds of vectors
+//! - [`vector`]: what the loops ask of a machine; [`avx512`], [`avx2`] by [`intrinsics`], [`portable`]: the kinds of vectors
 //! - [`tile`], [`dots`], [`transpose`]: the loops
 
 pub use dots::Dots;
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
 pub use tile::Tile;
 pub use transpose::Transpose;
 use vector::Vector;
@@ -13,6 +15,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod dots;
+#[cfg(target_arch = "x86_64")]
+mod intrinsics;
 mod portable;
 mod tile;
 mod transpose;
@@ -52,15 +56,15 @@ macro_rules! table {
 }
 
 #[cfg(target_arch = "x86_64")]
-table!(AVX512_F32: f32, avx512::F32x16, "avx512f");
+table!(AVX512_F32: f32, __m512, "avx512f");
 #[cfg(target_arch = "x86_64")]
-table!(AVX512_F64: f64, avx512::F64x8, "avx512f");
+table!(AVX512_F64: f64, __m512d, "avx512f");
 #[cfg(target_arch = "x86_64")]
-table!(AVX2_F32: f32, avx2::F32x8, "avx2,fma");
+table!(AVX2_F32: f32, __m256, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-table!(AVX2_F64: f64, avx2::F64x4, "avx2,fma");
-table!(PORTABLE_F32: f32, portable::F32x4);
-table!(PORTABLE_F64: f64, portable::F64x2);
+table!(AVX2_F64: f64, __m256d, "avx2,fma");
+table!(PORTABLE_F32: f32, [f32; 4]);
+table!(PORTABLE_F64: f64, [f64; 2]);
 
 /// The widest vectors first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,81 +1,72 @@
-//! Vectors that the compiler maps to what every machine of the kind has.
+//! Arrays, which the compiler maps to what every machine of the kind has.
 
 use super::vector::Vector;
+use std::array::from_fn;
+use std::ops::{Add, Mul};
 
-#[derive(Clone, Copy)]
-pub struct F32x4([f32; 4]);
-
-#[derive(Clone, Copy)]
-pub struct F64x2([f64; 2]);
-
-macro_rules! vectors {
-    ($($name:ident($element:ty, $lanes:literal);)*) => { $(
-        impl Vector for $name {
-            type Element = $element;
-            const LANES: usize = $lanes;
-            const ROWS: usize = 6;
-
-            #[inline(always)]
-            unsafe fn splat(x: $element) -> Self {
-                $name([x; $lanes])
-            }
-
-            #[inline(always)]
-            unsafe fn load(from: *const $element) -> Self {
-                // SAFETY: by the contract of the trait.
-                $name(unsafe { from.cast::<[$element; $lanes]>().read_unaligned() })
-            }
-
-            #[inline(always)]
-            unsafe fn load_first(from: *const $element, count: usize) -> Self {
-                let mut lanes = [0.0; $lanes];
-                for (lane, to) in lanes.iter_mut().take(count).enumerate() {
-                    // SAFETY: by the contract of the trait.
-                    *to = unsafe { *from.add(lane) };
-                }
-                $name(lanes)
-            }
-
-            #[inline(always)]
-            unsafe fn store(self, to: *mut $element) {
-                // SAFETY: by the contract of the trait.
-                unsafe { to.cast::<[$element; $lanes]>().write_unaligned(self.0) }
-            }
-
-            #[inline(always)]
-            unsafe fn store_first(self, to: *mut $element, count: usize) {
-                for (lane, x) in self.0.into_iter().take(count).enumerate() {
-                    // SAFETY: by the contract of the trait.
-                    unsafe { *to.add(lane) = x }
-                }
-            }
-
-            #[inline(always)]
-            unsafe fn add(self, other: Self) -> Self {
-                $name(std::array::from_fn(|lane| self.0[lane] + other.0[lane]))
-            }
-
-            #[inline(always)]
-            unsafe fn mul_add(self, x: Self, y: Self) -> Self {
-                // One rounding where the machine has the instruction; elsewhere it would be a call
-                let fused = cfg!(target_arch = "aarch64");
-                let lane = |lane: usize| match fused {
-                    true => self.0[lane].mul_add(x.0[lane], y.0[lane]),
-                    false => self.0[lane] * x.0[lane] + y.0[lane],
-                };
-                $name(std::array::from_fn(lane))
-            }
-
-            #[inline(always)]
-            unsafe fn interleave(self, other: Self) -> (Self, Self) {
-                let pick = |lane: usize| if lane % 2 == 0 { self.0[lane / 2] } else { other.0[lane / 2] };
-                ($name(std::array::from_fn(pick)), $name(std::array::from_fn(|lane| pick(lane + $lanes))))
-            }
-        }
-    )* };
+/// An element of such an array.
+pub trait Lane: Copy + Default + Add<Output = Self> + Mul<Output = Self> {
+    /// `self · x + y` with one rounding.
+    fn fused(self, x: Self, y: Self) -> Self;
 }
 
-vectors! {
-    F32x4(f32, 4);
-    F64x2(f64, 2);
+impl Lane for f32 {
+    #[inline(always)]
+    fn fused(self, x: f32, y: f32) -> f32 {
+        self.mul_add(x, y)
+    }
+}
+
+impl Lane for f64 {
+    #[inline(always)]
+    fn fused(self, x: f64, y: f64) -> f64 {
+        self.mul_add(x, y)
+    }
+}
+
+impl<T: Lane, const LANES: usize> Vector for [T; LANES] {
+    type Element = T;
+    const LANES: usize = LANES;
+    const ROWS: usize = 6;
+
+    #[inline(always)]
+    unsafe fn splat(x: T) -> Self {
+        [x; LANES]
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const T, count: usize) -> Self {
+        let mut lanes = [T::default(); LANES];
+        for (lane, to) in lanes.iter_mut().take(count).enumerate() {
+            // SAFETY: by the contract of the trait.
+            *to = unsafe { *from.add(lane) };
+        }
+        lanes
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut T, count: usize) {
+        for (lane, x) in self.into_iter().take(count).enumerate() {
+            // SAFETY: by the contract of the trait.
+            unsafe { *to.add(lane) = x }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        from_fn(|lane| self[lane] + other[lane])
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, x: Self, y: Self) -> Self {
+        // One rounding where the machine has the instruction; elsewhere it would be a call
+        let fused = cfg!(target_arch = "aarch64");
+        from_fn(|lane| if fused { self[lane].fused(x[lane], y[lane]) } else { self[lane] * x[lane] + y[lane] })
+    }
+
+    #[inline(always)]
+    unsafe fn interleave(self, other: Self) -> (Self, Self) {
+        let pick = |lane: usize| if lane % 2 == 0 { self[lane / 2] } else { other[lane / 2] };
+        (from_fn(pick), from_fn(|lane| pick(lane + LANES)))
+    }
 }

@@ -1,6 +1,6 @@
 //! What the kernels ask of a machine: vectors of one element type.
 
-/// A vector of floating-point elements.
+/// A vector of floating-point elements: in memory its lanes, one after another.
 ///
 /// # Safety
 /// Methods may only be called on machines that have the instructions. Pointers must be to as many elements as are read or
@@ -11,10 +11,22 @@ pub trait Vector: Copy {
     /// Rows of a tile: its sums, two vectors a row, stay in registers.
     const ROWS: usize;
     unsafe fn splat(x: Self::Element) -> Self;
-    unsafe fn load(from: *const Self::Element) -> Self;
+
+    #[inline(always)]
+    unsafe fn load(from: *const Self::Element) -> Self {
+        // SAFETY: by the contract of the trait.
+        unsafe { from.cast::<Self>().read_unaligned() }
+    }
+
     /// The first `count` lanes, and zeros.
     unsafe fn load_first(from: *const Self::Element, count: usize) -> Self;
-    unsafe fn store(self, to: *mut Self::Element);
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut Self::Element) {
+        // SAFETY: by the contract of the trait.
+        unsafe { to.cast::<Self>().write_unaligned(self) }
+    }
+
     /// The first `count` lanes alone.
     unsafe fn store_first(self, to: *mut Self::Element, count: usize);
     unsafe fn add(self, other: Self) -> Self;
