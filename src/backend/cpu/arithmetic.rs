@@ -102,11 +102,17 @@ pub trait Arithmetic {
 
     // What some machines have an instruction for
 
+    /// Not below a number; NaN stays.
+    fn at_least(&mut self, x: Self::Value, low: f64) -> Self::Value {
+        let low = self.real(x, low);
+        let below = self.compares(CompareOp::Lt, x, low);
+        self.choose(below, low, x)
+    }
+
     /// To a range; NaN stays.
     fn clamped(&mut self, x: Self::Value, low: f64, high: f64) -> Self::Value {
-        let (low, high) = (self.real(x, low), self.real(x, high));
-        let below = self.compares(CompareOp::Lt, x, low);
-        let x = self.choose(below, low, x);
+        let x = self.at_least(x, low);
+        let high = self.real(x, high);
         let above = self.compares(CompareOp::Gt, x, high);
         self.choose(above, high, x)
     }

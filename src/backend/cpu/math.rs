@@ -63,6 +63,11 @@ pub trait Elementary: Arithmetic {
     fn exp(&mut self, x: Self::Value) -> Self::Value {
         let (low, high) = self.coefficients().exp_range;
         let x = self.clamped(x, low, high);
+        self.exp_in_range(x)
+    }
+
+    /// The same, between the ends of its range.
+    fn exp_in_range(&mut self, x: Self::Value) -> Self::Value {
         let (r, power) = self.remainder_of_log2(x);
         let (small, one) = (self.exp_less_one(r), self.real(x, 1.0));
         let value = self.add(small, one);
@@ -153,7 +158,8 @@ pub trait Elementary: Arithmetic {
     fn exp_of_minus_size(&mut self, x: Self::Value) -> Self::Value {
         let size = self.magnitude(x);
         let minus = self.negated(size);
-        self.exp(minus)
+        let minus = self.at_least(minus, self.coefficients().exp_range.0);
+        self.exp_in_range(minus)
     }
 
     /// 1 / (1 + u) for x ≥ 0, else u / (1 + u), with u = exp(−|x|).

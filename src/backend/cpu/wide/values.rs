@@ -351,9 +351,14 @@ impl Arithmetic for Values {
         self.code.compute(Op::Xor, &[x, bits])
     }
 
+    fn at_least(&mut self, x: Value, low: f64) -> Value {
+        let low = self.number(low);
+        self.code.compute(Op::Max, &[low, x])
+    }
+
     fn clamped(&mut self, x: Value, low: f64, high: f64) -> Value {
-        let (low, high) = (self.number(low), self.number(high));
-        let x = self.code.compute(Op::Max, &[low, x]);
+        let x = self.at_least(x, low);
+        let high = self.number(high);
         self.code.compute(Op::Min, &[high, x])
     }
 
