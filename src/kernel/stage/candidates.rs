@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 /// How many numbers of rows are tried for every step, of how many that have most work of their own.
 const TRIED: usize = 3;
 const RANKED: usize = 8;
+/// What has all of the most work but one of so many shares counts as much.
+const SHARES: usize = 16;
 
 /// Numbers of rows, the best first: those by which the steps with most work run one after another, row by row. Divisors divide as
 /// much: of equal ones the largest is the best.
@@ -29,7 +31,9 @@ pub fn candidates(steps: &[Step], buffers: &Arena<Buffer>) -> Vec<usize> {
     let edges = Edges::new(steps.iter(), buffers);
     let mut joined: Vec<(usize, usize)> =
         ranked.into_iter().take(RANKED).map(|(_, rows)| (joined_work(steps, &edges, rows, buffers), rows)).collect();
-    joined.sort_by_key(|&share| Reverse(share));
+    // Small differences do not count: a sum over the rows is a step of its own for some numbers and not for others
+    let most = joined.iter().map(|&(work, _)| work).max().unwrap_or(0);
+    joined.sort_by_key(|&(work, rows)| Reverse((work.min(most - most / SHARES), rows)));
     joined.into_iter().map(|(_, rows)| rows).take(TRIED).collect()
 }
 
