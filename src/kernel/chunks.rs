@@ -4,6 +4,7 @@
 
 use super::{Affine, Axis, BufferId, Contract, Dim, Instr, InstrKind, Loop, Role, Store};
 use crate::base::op::{DType, ReduceOp};
+use std::iter::successors;
 
 /// At least so many terms in a chunk.
 const TERMS: usize = 512;
@@ -17,9 +18,10 @@ impl Contract {
     pub fn chunked(mut self, len: usize, partial: impl FnOnce(usize) -> BufferId) -> (Contract, Option<Loop>) {
         let Some(last) = self.inner.last_mut() else { return (self, None) };
         let most = CHUNKS.min(last.size / TERMS);
-        // Chunks of sums over one axis fit into one another, so that they can be computed side by side
         let finest = (2..=most).rev().find(|&chunks| last.size.is_multiple_of(chunks)).unwrap_or(1);
-        let chunks = (2..=finest.min(ELEMENTS / len.max(1))).rev().find(|&chunks| finest.is_multiple_of(chunks));
+        // Of sums over one axis, shorter chunks divide longer ones, so that they can be computed side by side
+        let coarser = |chunks: &usize| (2..=*chunks).find(|factor| chunks.is_multiple_of(*factor)).map(|factor| chunks / factor);
+        let chunks = successors(Some(finest), coarser).find(|&chunks| chunks <= ELEMENTS / len.max(1)).filter(|&chunks| chunks > 1);
         let Some(chunks) = chunks.filter(|_| self.dtype == DType::Real) else { return (self, None) };
         last.size /= chunks;
         let terms = last.size as i64;

@@ -131,6 +131,30 @@ fn moments_are_summed_where_their_terms_are_computed() {
     assert_eq!(split.own.len(), 3, "{kernels}");
 }
 
+/// A block adds to one chunk of each sum, and no two threads add to the same chunk, also where sums have chunks of different lengths.
+#[test]
+fn blocks_and_sections_keep_to_the_chunks_of_every_sum() {
+    for (rows, wide) in [(60 * 512, 60_000), (60 * 512, 30_000), (100_000, 40_000)] {
+        let mut b = Builder::new();
+        let logits = b.input("logits", TensorType::real([rows, 2]));
+        let r = b.unary(UnaryOp::Exp, logits);
+        let inputs = [5, wide, 3 * wide / 5].map(|size| b.input(format!("x{size}"), TensorType::real([rows, size])));
+        let sums = inputs.map(|x| {
+            let y = b.unary(UnaryOp::Tanh, x);
+            b.contract(r, y, &[0, 1], &[0, 2], &[1, 2])
+        });
+        let kernels = lower(&b.finish(&sums).expect("well typed"), &[]).expect("lowers");
+        for strand in kernels.stages.iter().flat_map(|stage| &stage.strands) {
+            let Split::Rows(split) = &strand.split else { continue };
+            for (step, along) in strand.steps.clone().zip(&split.along).filter(|(_, along)| **along == Along::Terms) {
+                let Step::Contract(c) = &kernels.steps[step] else { panic!("{along:?}") };
+                let (_, terms) = c.chunks().expect("a sum in chunks");
+                assert!(terms.is_multiple_of(split.block) && split.section.is_multiple_of(terms), "{terms} {split:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn blocks_of_rows_agree_with_the_interpreter() {
     let precision = Precision::F64;

@@ -71,8 +71,10 @@ fn split(kernels: &mut Kernels, standings: &[&Standing], steps: &mut [Step], wor
         Some(Class::Control) => return Split::Control,
     };
     let fits = || standings.iter().filter_map(|standing| standing.fit.as_ref());
+    // A block lies in one chunk of each sum, and a section holds whole chunks
     let terms = chunk_terms(steps, fits());
-    let divides = terms.or(fits().any(|fit| fit.cut).then_some(rows));
+    let section = terms.iter().copied().reduce(num_integer::lcm);
+    let divides = terms.into_iter().reduce(num_integer::gcd).or(fits().any(|fit| fit.cut).then_some(rows));
     let touched = touched(standings, steps);
     let elements = touched.keys().map(|&buffer| kernels.buffers[buffer].len / rows).sum();
     let common = |standing: &&Standing| standing.fit.as_ref().is_some_and(|fit| !fit.crossing.is_empty());
@@ -94,16 +96,16 @@ fn split(kernels: &mut Kernels, standings: &[&Standing], steps: &mut [Step], wor
             (_, other) => along.push(other),
         }
     }
-    Split::Rows(Rows { rows, block, section: terms.unwrap_or(block), along, own })
+    Split::Rows(Rows { rows, block, section: section.unwrap_or(block), along, own })
 }
 
-/// The rows of the longest chunk of sums over the rows; shorter ones divide it.
-fn chunk_terms<'a>(steps: &[Step], fits: impl Iterator<Item = &'a Fit>) -> Option<usize> {
+/// The rows of each chunk of sums over the rows.
+fn chunk_terms<'a>(steps: &[Step], fits: impl Iterator<Item = &'a Fit>) -> Vec<usize> {
     let terms = |(step, fit): (&Step, &Fit)| match step {
         Step::Contract(c) if fit.along == Along::Terms => c.chunks().map(|(_, terms)| terms),
         Step::Contract(_) | Step::Loop(_) | Step::Library(_) | Step::Scan(_) | Step::While(_) | Step::Cond(_) => None,
     };
-    steps.iter().zip(fits).filter_map(terms).max()
+    steps.iter().zip(fits).filter_map(terms).collect()
 }
 
 /// Buffers of which some step touches its own rows, and whether every step touches no others.

@@ -70,7 +70,7 @@ impl Number {
     }
 
     fn of_wide(n: i128, d: i128) -> Number {
-        let common = gcd(n.unsigned_abs(), d.unsigned_abs()) as i128 * d.signum();
+        let common = num_integer::gcd(n.unsigned_abs(), d.unsigned_abs()) as i128 * d.signum();
         if common == 0 {
             return Number::Real(n as f64 / d as f64);
         }
@@ -85,10 +85,6 @@ impl Number {
         let half = 1u64 << (lost - 1);
         Number::Real(if x.is_finite() { f64::from_bits((x.to_bits() + half) >> lost << lost) } else { x })
     }
-}
-
-fn gcd(a: u128, b: u128) -> u128 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 impl From<f64> for Number {
