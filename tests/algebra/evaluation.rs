@@ -23,6 +23,16 @@ pub fn value(program: &str, expression: &str) -> Vec<f64> {
     interpreted
 }
 
+/// The value on the CPU alone, for what the interpreter takes too long for; or the problems.
+pub fn attempted(program: &str, expression: &str) -> Result<Vec<f64>, String> {
+    evaluated(program, expression, &Engine { device: Device::Cpu, precision: Precision::F64, threads: 2, seed: 7 })
+}
+
+/// The value on the CPU alone.
+pub fn native(program: &str, expression: &str) -> Vec<f64> {
+    attempted(program, expression).unwrap_or_else(|problems| panic!("{expression}\n{problems}"))
+}
+
 pub fn evaluated(program: &str, expression: &str, engine: &Engine) -> Result<Vec<f64>, String> {
     let mut file = tempfile::Builder::new().suffix(".tilde").tempfile().unwrap();
     file.write_all(program.as_bytes()).unwrap();

@@ -1,8 +1,6 @@
 //! Likelihoods by the probability flow, on a Gaussian mixture whose posterior mean is known: against its log-density.
 
-use crate::evaluation::{close, evaluated};
-use tilde_lang::backend::Precision;
-use tilde_lang::runtime::engine::{Device, Engine};
+use crate::evaluation::{attempted, close, native as value};
 
 /// A mixture under a variance-preserving process that leaves e⁻²⁰ of the data, with the exact mean of x(0) as the network.
 const MIXTURE: &str = "
@@ -25,15 +23,6 @@ fn exact(x : Real[D], t : Real) -> Real[D] {
 }
 p = reverse(q, x0: exact)
 ";
-
-fn attempted(program: &str, expression: &str) -> Result<Vec<f64>, String> {
-    let engine = Engine { device: Device::Cpu, precision: Precision::F64, threads: 2, seed: 7 };
-    evaluated(program, expression, &engine)
-}
-
-fn value(program: &str, expression: &str) -> Vec<f64> {
-    attempted(program, expression).unwrap_or_else(|problems| panic!("{expression}\n{problems}"))
-}
 
 fn near(found: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len());

@@ -1,8 +1,6 @@
 //! Objectives of diffusion models where their values, minimisers and differences are known.
 
-use crate::evaluation::{close, evaluated};
-use tilde_lang::backend::Precision;
-use tilde_lang::runtime::engine::{Device, Engine};
+use crate::evaluation::{attempted, close, native as value};
 
 /// Four points as all of the data, under a variance-preserving process, and the score of their exact diffused density, off by `c`.
 const POINTS: &str = "
@@ -18,15 +16,6 @@ param c : Real = 0
 fn near(x : Real[D], t : Real) -> Real[D] = grad[x](log_mixture(x, t)) + c * [1 + x[1], t]
 p = reverse(q, score: near)
 ";
-
-fn attempted(program: &str, expression: &str) -> Result<Vec<f64>, String> {
-    let engine = Engine { device: Device::Cpu, precision: Precision::F64, threads: 2, seed: 7 };
-    evaluated(program, expression, &engine)
-}
-
-fn value(program: &str, expression: &str) -> Vec<f64> {
-    attempted(program, expression).unwrap_or_else(|problems| panic!("{expression}\n{problems}"))
-}
 
 /// The mean of independent draws over all rows, and its standard error.
 fn estimate(program: &str, expression: &str, draws: usize) -> (f64, f64) {
