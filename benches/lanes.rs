@@ -173,7 +173,8 @@ fn functions() {
     println!("ns for 16 elements     widest  portable   rustc   rustc / widest");
     for (op, function) in rust {
         let graph = of_unary(op);
-        let (mut widest, mut portable) = (plan(&graph, Precision::F32, Instructions::Widest, &[]), plan(&graph, Precision::F32, Instructions::Portable, &[]));
+        let (mut widest, mut portable) =
+            (plan(&graph, Precision::F32, Instructions::Widest, &[]), plan(&graph, Precision::F32, Instructions::Portable, &[]));
         let mut compiled = || {
             if let Some(function) = function {
                 // SAFETY: `main` asked for these features.
