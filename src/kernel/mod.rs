@@ -16,7 +16,7 @@
 //! - [`simplify`]: fewer and longer axes; long reductions in two stages
 //! - [`call`]: what library calls read and write
 //! - [`stage`]: which steps run side by side, and which block by block
-//! - [`place`]: where each buffer lives; buffers that are dead lend their memory to later ones
+//! - [`place`]: where each buffer lives; [`pack`]: buffers that are dead lend their memory to later ones
 //! - [`slots`]: loops without their buffers, to be compiled once
 //! - [`cost`]: elements moved and arithmetic of a step; [`origin`]: where in the source text it comes from
 //! - [`print`]: the text of `tilde emit --stage kernels`
@@ -40,6 +40,7 @@ pub mod layout;
 pub mod library;
 pub mod lower;
 pub mod origin;
+pub mod pack;
 pub mod place;
 pub mod print;
 pub mod simplify;

@@ -1,14 +1,11 @@
 //! Where each buffer lives: outputs and inputs updated in place, and one arena that buffers share when their lives do not meet.
 
 use super::lower::Lowering;
+use super::pack::{Item, packed};
 use super::stage::arrange;
 use super::{Buffer, BufferId, InstrKind, Kernels, Library, Loop, Place, Region, Split, Step};
 use crate::graph::Graph;
-use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
-
-/// Buffers start at multiples of this many elements: whole cache lines.
-const ALIGNMENT: usize = 16;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
@@ -181,39 +178,6 @@ struct Uses {
     /// First and last
     stages: (usize, usize),
     steps: (usize, usize),
-}
-
-/// Something to be placed.
-struct Item {
-    id: BufferId,
-    size: usize,
-    /// The first and the last moment
-    life: (usize, usize),
-}
-
-/// Offsets such that items whose lives meet do not overlap, and the length of all. Larger ones first, each at the lowest place that
-/// is free during its life.
-fn packed(mut items: Vec<Item>) -> (Vec<(BufferId, usize)>, usize) {
-    items.sort_by_key(|item| (Reverse(item.size), item.life, item.id));
-    // By offset
-    let mut placed: Vec<(usize, usize, (usize, usize))> = vec![];
-    let mut offsets = vec![];
-    let mut total = 0;
-    for Item { id, size, life } in items {
-        let size = size.next_multiple_of(ALIGNMENT);
-        let mut offset = 0;
-        for &(from, to, _) in placed.iter().filter(|(_, _, other)| other.0 <= life.1 && life.0 <= other.1) {
-            if from >= offset + size {
-                break;
-            }
-            offset = offset.max(to);
-        }
-        let at = placed.partition_point(|&(from, ..)| from <= offset);
-        placed.insert(at, (offset, offset + size, life));
-        offsets.push((id, offset));
-        total = total.max(offset + size);
-    }
-    (offsets, total)
 }
 
 impl Loop {

@@ -66,7 +66,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// A thread's copy of bindings, in which some buffers stand in memory of its own.
+/// A thread's copy of the bindings of a strand, in which some buffers stand in memory of its own.
 pub struct Local {
     buffers: Vec<*mut u8>,
     slots: Vec<*mut u8>,
@@ -78,15 +78,21 @@ impl Local {
         Local { buffers: vec![std::ptr::null_mut(); buffers], slots: vec![std::ptr::null_mut(); slots] }
     }
 
-    /// The bindings, but with these buffers elsewhere.
-    pub fn with(&mut self, bindings: &Bindings, moved: impl Iterator<Item = (BufferId, *mut u8)>) -> View<'_> {
-        let (buffers, slots) = bindings.size();
-        self.buffers[..buffers].copy_from_slice(&bindings.buffers);
-        self.slots[..slots].copy_from_slice(&bindings.slots);
+    /// The bindings of these buffers and slots, others as they happen to be; a few buffers, with slots among these, elsewhere.
+    pub fn with<'a>(
+        &mut self,
+        bindings: &Bindings,
+        buffers: impl Iterator<Item = &'a BufferId>,
+        slots: impl Iterator<Item = &'a Range<usize>>,
+        moved: impl Iterator<Item = (BufferId, *mut u8)>,
+    ) -> View<'_> {
+        buffers.for_each(|buffer| self.buffers[buffer.index()] = bindings.buffers[buffer.index()]);
+        slots.for_each(|slots| self.slots[slots.clone()].copy_from_slice(&bindings.slots[slots.clone()]));
         for (buffer, pointer) in moved {
             self.buffers[buffer.index()] = pointer;
             bindings.uses[buffer.index()].iter().for_each(|&(slot, distance)| self.slots[slot] = pointer.wrapping_add(distance));
         }
+        let (buffers, slots) = bindings.size();
         View { buffers: &self.buffers[..buffers], slots: &self.slots[..slots] }
     }
 }

@@ -79,8 +79,8 @@ pub struct Program {
 pub enum Compiled {
     /// A function, and the loop's table among the slots
     Loop(usize, Range<usize>),
-    /// Nothing to compile
-    Call,
+    /// Nothing to compile; the buffers that it touches
+    Call(Vec<BufferId>),
     Control(Vec<Program>),
 }
 
@@ -135,11 +135,27 @@ impl Program {
         }
     }
 
+    /// The tables of the loops among these steps.
+    pub fn loop_slots(&self, steps: Range<usize>) -> impl Iterator<Item = &Range<usize>> {
+        self.steps[steps].iter().filter_map(|step| match step {
+            Compiled::Loop(_, slots) => Some(slots),
+            Compiled::Call(_) | Compiled::Control(_) => None,
+        })
+    }
+
+    /// The buffers of the calls among these steps.
+    pub fn call_buffers(&self, steps: Range<usize>) -> impl Iterator<Item = &BufferId> {
+        self.steps[steps].iter().flat_map(|step| match step {
+            Compiled::Call(buffers) => buffers.as_slice(),
+            Compiled::Loop(..) | Compiled::Control(_) => &[],
+        })
+    }
+
     /// The programs of one control step, none of others.
     pub fn inside(&self, number: usize) -> &[Program] {
         match &self.steps[number] {
             Compiled::Control(programs) => programs,
-            Compiled::Loop(..) | Compiled::Call => &[],
+            Compiled::Loop(..) | Compiled::Call(_) => &[],
         }
     }
 
@@ -147,7 +163,7 @@ impl Program {
     pub fn nested(&mut self) -> impl Iterator<Item = &mut Program> {
         self.steps.iter_mut().flat_map(|step| match step {
             Compiled::Control(programs) => programs.as_mut_slice(),
-            Compiled::Loop(..) | Compiled::Call => &mut [],
+            Compiled::Loop(..) | Compiled::Call(_) => &mut [],
         })
     }
 
@@ -193,7 +209,7 @@ impl Program {
             (Step::While(looped), Compiled::Control(programs)) => run_while(looped, programs, table, machine),
             (Step::Cond(cond), Compiled::Control(programs)) => run_cond(cond, programs, table, machine),
             (Step::Loop(_) | Step::Contract(_) | Step::Library(_), _)
-            | (Step::Scan(_) | Step::While(_) | Step::Cond(_), Compiled::Loop(..) | Compiled::Call) => (),
+            | (Step::Scan(_) | Step::While(_) | Step::Cond(_), Compiled::Loop(..) | Compiled::Call(_)) => (),
         }
         self.spent(number, start);
         if let Some(clock) = &self.clock {
@@ -226,7 +242,7 @@ impl Shared<'_> {
     pub fn native(&self, step: usize) -> Option<(Native, Range<usize>)> {
         match &self.program.steps[step] {
             Compiled::Loop(function, slots) => Some((self.natives[*function], slots.clone())),
-            Compiled::Call | Compiled::Control(_) => None,
+            Compiled::Call(_) | Compiled::Control(_) => None,
         }
     }
 }
@@ -248,7 +264,11 @@ fn compile_step(step: &Step, outer: Option<Outer>, compiler: &mut Compiler, bind
             let Slotted { nest, slots } = nest.slotted();
             Compiled::Loop(compiler.function(nest, outer)?, bindings.add(&slots))
         }
-        Step::Contract(_) | Step::Library(_) => Compiled::Call,
+        Step::Contract(_) | Step::Library(_) => {
+            let mut touched = vec![];
+            step.accesses(&mut |buffer, _| touched.push(buffer));
+            Compiled::Call(touched)
+        }
         Step::Scan(_) | Step::While(_) | Step::Cond(_) => {
             Compiled::Control(step.bodies().map(|body| Program::compile(body, compiler)).collect::<Result<_, _>>()?)
         }

@@ -124,6 +124,8 @@ fn run_block(strand: &Strand, split: &Rows, number: usize, shared: &Shared<'_>, 
         let memory = memory.pointer();
         bindings.with(
             &program.bindings,
+            program.call_buffers(strand.steps.clone()),
+            program.loop_slots(strand.steps.clone()),
             split.own.iter().filter_map(|&id| match program.kernels.buffers[id].place {
                 // The block's first row stands at the offset
                 Place::Block { offset, row } => {
