@@ -49,6 +49,7 @@ fn contraction([m, n, k]: [usize; 3], [a, b, out]: [Layout; 3]) -> Contract {
         rows: Dim { size: m, a: a_row, b: 0, out: out_row },
         columns: Dim { size: n, a: 0, b: b_column, out: out_column },
         inner: vec![Dim { size: k, a: a_term, b: b_term, out: 0 }],
+        triangle: None,
     }
 }
 
@@ -147,7 +148,7 @@ fn check_kernels<T: Real + Default + std::ops::Add<Output = T> + std::ops::Mul<O
     let memory = Memory::of(c);
     let mut scratch = Scratch::with_bytes(scratch_bytes(c));
     let found = with_table::<T>(&memory, |table| {
-        let whole = Matrix { rows: c.rows, columns: c.columns, inner: &c.inner, sum: Sum::Whole };
+        let whole = Matrix { rows: c.rows, columns: c.columns, inner: &c.inner, sum: Sum::Whole, triangle: c.triangle };
         by_kernels(kernels, &whole, &whole, [Operands::of(c, table)].into_iter(), &mut scratch);
     });
     assert!(same(&found, &memory.expected(c)), "{} lanes, {}: {c:?}", kernels.lanes, size_of::<T>());
