@@ -6,5 +6,6 @@ mod layout;
 mod plans;
 mod scalar_code;
 mod stages;
+mod triangles;
 mod turns;
 mod wide;
