@@ -94,8 +94,11 @@ pub fn evaluate(
     engine: &Engine,
 ) -> Result<Evaluated> {
     let begun = Instant::now();
-    if dataset.counts.is_empty() || !algebra::mentions_data(model, expr, &dataset.counts) {
-        let evaluated = algebra::lower_expression(model, expr, &dataset.counts, None).at(expr.span)?;
+    let alone = match dataset.counts.is_empty() {
+        true => Some(algebra::lower_expression(model, expr, &dataset.counts, None).at(expr.span)?),
+        false => algebra::lower_without_rows(model, expr, &dataset.counts).at(expr.span)?,
+    };
+    if let Some(evaluated) = alone {
         let mut compiled = engine.compile(evaluated.program, vec![])?;
         parameters::bind(&mut compiled, parameters);
         bind_data(&mut compiled, dataset);
@@ -121,13 +124,13 @@ pub fn evaluate(
 /// the first.
 pub fn sample(model: &Model, expr: &Expr, draws: usize, dataset: &Dataset, parameters: &Parameters, engine: &Engine) -> Result<Evaluated> {
     let begun = Instant::now();
-    let rows: Vec<u32> = if !dataset.counts.is_empty() && algebra::mentions_data(model, expr, &dataset.counts) {
+    let part = even_part(draws, MOST_DRAWS);
+    let evaluated = algebra::lower_sample(model, expr, &dataset.counts, part).at(expr.span)?;
+    let rows: Vec<u32> = if !dataset.counts.is_empty() && evaluated.of_data {
         dataset.evaluation_rows().iter().copied().cycle().take(draws).collect()
     } else {
         (0..draws as u32).collect()
     };
-    let part = even_part(draws, MOST_DRAWS);
-    let evaluated = algebra::lower_sample(model, expr, &dataset.counts, part).at(expr.span)?;
     let by_row = evaluated.by_row;
     let mut compiled = engine.compile(evaluated.program, vec![])?;
     parameters::bind(&mut compiled, parameters);
