@@ -5,7 +5,7 @@ use std::time::Instant;
 use tilde_lang::backend::cpu::{CpuPlan, Instructions};
 use tilde_lang::backend::{Plan, PlanOptions, Precision, Tensor};
 use tilde_lang::base::op::{ReduceOp, UnaryOp};
-use tilde_lang::graph::{Builder, Graph, NodeId, TensorType};
+use tilde_lang::graph::{Builder, Graph, NodeId, Op, TensorType};
 
 /// Elements of the functions: both arrays stay in the second-level cache.
 const FEW: usize = 16_384;
@@ -26,11 +26,11 @@ fn least<const N: usize>(turns: usize, mut candidates: [&mut dyn FnMut(); N]) ->
     best
 }
 
-fn plan(graph: &Graph, instructions: Instructions, in_place: &[(usize, usize)]) -> CpuPlan {
-    let options = PlanOptions { precision: Precision::F32, threads: 1, in_place: in_place.to_vec() };
+fn plan(graph: &Graph, precision: Precision, instructions: Instructions, in_place: &[(usize, usize)]) -> CpuPlan {
+    let options = PlanOptions { precision, threads: 1, in_place: in_place.to_vec() };
     let mut plan = CpuPlan::with_instructions(graph, &options, false, instructions).expect("compiles");
     for (index, input) in graph.inputs.iter().enumerate() {
-        plan.set_input(index, Tensor::new(input.ty.clone(), Precision::F32, arguments(input.ty.len()).into_iter().map(f64::from)));
+        plan.set_input(index, Tensor::new(input.ty.clone(), precision, arguments(input.ty.len()).into_iter().map(f64::from)));
     }
     plan
 }
@@ -173,7 +173,8 @@ fn functions() {
     println!("ns for 16 elements     widest  portable   rustc   rustc / widest");
     for (op, function) in rust {
         let graph = of_unary(op);
-        let (mut widest, mut portable) = (plan(&graph, Instructions::Widest, &[]), plan(&graph, Instructions::Portable, &[]));
+        let (mut widest, mut portable) =
+            (plan(&graph, Precision::F32, Instructions::Widest, &[]), plan(&graph, Precision::F32, Instructions::Portable, &[]));
         let mut compiled = || {
             if let Some(function) = function {
                 // SAFETY: `main` asked for these features.
@@ -207,47 +208,87 @@ fn adam(b: &mut Builder, [p, m, v, g]: [NodeId; 4], rate: NodeId) -> [NodeId; 3]
     [b.sub(p, step), m, v]
 }
 
-/// A graph, its outputs in place, and how many elements it moves.
-type Stream = (&'static str, Graph, Vec<(usize, usize)>, usize);
+/// A loop over as many bytes as an array of `MANY` numbers in f32 has.
+struct Stream {
+    name: String,
+    graph: Graph,
+    precision: Precision,
+    in_place: Vec<(usize, usize)>,
+    /// Bytes that it reads and writes
+    moved: usize,
+}
 
 fn streams() -> Vec<Stream> {
-    let mut found = vec![];
+    let precision = Precision::F32;
     let mut b = Builder::new();
     let [x, y] = ["x", "y"].map(|name| b.input(name, TensorType::real([MANY])));
     let sum = b.add(x, y);
-    found.push(("add", b.finish(&[sum]).expect("well typed"), vec![], 3 * MANY));
+    let graph = b.finish(&[sum]).expect("well typed");
+    let add = Stream { name: "add".into(), graph, precision, in_place: vec![], moved: 3 * MANY * 4 };
     let mut b = Builder::new();
     let state = ["p", "m", "v", "g"].map(|name| b.input(name, TensorType::real([MANY])));
     let rate = b.input("rate", TensorType::real([]));
     let updated = adam(&mut b, state, rate);
-    found.push(("Adam", b.finish(&updated).expect("well typed"), vec![(0, 0), (1, 1), (2, 2)], 7 * MANY));
-    for (name, op, axes) in
-        [("sum of all", ReduceOp::Sum, vec![0, 1]), ("sum of columns", ReduceOp::Sum, vec![0]), ("max of rows", ReduceOp::Max, vec![1])]
-    {
-        let mut b = Builder::new();
-        let x = b.input("x", TensorType::real([MANY / 784, 784]));
-        let total = b.reduce(op, x, &axes);
-        found.push((name, b.finish(&[total]).expect("well typed"), vec![], MANY));
+    let graph = b.finish(&updated).expect("well typed");
+    let adam = Stream { name: "Adam".into(), graph, precision, in_place: vec![(0, 0), (1, 1), (2, 2)], moved: 7 * MANY * 4 };
+    let mut found = vec![add, adam];
+    for precision in [Precision::F32, Precision::F64] {
+        found.extend(REDUCTIONS.map(|(name, columns, reduce)| reduction(name, columns, precision, reduce)));
     }
     found
 }
 
+/// Nodes that reduce a matrix.
+type Reduce = fn(&mut Builder, NodeId) -> Vec<NodeId>;
+
+/// Name, columns of the matrix, what is computed of it.
+const REDUCTIONS: [(&str, usize, Reduce); 9] = [
+    ("sum of all", 784, |b, x| vec![b.sum(x, &[0, 1])]),
+    ("sums of columns", 784, |b, x| vec![b.sum(x, &[0])]),
+    ("of 16 columns", 16, |b, x| vec![b.sum(x, &[0])]),
+    ("of their squares", 784, |b, x| {
+        let squares = b.mul(x, x);
+        vec![b.sum(squares, &[0])]
+    }),
+    ("minima of columns", 784, |b, x| vec![b.reduce(ReduceOp::Min, x, &[0])]),
+    ("sums of rows", 784, |b, x| vec![b.sum(x, &[1])]),
+    ("maxima of rows", 784, |b, x| vec![b.reduce(ReduceOp::Max, x, &[1])]),
+    ("moments of rows", 784, |b, x| {
+        let squares = b.mul(x, x);
+        vec![b.sum(x, &[1]), b.sum(squares, &[1])]
+    }),
+    ("argmax of rows", 784, |b, x| vec![b.push(Op::ArgMax { axis: 1 }, &[x])]),
+];
+
+fn reduction(name: &str, columns: usize, precision: Precision, reduce: Reduce) -> Stream {
+    let (elements, suffix) = match precision {
+        Precision::F32 => (MANY, ""),
+        Precision::F64 => (MANY / 2, ", f64"),
+    };
+    let mut b = Builder::new();
+    let x = b.input("x", TensorType::real([elements / columns, columns]));
+    let results = reduce(&mut b, x);
+    let graph = b.finish(&results).expect("well typed");
+    Stream { name: format!("{name}{suffix}"), graph, precision, in_place: vec![], moved: MANY * 4 }
+}
+
 fn bandwidth() {
     let (x, mut y) = (arguments(MANY), vec![0f32; MANY]);
-    println!("\n{MANY} elements             us  GB/s, portable: us   of a copy's bandwidth");
-    for (name, graph, in_place, moved) in streams() {
-        let (mut widest, mut portable) = (plan(&graph, Instructions::Widest, &in_place), plan(&graph, Instructions::Portable, &in_place));
+    println!("\n{MANY} numbers in f32, as many bytes in f64   us  GB/s, portable: us   of a copy's bandwidth");
+    for Stream { name, graph, precision, in_place, moved } in streams() {
+        let [mut widest, mut portable] =
+            [Instructions::Widest, Instructions::Portable].map(|instructions| plan(&graph, precision, instructions, &in_place));
         let mut copy = || y.copy_from_slice(std::hint::black_box(&x));
         let [a, b, c] = least(1, [&mut || widest.run(), &mut || portable.run(), &mut copy]);
-        let rate = |time: f64, moved: usize| moved as f64 * 4e-9 / time;
-        let part = rate(a, moved) / rate(c, 2 * MANY);
-        println!("{name:18} {:12.1} {:5.1} {:10.1} {:18.0} %", a * 1e6, rate(a, moved), b * 1e6, part * 100.0);
+        let rate = |time: f64, moved: usize| moved as f64 * 1e-9 / time;
+        let part = |time: f64| 100.0 * rate(time, moved) / rate(c, 2 * MANY * 4);
+        println!("{name:26} {:12.1} {:5.1} {:10.1} {:12.0} %, portable {:.0} %", a * 1e6, rate(a, moved), b * 1e6, part(a), part(b));
     }
 }
 
 /// Time to compile the loops of a graph.
 fn compile_time() {
-    let graph = streams().swap_remove(1).1;
+    let graph = streams().swap_remove(1).graph;
     let options = PlanOptions { precision: Precision::F32, threads: 1, in_place: vec![] };
     let time = |instructions: Instructions| {
         let once = || CpuPlan::with_instructions(&graph, &options, false, instructions).expect("compiles").statistics().generation;

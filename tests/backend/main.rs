@@ -4,6 +4,7 @@ mod accuracy;
 mod compile_depth;
 mod layout;
 mod plans;
+mod reductions;
 mod scalar_code;
 mod stages;
 mod triangles;

@@ -138,8 +138,7 @@ impl Compiler {
         let mut signature = self.module.make_signature();
         signature.params = vec![AbiParam::new(types::I64); 3];
         let id = self.module.declare_function(&format!("loop{number}"), Linkage::Local, &signature).map_err(failed)?;
-        let function =
-            if self.wide { wide::compile(nest, self.precision, outer.map(|outer| outer.axis), self.texts.is_some()) } else { None };
+        let function = if self.wide { wide::compile(nest, self.precision, outer, self.texts.is_some()) } else { None };
         let (turns, multiple) = match function {
             Some(function) => self.define_wide(id, function)?,
             None => self.define_portable(id, signature, nest, outer)?,

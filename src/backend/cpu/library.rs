@@ -1,5 +1,6 @@
 //! Library calls: indexing, ordering, random numbers, factorisation.
 
+use super::argmax::first_maxima;
 use super::memory::Table;
 use super::random::Random;
 use super::scratch::Scratch;
@@ -202,6 +203,9 @@ impl Along {
             AlongOp::ArgMax => {
                 // SAFETY: the result has the operand's shape without the axis, of integers.
                 let best: &mut [I] = unsafe { table.slice_mut(out, outer * inner) };
+                if inner == 1 && size > 0 {
+                    return first_maxima(x, size, best, int);
+                }
                 for line in lines {
                     let better = |a: usize, b: usize| compare(x[at(line, b)], x[at(line, a)]) == Ordering::Greater;
                     best[line.0 * inner + line.1] = int((1..size).fold(0, |a, b| if better(a, b) { b } else { a }));

@@ -4,7 +4,7 @@
 //! - [`nest`]: a loop as Cranelift code; [`lanes`], [`operations`], [`math`]: its instructions; [`arithmetic`]: what those of elementary functions ask of an emitter; [`scalar`], [`tile`]: functions it calls
 //! - [`wide`]: the same in wider vectors, where the processor has them
 //! - [`jit`]: loops of one plan in one module
-//! - [`contract`], [`library`], [`linear`]: library calls; [`scratch`]: what they need besides their buffers
+//! - [`contract`], [`library`], [`linear`], [`argmax`]: library calls; [`scratch`]: what they need besides their buffers
 //! - [`pool`]: threads; [`memory`]: the arena and pointers into it; [`bindings`]: where buffers stand now
 //! - [`execute`]: running stages; [`tasks`]: what of them a thread runs at a time; [`control`]: loops and branches over sub-programs; [`ending`]: loops whose rows end one by one
 //! - [`clock`]: the times of steps; [`profile`]: their names; [`limits`]: what the machine could do
@@ -20,6 +20,7 @@ use jit::{Code, Compiler};
 use memory::{Memory, read_pointer, write_pointer};
 use std::time::{Duration, Instant};
 
+mod argmax;
 mod arithmetic;
 mod bindings;
 mod clock;

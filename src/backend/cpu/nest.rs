@@ -140,24 +140,18 @@ impl<'a> Nest<'a, '_> {
             self.counted(from, to, 1, |this, turn| this.turn(position, turn));
             return;
         }
-        let (lanes, copies) = (self.schedule.lanes, self.schedule.copies);
         let mut from = from;
-        let mut widest = None;
         let ragged = self.schedule.ragged && split.is_some();
-        for (lanes, copies) in [(lanes, copies), (lanes, 1), (1, 1)] {
+        // What the loops so far leave, where it is known
+        let mut left = extent;
+        let lanes = self.schedule.lanes;
+        let widths: Vec<usize> = self.schedule.widths().filter(|&copies| copies > 1).collect();
+        for (lanes, copies) in widths.into_iter().map(|copies| (lanes, copies)).chain([(lanes, 1), (1, 1)]) {
             let step = lanes * copies;
-            let whole = self.schedule.lanes * self.schedule.copies;
-            // What the loops before this one leave
-            let left = match (lanes, copies) {
-                (1, _) => extent % self.schedule.lanes,
-                (_, 1) if widest == Some(whole) => extent % whole,
-                _ => extent,
-            };
-            let twice = widest == Some(step);
-            if (left < step && !ragged) || twice {
+            if left < step && !(ragged && extent >= step) {
                 continue;
             }
-            widest = widest.or(Some(step));
+            left %= step;
             (self.lanes, self.copies) = (lanes, copies);
             self.varying = vec![vec![None; self.nest.body.len()]; copies];
             from = self.counted(from, to, step as i64, |this, turn| this.turn(position, turn));

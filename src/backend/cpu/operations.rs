@@ -75,14 +75,23 @@ impl Emit<'_> {
         }
     }
 
-    /// `a` where it compares so with `b` or is NaN, else `b`.
+    /// `a` where it compares so with `b`, else `b`; NaN if either is.
     fn extreme(&mut self, op: CompareOp, dtype: DType, a: Value, b: Value) -> Value {
-        let mut first = self.compare(op, dtype, a, b);
-        if dtype == DType::Real {
-            let nan = self.fcmp(FloatCC::Unordered, a, a);
-            first = self.b.ins().bor(first, nan);
+        if dtype != DType::Real {
+            let first = self.compare(op, dtype, a, b);
+            return self.select(first, a, b);
         }
-        self.select(first, a, b)
+        // A single instruction, which gives b if either is NaN
+        let first = if op == CompareOp::Gt { self.fcmp(FloatCC::LessThan, b, a) } else { self.fcmp(FloatCC::LessThan, a, b) };
+        let value = self.select(first, a, b);
+        let nan = self.fcmp(FloatCC::Unordered, a, a);
+        let ty = self.type_of(a);
+        if !ty.is_vector() {
+            return self.select(nan, a, value);
+        }
+        // All bits set are a NaN
+        let nan = self.bits(ty, nan);
+        self.b.ins().bor(value, nan)
     }
 
     pub fn compare(&mut self, op: CompareOp, dtype: DType, a: Value, b: Value) -> Value {

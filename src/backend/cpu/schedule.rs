@@ -4,8 +4,12 @@ use super::jit::Outer;
 use super::lanes::vector_lanes;
 use crate::backend::Precision;
 use crate::kernel::cost::weight;
-use crate::kernel::{Loop, Role};
+use crate::kernel::{Axis, Loop, Role};
 use std::cmp::Reverse;
+use std::iter::successors;
+
+/// Registers for what reductions down columns keep
+const ROOM: usize = 14;
 
 #[derive(Debug)]
 pub struct Schedule {
@@ -19,6 +23,8 @@ pub struct Schedule {
     pub lanes: usize,
     /// Vectors computed side by side
     pub copies: usize,
+    /// The loops inside of that along the lanes reduce: down columns, one vector would wait for itself
+    pub columns: bool,
     /// Ranges of turns of the outermost axis start and end anywhere
     pub ragged: bool,
 }
@@ -30,20 +36,27 @@ impl Schedule {
         let first = outer.map(|outer| outer.axis);
         let mut order = outside_in(nest, first);
         let parallel = order.iter().filter(|&&axis| nest.axes[axis].role == Role::Parallel).count();
-        let vector = Schedule::vector_axis(nest, lanes, first);
+        let turns = |axis: usize| outer.filter(|outer| outer.axis == axis).map_or(nest.axes[axis].extent, |outer| outer.turns);
+        let vector = Schedule::vector_axis(nest, lanes, first, turns);
         if let Some(axis) = vector.filter(|axis| Some(*axis) != first) {
             let end = if nest.axes[axis].role == Role::Parallel { parallel } else { order.len() };
             order.retain(|&other| other != axis);
             order.insert(end - 1, axis);
         }
+        let columns = vector.is_some_and(|axis| nest.axes[axis].role == Role::Parallel) && parallel < order.len();
+        let copies = if columns { down_columns(nest, vector.map_or(1, turns) / lanes, ROOM) } else { copies(nest) };
         let vector = vector.and_then(|axis| order.iter().position(|&other| other == axis));
-        let copies = copies(nest);
         let ragged = vector == Some(0) && outer.is_some_and(|outer| outer.turns % (lanes * copies) != 0);
-        Schedule { order, parallel, vector, lanes, copies, ragged }
+        Schedule { order, parallel, vector, lanes, copies, columns, ragged }
     }
 
-    /// The axis along which most accesses are contiguous; not the first one, unless all others are short.
-    fn vector_axis(nest: &Loop, lanes: usize, first: Option<usize>) -> Option<usize> {
+    /// How many vectors the loops along the lanes take side by side, one after another; the last one takes single elements.
+    pub fn widths(&self) -> impl Iterator<Item = usize> + use<> {
+        widths(self.copies, self.columns)
+    }
+
+    /// The axis along which all accesses are contiguous, or most of them; not the first one, unless all others are short.
+    fn vector_axis(nest: &Loop, lanes: usize, first: Option<usize>, turns: impl Fn(usize) -> usize) -> Option<usize> {
         let score = |axis: usize| -> i64 {
             let along = |stride: i64| match stride {
                 1 => 4,
@@ -54,8 +67,12 @@ impl Schedule {
             let stores: i64 = nest.stores.iter().map(|store| 2 * along(store.index.strides[axis])).sum();
             loads + stores
         };
-        let long = (0..nest.axes.len()).filter(|&axis| nest.axes[axis].extent >= lanes);
-        long.max_by_key(|&axis| (Some(axis) != first, score(axis), nest.axes[axis].role == Role::Reduced, nest.axes[axis].extent))
+        let dense = |axis: usize| nest.maps().all(|map| matches!(map.strides[axis], 0 | 1));
+        let long = (0..nest.axes.len()).filter(|&axis| turns(axis) >= lanes);
+        long.max_by_key(|&axis| {
+            let Axis { extent, role } = nest.axes[axis];
+            (dense(axis), Some(axis) != first, score(axis), role == Role::Reduced, extent)
+        })
     }
 }
 
@@ -78,4 +95,30 @@ pub fn copies(nest: &Loop) -> usize {
         7..=14 => 2,
         _ => 1,
     }
+}
+
+/// Where loops along the lanes reduce down columns: of so many vectors, how many are taken side by side, with `room` in registers.
+/// The more, the longer are the pieces of memory that are read at a time.
+pub fn down_columns(nest: &Loop, vectors: usize, room: usize) -> usize {
+    let most = match weight(nest) {
+        0..=3 => 16,
+        4..=6 => 8,
+        7..=14 => 4,
+        _ => 1,
+    };
+    // Accumulators, and a value for each of the vectors
+    let reductions = nest.stores.iter().filter(|store| store.reduce.is_some()).count();
+    let room = room / (reductions + usize::from(nest.body.len() > 1)).max(1);
+    // A walk takes as long as four vectors at least, and some more in between
+    let walk = |copies: usize| copies.max(4) + 2;
+    let walks = |copies: usize| {
+        let (cost, rest) = widths(copies, true).fold((0, vectors), |(cost, rest), few| (cost + rest / few * walk(few), rest % few));
+        cost + rest * walk(1)
+    };
+    (1..=most.min(room)).min_by_key(|&copies| walks(copies)).unwrap_or(1)
+}
+
+/// How many vectors are taken side by side, one after another: down columns also half as many, a quarter, … but one.
+pub fn widths(copies: usize, columns: bool) -> impl Iterator<Item = usize> {
+    successors(Some(copies), move |&copies| Some(copies / 2).filter(|&half| columns && half > 1))
 }

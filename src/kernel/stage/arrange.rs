@@ -80,7 +80,7 @@ fn split(kernels: &mut Kernels, standings: &[&Standing], steps: &mut [Step], wor
     let common = |standing: &&Standing| standing.fit.as_ref().is_some_and(|fit| !fit.crossing.is_empty());
     let products = standings.iter().zip(&*steps).filter(|(standing, step)| matches!(step, Step::Contract(_)) && common(standing));
     let product_rows = products.map(|(_, step)| product_rows(step, rows) / rows).min().unwrap_or(1);
-    let block = block(rows, product_rows, elements, work, divides);
+    let block = block(rows, product_rows, [elements, touched.len()], work, divides);
     let own = touched.into_iter().filter(|(id, own)| *own && kernels.buffers[*id].place == Place::Arena(0)).map(|(id, _)| id).collect();
     let mut along = vec![];
     for (standing, step) in standings.iter().zip(steps) {

@@ -10,11 +10,15 @@ const WORTH: usize = 4_000;
 const MULTIPLE: usize = 4;
 /// Rows below which products of a block would read their other operand too often.
 const FEW: usize = 64;
+/// Rows below which blocks of single numbers would leave memory in too short pieces, and whole vectors of them.
+const NUMBERS: usize = 256;
+const LANES: usize = 16;
 
-/// The rows of a block of a strand that touches `elements` for each row and takes `work` nanoseconds; its products have so many rows
-/// for each of its own. A divisor of `divides`, where that is asked for.
-pub fn block(rows: usize, product_rows: usize, elements: usize, work: usize, divides: Option<usize>) -> usize {
-    let few = FEW.div_ceil(product_rows.max(1));
+/// The rows of a block of a strand that touches `elements` of so many `buffers` for each row and takes `work` nanoseconds; its
+/// products have so many rows for each of its own. A divisor of `divides`, where that is asked for.
+pub fn block(rows: usize, product_rows: usize, [elements, buffers]: [usize; 2], work: usize, divides: Option<usize>) -> usize {
+    // A row that is a single number is a lane of a vector
+    let (few, multiple) = if elements == buffers { (NUMBERS, LANES) } else { (FEW.div_ceil(product_rows.max(1)), MULTIPLE) };
     let worth = rows.saturating_mul(WORTH).div_ceil(work.max(1)).min(rows);
     let fits = CACHE / (elements * ELEMENT).max(1);
     // Enough blocks for a few threads, as far as that leaves enough rows in each
@@ -26,7 +30,7 @@ pub fn block(rows: usize, product_rows: usize, elements: usize, work: usize, div
             // As many as a few threads share evenly
             let blocks = rows.div_ceil(wanted);
             let blocks = if blocks > 2 { blocks.next_multiple_of(4) } else { blocks };
-            rows.div_ceil(blocks).next_multiple_of(MULTIPLE.min(few)).min(rows)
+            rows.div_ceil(blocks).next_multiple_of(multiple.min(few)).min(rows)
         }
     }
 }

@@ -24,7 +24,8 @@ pub fn cut(steps: Vec<Step>, candidates: &[usize], buffers: &mut Arena<Buffer>) 
         let whole = |step: Step| Piece { step, rows: None };
         match step {
             Step::Loop(nest) if nest.stores.iter().any(|store| store.reduce.is_some()) => {
-                let fitting = candidates.iter().find_map(|&rows| Some((rows, fit_loop(&nest, rows, buffers)?)));
+                let mut fits = candidates.iter().filter_map(|&rows| Some((rows, fit_loop(&nest, rows, buffers)?)));
+                let fitting = fits.find(|(_, fit)| !fit.cut || reads_rows(&nest, fit));
                 match fitting {
                     Some((_, Fit { cut: false, .. })) => pieces.push(whole(Step::Loop(nest))),
                     Some((rows, Fit { along: Along::Axis(_), .. })) if divides_well(rows) && turns(&nest) >= FEW => {
@@ -43,6 +44,21 @@ pub fn cut(steps: Vec<Step>, candidates: &[usize], buffers: &mut Arena<Buffer>) 
         }
     }
     pieces
+}
+
+/// Whether some of what is summed lies row by row: else the blocks would cut each row of another array.
+fn reads_rows(nest: &Loop, fit: &Fit) -> bool {
+    let mut loads = nest.body.iter().filter_map(|instr| match &instr.kind {
+        InstrKind::Load { buffer, .. } => Some(buffer),
+        InstrKind::Constant(_)
+        | InstrKind::Index(_)
+        | InstrKind::Unary(..)
+        | InstrKind::Binary(..)
+        | InstrKind::Compare(..)
+        | InstrKind::Select(..)
+        | InstrKind::Cast(_) => None,
+    });
+    loads.any(|buffer| !fit.crossing.contains(buffer))
 }
 
 fn turns(nest: &Loop) -> usize {

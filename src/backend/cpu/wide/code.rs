@@ -125,11 +125,13 @@ pub enum Control {
     First {
         at: Option<usize>,
     },
-    /// A loop over vectors: while `step` more elements remain, up to `end` or to the last turn to run
+    /// A loop over vectors: while `step` more elements remain, up to `end` or to the last turn to run. With `once`, they do for one
+    /// turn
     Whole {
         number: usize,
         step: usize,
         end: Option<usize>,
+        once: bool,
     },
     /// While any elements remain: the mask of the tail is set to them. `left` tells how many where it is one vector for sure
     Rest {

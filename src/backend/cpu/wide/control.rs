@@ -41,7 +41,7 @@ impl Emitter<'_> {
             }
             Control::First { at: Some(at) } => self.a.store_number(Rm::Register(RDX.0), at as i32),
             Control::First { at: None } => self.a.load(RDX, stack(self.frame.begin)),
-            Control::Whole { number, step, end } => self.whole(number, step, end),
+            Control::Whole { number, step, end, once } => self.whole(number, step, end, once),
             Control::Rest { number, end, left } => self.rest(number, end, left),
             Control::Next { number, step } => self.next(number, step as i32),
         }
@@ -83,8 +83,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn whole(&mut self, number: usize, step: usize, end: Option<usize>) {
-        let once = end.is_some_and(|end| end / step == 1);
+    fn whole(&mut self, number: usize, step: usize, end: Option<usize>, once: bool) {
         let running = Running { head: self.a.label(), exit: self.a.label(), whole: Some((step, end)), once };
         if end.is_none() {
             self.compare_end(step, end);

@@ -9,6 +9,7 @@
 //! - [`allocate`]: registers for values
 //! - [`emit`], [`operands`], [`control`]: machine instructions; [`opcode`], [`assembler`]: their bytes
 
+use super::jit::Outer;
 use super::lanes::element_bytes;
 use super::scalar::TILE;
 use crate::backend::Precision;
@@ -61,7 +62,7 @@ pub fn is_supported() -> bool {
 
 /// Compiles a loop, for ranges of turns of the parallel axis `outer`, or else of the outermost one. They may begin and end
 /// anywhere. `None` if it is a loop that is not taken: with addresses beyond 2 GiB from a buffer's start.
-pub fn compile(nest: &Loop, precision: Precision, outer: Option<usize>, with_text: bool) -> Option<Function> {
+pub fn compile(nest: &Loop, precision: Precision, outer: Option<Outer>, with_text: bool) -> Option<Function> {
     let schedule = Schedule::new(nest, TILE / element_bytes(precision) as usize, outer);
     let code = nest::build(nest, &schedule, precision)?;
     let homes = Homes::find(&code);

@@ -124,20 +124,24 @@ impl Nest<'_> {
     /// The loops along the lanes.
     fn vectors(&mut self, position: usize) {
         let extent = self.nest.axes[self.schedule.order[position]].extent;
-        let (lanes, copies) = (self.schedule.lanes, self.schedule.copies);
-        let step = lanes * copies;
+        let lanes = self.schedule.lanes;
         let end = (!self.is_divided(position)).then_some(extent);
         self.values.code.control(Control::First { at: end.map(|_| 0) });
-        if extent >= step {
+        // A range of turns may end anywhere
+        let mut rest = extent;
+        for copies in self.schedule.widths() {
+            let step = lanes * copies;
+            if rest < step {
+                continue;
+            }
             let number = self.loop_number();
-            self.values.code.control(Control::Whole { number, step, end });
+            self.values.code.control(Control::Whole { number, step, end, once: end.is_some() && rest < 2 * step });
             self.vector_body(position, copies, false);
             self.values.code.control(Control::Next { number, step });
+            rest = if end.is_some() { rest % step } else { rest };
         }
-        // A range of turns may end anywhere
-        if end.is_none() || !extent.is_multiple_of(step) {
+        if end.is_none() || rest > 0 {
             let number = self.loop_number();
-            let rest = if extent >= step { extent % step } else { extent };
             let left = end.and_then(|_| (rest <= lanes).then_some(rest));
             self.values.code.control(Control::Rest { number, end, left });
             self.vector_body(position, 1, true);

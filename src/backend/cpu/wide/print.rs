@@ -63,7 +63,7 @@ impl fmt::Display for Control {
             Control::Begin { pointer, by } => write!(f, "  p{pointer} += {by} begin"),
             Control::Repeat { number } | Control::Next { number, .. } => write!(f, "end of loop {number}"),
             Control::First { at } => write!(f, "  i = {}", at.map_or("begin".to_string(), |at| at.to_string())),
-            Control::Whole { number, step, end } => write!(f, "loop {number}: i to {} by {step}", to(*end)),
+            Control::Whole { number, step, end, once: _ } => write!(f, "loop {number}: i to {} by {step}", to(*end)),
             Control::Rest { number, end, .. } => write!(f, "loop {number}: tail, i to {}", to(*end)),
         }
     }

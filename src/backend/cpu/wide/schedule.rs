@@ -1,6 +1,7 @@
 //! The order of a loop's axes, and the axis along the lanes, for vectors with many lanes.
 
-use crate::backend::cpu::schedule::{copies, outside_in};
+use crate::backend::cpu::jit::Outer;
+use crate::backend::cpu::schedule::{copies, down_columns, outside_in, widths};
 use crate::kernel::cost::weight;
 use crate::kernel::{Axis, Instr, InstrKind, Loop, Role};
 
@@ -17,6 +18,8 @@ pub struct Schedule {
     pub lanes: usize,
     /// Vectors computed side by side
     pub copies: usize,
+    /// The loops inside of that along the lanes reduce: down columns, one vector would wait for itself
+    pub columns: bool,
 }
 
 /// Costs in instructions, as measured on Zen 5: of reading or writing a vector whose elements do not lie side by side, and of
@@ -26,12 +29,14 @@ const SCATTER: usize = 24;
 const ACROSS: usize = 4;
 /// Of one turn of a loop around vectors
 const TURN: usize = 4;
+/// Registers for what reductions down columns keep
+const ROOM: usize = 28;
 
 impl Schedule {
     /// Ranges of turns are along the axis `outer`, or else along the outermost parallel one. It stays outermost, unless it runs
     /// along the lanes.
-    pub fn new(nest: &Loop, lanes: usize, outer: Option<usize>) -> Schedule {
-        let mut order = outside_in(nest, outer);
+    pub fn new(nest: &Loop, lanes: usize, outer: Option<Outer>) -> Schedule {
+        let mut order = outside_in(nest, outer.map(|outer| outer.axis));
         let parallel = order.iter().filter(|&&axis| nest.axes[axis].role == Role::Parallel).count();
         let divided = order[..parallel].first().copied();
         let vector = (0..nest.axes.len()).min_by_key(|&axis| cost(nest, axis, lanes));
@@ -40,9 +45,20 @@ impl Schedule {
             order.retain(|&other| other != axis);
             order.insert(end - 1, axis);
         }
-        let copies = side_by_side(nest, vector.map_or(1, |axis| nest.axes[axis].extent), lanes);
+        let extent = vector.map_or(1, |axis| nest.axes[axis].extent);
+        let columns = vector.is_some_and(|axis| nest.axes[axis].role == Role::Parallel) && parallel < order.len();
+        let copies = match outer {
+            _ if !columns => side_by_side(nest, extent, lanes),
+            Some(outer) if Some(outer.axis) == vector => down_columns(nest, outer.turns / lanes, ROOM),
+            Some(_) | None => down_columns(nest, extent / lanes, ROOM),
+        };
         let vector = vector.and_then(|axis| order.iter().position(|&other| other == axis));
-        Schedule { order, parallel, divided, vector, lanes, copies }
+        Schedule { order, parallel, divided, vector, lanes, copies, columns }
+    }
+
+    /// How many vectors the loops along the lanes take side by side, one after another; those that remain are taken one by one.
+    pub fn widths(&self) -> impl Iterator<Item = usize> + use<> {
+        widths(self.copies, self.columns)
     }
 }
 
