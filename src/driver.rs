@@ -43,7 +43,7 @@ pub fn compile_symbolic(request: &Request) -> Result<Compiled, Rejected> {
     compiled(request, check::check_symbolic)
 }
 
-type Check = fn(&ast::File, &[ast::File], &CheckOptions) -> Result<check::Checked, Diagnostics>;
+type Check = fn(&ast::File, &[check::library::Entry], &CheckOptions) -> Result<check::Checked, Diagnostics>;
 
 fn compiled(request: &Request, check: Check) -> Result<Compiled, Rejected> {
     let mut sources = Sources::default();

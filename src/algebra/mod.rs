@@ -36,7 +36,7 @@ pub use derivation::{Formula, Step, derivation_of, gradient_derivation};
 pub use leaves::tensor_type;
 pub use lowering::{InputRole, Lowering, Note, RowCount, RowCounts};
 pub use mass::{Mass, lower_mass};
-pub use program::{Evaluated, Program, lower_expression, lower_init, lower_sample, mentions_data};
+pub use program::{Evaluated, Program, lower_expression, lower_init, lower_sample, lower_without_rows, mentions_data};
 pub use require::{Requirement, failure};
 pub use step::{StepProgram, lower_step};
 pub use value::{Array, Value};

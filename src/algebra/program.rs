@@ -28,6 +28,8 @@ pub struct Evaluated {
     pub program: Program,
     /// The first axis of each output is that of rows
     pub by_row: Vec<bool>,
+    /// The value depends on the rows of the data
+    pub of_data: bool,
 }
 
 /// The value of an expression for each row; a tuple's parts are outputs of their own.
@@ -36,6 +38,15 @@ pub fn lower_expression(model: &Model, expr: &Expr, row_counts: &RowCounts, rows
     lowering.differentiable = differentiable(model, Some(expr));
     let value = lowering.eval(expr)?;
     finish_value(lowering, &value)
+}
+
+/// The value of an expression that does not depend on the rows of the data; `None` for one that does.
+pub fn lower_without_rows(model: &Model, expr: &Expr, row_counts: &RowCounts) -> Result<Option<Evaluated>> {
+    let mut lowering = Lowering::new(model, row_counts, None);
+    lowering.differentiable = differentiable(model, Some(expr));
+    let value = lowering.eval(expr);
+    // The first use of data is an error that leaves its mark.
+    if lowering.touched_data { Ok(None) } else { finish_value(lowering, &value?).map(Some) }
 }
 
 /// Whether an expression's value depends on the rows of the data.
@@ -69,7 +80,8 @@ fn finish_value(mut lowering: Lowering<'_>, value: &Value) -> Result<Evaluated> 
     }
     let by_row = arrays.iter().map(|array| lowering.rows.is_some_and(|rows| array.varies_over(rows))).collect();
     let outputs: Vec<NodeId> = arrays.iter().map(|array| lowering.node(array)).collect();
-    Ok(Evaluated { program: lowering.close(&outputs)?, by_row })
+    let of_data = lowering.touched_data;
+    Ok(Evaluated { program: lowering.close(&outputs)?, by_row, of_data })
 }
 
 /// The starting values of all parameters, unconstrained, in the order of the model. Parameters that start as rows of the data are

@@ -21,6 +21,9 @@ const SUPPORTS: &[(&str, Support)] = &[
     ("Ordered", Support::Ordered),
 ];
 
+/// A class of `Cat<K>`: the support that has a bound
+const CLASSES: &str = "Cat";
+
 impl<'a> Checker<'a> {
     /// A type whose sizes are all known.
     pub fn annotation(&mut self, ty: &'a TypeExpr) -> Checked<Type> {
@@ -37,7 +40,7 @@ impl<'a> Checker<'a> {
                 .into()),
             TypeExprKind::Named { name, bound, shape } => {
                 let support = match bound {
-                    Some(bound) if name.name == "Cat" => Support::Cat(self.size_with(bound, open)?),
+                    Some(bound) if name.name == CLASSES => Support::Cat(self.size_with(bound, open)?),
                     _ => support_named(name)?,
                 };
                 let mut sizes = vec![];
@@ -68,13 +71,19 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// The word for a support in types.
+pub fn written_name(support: &Support) -> &'static str {
+    let named = SUPPORTS.iter().find(|(_, known)| known == support);
+    named.map_or(CLASSES, |(name, _)| name)
+}
+
 fn support_named(name: &Ident) -> Result<Support> {
     if let Some((_, support)) = SUPPORTS.iter().find(|(known, _)| *known == name.name) {
         return Ok(support.clone());
     }
     let unknown = Diagnostic::new(Code::UnknownName, format!("`{}` is not a type", name.name)).at(name.span);
     Err(match nearest(&name.name, SUPPORTS.iter().map(|(known, _)| *known)) {
-        _ if name.name == "Cat" => unknown.help("write how many classes there are: `Cat<K>`"),
+        _ if name.name == CLASSES => unknown.help("write how many classes there are: `Cat<K>`"),
         Some(near) => unknown.help(format!("did you mean `{near}`?")),
         None => unknown.help("types are Real, Positive, Unit, Bit, Spin, Int, Bool, Cat<K>, Simplex[K], Cov[D] and Ordered[K]"),
     })

@@ -106,7 +106,7 @@ impl<'a> Checker<'a> {
 
     /// The declared type of the first argument of a definition, as far as it is known without a use.
     pub fn first_argument(&mut self, id: usize, sizes: &[crate::base::size::Size], span: Span) -> Checked<Option<Type>> {
-        let definition = self.declarations.definitions[id].clone();
+        let definition = self.declarations.definitions[id].get()?;
         let decl = definition.decl;
         let Some(ty) = decl.params.first().and_then(|param| param.ty.as_ref()) else { return Ok(None) };
         if matches!(ty.kind, ast::TypeExprKind::Fn { .. }) {

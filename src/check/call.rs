@@ -170,7 +170,7 @@ impl<'a> Checker<'a> {
                 _ => return Err(message::not_a_size(arg.span).into()),
             }
         }
-        let declared = &self.declarations.definitions[id].decl.sizes;
+        let declared = self.declarations.definitions[id].get()?.decl.sizes;
         let place = |name: &ast::Ident| declared.iter().position(|size| size.name.name == name.name);
         named.sort_by_key(|(name, _)| place(name));
         for (name, size) in named {

@@ -24,11 +24,9 @@ pub enum Given {
     Marginal,
 }
 
-/// What a pattern is about, if it is one of conjugate pairs.
-pub fn given_by(pattern: &ast::Expr) -> Option<Given> {
-    let ast::ExprKind::Call { callee, .. } = &pattern.kind else { return None };
-    let ast::ExprKind::Name(name) = &callee.kind else { return None };
-    match name.name.as_str() {
+/// What a rule of this name gives, if it is one about conjugate pairs.
+pub fn given_by(name: &str) -> Option<Given> {
+    match name {
         "posterior" => Some(Given::Pair(ConjugateKind::Posterior)),
         "predictive" => Some(Given::Pair(ConjugateKind::Predictive)),
         "marginal" => Some(Given::Marginal),
@@ -38,21 +36,21 @@ pub fn given_by(pattern: &ast::Expr) -> Option<Given> {
 
 impl<'a> Checker<'a> {
     /// The rule for all instances that it fits.
-    pub fn conjugacy(&mut self, rule: &'a RuleDecl<'a>, given: Given) -> Checked<()> {
+    pub fn conjugacy(&mut self, rule: RuleDecl<'a>, given: Given) -> Checked<()> {
         match given {
             Given::Pair(kind) => self.conjugate_pairs(rule, kind),
             Given::Marginal => self.marginals(rule),
         }
     }
 
-    fn marginals(&mut self, rule: &'a RuleDecl<'a>) -> Checked<()> {
+    fn marginals(&mut self, rule: RuleDecl<'a>) -> Checked<()> {
         let ast::ExprKind::Call { args, given: None, .. } = &rule.pattern.kind else { return Err(malformed(rule.pattern.span)) };
         let [member, joint] = &args[..] else { return Err(malformed(rule.pattern.span)) };
         let ast::ExprKind::Name(name) = &value_of(member).kind else { return Err(malformed(member.span)) };
         let drawn = drawn(joint)?;
         let position = drawn.names.iter().position(|other| other.name == name.name);
         let Some(member) = position else { return Err(malformed(member.span)) };
-        for joint in self.instances(&drawn) {
+        for joint in self.instances(&drawn)? {
             let Type::Tuple(types) = self.model.dists[joint].event.clone() else { return Err(malformed(drawn.dist.span)) };
             let of = types.get(member).cloned().ok_or_else(|| malformed(drawn.dist.span))?;
             let names = dist::size_bindings(&self.made.dist_sizes[&joint]);
@@ -71,15 +69,15 @@ impl<'a> Checker<'a> {
     }
 
     /// The rule for every pair of instances that it fits.
-    fn conjugate_pairs(&mut self, rule: &'a RuleDecl<'a>, kind: ConjugateKind) -> Checked<()> {
+    fn conjugate_pairs(&mut self, rule: RuleDecl<'a>, kind: ConjugateKind) -> Checked<()> {
         let ast::ExprKind::Call { args, given: None, .. } = &rule.pattern.kind else { return Err(malformed(rule.pattern.span)) };
         let [prior, likelihood] = &args[..] else { return Err(malformed(rule.pattern.span)) };
         let (prior, likelihood) = (drawn(prior)?, drawn(likelihood)?);
-        for of_prior in self.instances(&prior) {
-            for of_likelihood in self.instances(&likelihood) {
+        for of_prior in self.instances(&prior)? {
+            for of_likelihood in self.instances(&likelihood)? {
                 let sizes = self.made.dist_sizes[&of_prior].clone();
                 if self.made.dist_sizes[&of_likelihood] == sizes {
-                    let made = self.pair(rule, kind, (&prior, of_prior), (&likelihood, of_likelihood), &sizes)?;
+                    let made = self.pair(&rule, kind, (&prior, of_prior), (&likelihood, of_likelihood), &sizes)?;
                     self.model.conjugates.push(made);
                 }
             }
@@ -88,28 +86,31 @@ impl<'a> Checker<'a> {
     }
 
     /// The instances of the distribution of a pattern, of the overload that a call like it would choose.
-    fn instances(&self, drawn: &Drawn<'a>) -> Vec<DistId> {
-        let declared = self.declarations.dists.iter().filter(|dist| dist.decl.name.name == drawn.dist.name).map(|dist| &dist.decl.params);
-        let fits = |params: &&Vec<ast::FnParam>| {
+    fn instances(&self, drawn: &Drawn<'a>) -> Checked<Vec<DistId>> {
+        let declared = self.declarations.dists.iter().filter(|dist| dist.name == drawn.dist.name);
+        let mut declared = declared.map(|dist| Ok(&dist.get()?.params));
+        let fits = |params: &Vec<ast::FnParam>| {
             let named = drawn.args.iter().all(|arg| match &arg.kind {
                 ArgKind::Named(name, _) => params.iter().any(|param| param.name.name == name.name),
                 _ => true,
             });
             named && params.len() == drawn.args.len()
         };
-        let Some(params) = declared.into_iter().find(fits) else { return vec![] };
+        let Some(params) = declared.find(|params: &Checked<_>| params.as_ref().map_or(true, |params| fits(params))).transpose()? else {
+            return Ok(vec![]);
+        };
         let params: Vec<&str> = params.iter().map(|param| param.name.name.as_str()).collect();
         let same = |id: &DistId| {
             let dist = &self.model.dists[*id];
             dist.name == drawn.dist.name
                 && dist.params.iter().map(|param| self.model.locals[*param].name.as_str()).eq(params.iter().copied())
         };
-        self.model.dists.ids().filter(same).collect()
+        Ok(self.model.dists.ids().filter(same).collect())
     }
 
     fn pair(
         &mut self,
-        rule: &'a RuleDecl<'a>,
+        rule: &RuleDecl<'a>,
         kind: ConjugateKind,
         (prior, of_prior): (&Drawn<'a>, DistId),
         (likelihood, of_likelihood): (&Drawn<'a>, DistId),

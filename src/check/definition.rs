@@ -45,14 +45,14 @@ pub struct Arguments<'a> {
 
 impl<'a> Checker<'a> {
     pub fn call_definition(&mut self, id: usize, sizes: Vec<Size>, args: &'a [ast::Arg], span: Span) -> Checked<Expr> {
-        let (givens, before) = self.givens(args, self.declarations.definitions[id].decl.params.len())?;
+        let (givens, before) = self.givens(args, self.declarations.definitions[id].get()?.decl.params.len())?;
         let call = self.call_with(id, sizes, givens, span)?;
         Ok(with_statement(before, call))
     }
 
     /// A call whose arguments are known.
     pub fn call_with(&mut self, id: usize, sizes: Vec<Size>, givens: Vec<Given<'a>>, span: Span) -> Checked<Expr> {
-        let definition = self.declarations.definitions[id].clone();
+        let definition = self.declarations.definitions[id].get()?;
         let name = &definition.decl.name.name;
         if self.chain.len() > MAX_DEPTH {
             return Err(circle(name, span));
@@ -256,7 +256,7 @@ impl<'a> Checker<'a> {
 
     /// A net: one instance for all uses; of a family `net f[k]`, one for all uses with the same sizes.
     pub fn net(&mut self, id: usize, sizes: Vec<Size>, used: Span) -> Checked<FunctionId> {
-        let definition = self.declarations.definitions[id].clone();
+        let definition = self.declarations.definitions[id].get()?;
         let decl = definition.decl;
         let key = (id, sizes);
         match self.made.nets.get(&key) {
@@ -323,7 +323,8 @@ impl<'a> Checker<'a> {
 
     /// A generic definition of the user, checked for sizes and types that are not known yet.
     pub fn check_alone(&mut self, id: usize) {
-        let definition = self.declarations.definitions[id].clone();
+        let definition = self.declarations.definitions[id].get();
+        let Some(definition) = self.settle(definition) else { return };
         let decl = definition.decl;
         let instance = (definition.kind != DefinitionKind::Fn).then(Instance::default);
         let mut scope = Scope { library: definition.library, instance, ..Scope::default() };

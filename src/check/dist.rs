@@ -18,9 +18,9 @@ use std::collections::BTreeMap;
 impl<'a> Checker<'a> {
     /// `Normal(mean, std)`. Scalars and arrays with leading axes are lifted: the density is the product over these axes.
     pub fn call_dist(&mut self, overloads: &[usize], args: &'a [ast::Arg], want: Option<&Type>, span: Span) -> Checked<Expr> {
-        let id = self.overload(overloads, args);
-        let entry = self.declarations.dists[id].clone();
-        let (decl, name) = (entry.decl, &entry.decl.name.name);
+        let id = self.overload(overloads, args)?;
+        let entry = &self.declarations.dists[id];
+        let (decl, name) = (entry.get()?, entry.name);
         let params: Vec<&str> = decl.params.iter().map(|param| param.name.name.as_str()).collect();
         let (givens, before) = self.givens(args, params.len())?;
         let slots = match_params(name, &params, givens)?;
@@ -28,7 +28,7 @@ impl<'a> Checker<'a> {
         let mut lead: Vec<Size> = vec![];
         let mut values = vec![];
         for (param, slot) in decl.params.iter().zip(slots) {
-            let pattern = self.declared_type(&entry.decl.params, &param.name.name, entry.library)?.fill(&solved);
+            let pattern = self.declared_type(&decl.params, &param.name.name, entry.library)?.fill(&solved);
             let why = Some((param.name.span, format!("`{}` of `{name}` is {}", param.name.name, pattern.close())));
             let want = Some(&pattern).filter(|ty| !ty.is_open());
             let value = match (slot, &param.default) {
@@ -76,16 +76,18 @@ impl<'a> Checker<'a> {
     }
 
     /// The first overload that has all the named arguments and room for the others.
-    fn overload(&self, overloads: &[usize], args: &[ast::Arg]) -> usize {
-        let fits = |id: &&usize| {
-            let params = &self.declarations.dists[**id].decl.params;
+    fn overload(&self, overloads: &[usize], args: &[ast::Arg]) -> Checked<usize> {
+        for &id in overloads {
+            let params = &self.declarations.dists[id].get()?.params;
             let named = args.iter().all(|arg| match &arg.kind {
                 ArgKind::Named(name, _) => params.iter().any(|param| param.name.name == name.name),
                 _ => true,
             });
-            named && args.len() <= params.len()
-        };
-        overloads.iter().find(fits).or(overloads.first()).copied().unwrap_or(0)
+            if named && args.len() <= params.len() {
+                return Ok(id);
+            }
+        }
+        Ok(overloads.first().copied().unwrap_or(0))
     }
 
     fn declared_type(&mut self, params: &'a [ast::FnParam], name: &str, library: bool) -> Checked<Type> {
@@ -121,16 +123,17 @@ impl<'a> Checker<'a> {
     /// The declaration for given sizes: one instance for all uses.
     pub fn dist_instance(&mut self, id: usize, sizes: &[(String, Size)], event: &Type, used: (Span, String)) -> Checked<DistId> {
         let key = (id, sizes.iter().map(|(_, size)| size.clone()).collect::<Vec<_>>());
-        let entry = self.declarations.dists[id].clone();
+        let entry = &self.declarations.dists[id];
+        let decl = entry.get()?;
         match self.made.dists.get(&key) {
             Some(State::Done(dist)) => return Ok(*dist),
-            Some(State::Busy) => return Err(circle(&entry.decl.name.name, used.0)),
+            Some(State::Busy) => return Err(circle(entry.name, used.0)),
             Some(State::Failed) => return Err(Fault::Reported),
             Some(State::New) | None => {}
         }
         self.made.dists.insert(key.clone(), State::Busy);
         let scope = Scope { library: entry.library, names: size_bindings(sizes), ..Scope::default() };
-        let made = self.in_scope(scope, Some(used), |this| this.dist_members(entry.decl, event));
+        let made = self.in_scope(scope, Some(used), |this| this.dist_members(decl, event));
         let made = self.settle(made).map(|dist| self.model.dists.push(dist));
         if let Some(dist) = made {
             self.made.dist_sizes.insert(dist, sizes.to_vec());
@@ -141,11 +144,12 @@ impl<'a> Checker<'a> {
 
     /// A declaration at given sizes, without a use.
     pub fn dist_alone(&mut self, id: usize, sizes: Vec<(String, Size)>) -> Checked<DistId> {
-        let entry = self.declarations.dists[id].clone();
+        let entry = &self.declarations.dists[id];
+        let decl = entry.get()?;
         let names = size_bindings(&sizes);
         let scope = Scope { library: entry.library, names, ..Scope::default() };
-        let span = entry.decl.name.span;
-        let event = match &entry.decl.ty {
+        let span = decl.name.span;
+        let event = match &decl.ty {
             Some(ty) => self.in_scope(scope, None, |this| this.annotation(ty))?,
             None => Type::real([]),
         };

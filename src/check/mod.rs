@@ -23,6 +23,7 @@ mod dump;
 mod expr;
 mod inference;
 pub mod library;
+mod listed;
 mod logits;
 mod measure;
 mod message;
@@ -55,7 +56,8 @@ use crate::base::size::Size;
 use crate::base::{Diagnostic, Diagnostics};
 use crate::syntax::ast::{self, DeclKind};
 use checker::Checker;
-use declarations::{Declarations, DefinitionKind};
+use declarations::{Declarations, Definition};
+use library::Entry;
 
 /// What the caller adds to a file.
 #[derive(Clone, Debug, Default)]
@@ -73,16 +75,16 @@ pub struct Checked {
 }
 
 /// The checked program, or all its problems in the order of the text. `library` is visible everywhere.
-pub fn check(file: &ast::File, library: &[ast::File], options: &CheckOptions) -> Result<Checked, Diagnostics> {
+pub fn check(file: &ast::File, library: &[Entry], options: &CheckOptions) -> Result<Checked, Diagnostics> {
     checked(file, library, options, false)
 }
 
 /// The same, where the expression is one to be read and not computed: its random variables need no values.
-pub fn check_symbolic(file: &ast::File, library: &[ast::File], options: &CheckOptions) -> Result<Checked, Diagnostics> {
+pub fn check_symbolic(file: &ast::File, library: &[Entry], options: &CheckOptions) -> Result<Checked, Diagnostics> {
     checked(file, library, options, true)
 }
 
-fn checked(file: &ast::File, library: &[ast::File], options: &CheckOptions, symbolic: bool) -> Result<Checked, Diagnostics> {
+fn checked(file: &ast::File, library: &[Entry], options: &CheckOptions, symbolic: bool) -> Result<Checked, Diagnostics> {
     let mut problems = Diagnostics::default();
     let file = overrides::apply(file, &options.overrides, &mut problems);
     let declarations = Declarations::collect(&file, library, &mut problems);
@@ -155,9 +157,10 @@ impl<'a> Checker<'a> {
 
     /// Generic definitions of the user, each on its own, so that mistakes show without a use.
     fn check_definitions(&mut self) {
-        for (id, definition) in self.declarations.definitions.iter().enumerate() {
-            let lone_net = definition.kind == DefinitionKind::Net && definition.decl.sizes.is_empty();
-            if definition.library || lone_net {
+        for (id, entry) in self.declarations.definitions.iter().enumerate().filter(|(_, entry)| !entry.library) {
+            let definition = entry.get();
+            let Some(definition) = self.settle(definition) else { continue };
+            if definition.is_lone_net() {
                 continue;
             }
             let mut alone = self.clone();
@@ -165,8 +168,10 @@ impl<'a> Checker<'a> {
             self.problems = alone.problems;
         }
         for (id, entry) in self.declarations.dists.iter().enumerate().filter(|(_, entry)| !entry.library) {
+            let declared = entry.get();
+            let Some(declared) = self.settle(declared) else { continue };
             let mut alone = self.clone();
-            let sizes = entry.decl.sizes.iter().map(|size| (size.name.name.clone(), Size::variable(size.name.name.as_str())));
+            let sizes = declared.sizes.iter().map(|size| (size.name.name.clone(), Size::variable(size.name.name.as_str())));
             let made = alone.dist_alone(id, sizes.collect());
             alone.settle(made);
             self.problems = alone.problems;
@@ -181,18 +186,17 @@ impl<'a> Checker<'a> {
 
     /// Everything that was not made on demand before, in the order of the file.
     fn check_declarations(&mut self, file: &'a ast::File) {
-        for (id, entry) in self.declarations.lets.iter().enumerate() {
-            if !entry.library {
-                let made = self.constant(id, entry.decl.name.span);
-                self.settle(made);
-            }
+        for (id, entry) in self.declarations.lets.iter().enumerate().filter(|(_, entry)| !entry.library) {
+            let made = entry.get().and_then(|def| self.constant(id, def.name.span));
+            self.settle(made);
         }
         for (id, def) in self.declarations.params.iter().enumerate() {
             let made = self.global_param(id, def.name.span);
             self.settle(made);
         }
-        for (id, definition) in self.declarations.definitions.iter().enumerate() {
-            if !definition.library && definition.kind == DefinitionKind::Net && definition.decl.sizes.is_empty() {
+        for (id, entry) in self.declarations.definitions.iter().enumerate().filter(|(_, entry)| !entry.library) {
+            let definition = entry.get();
+            if let Some(definition) = self.settle(definition).filter(Definition::is_lone_net) {
                 let made = self.net(id, vec![], definition.decl.name.span);
                 self.settle(made);
             }

@@ -102,7 +102,7 @@ impl<'a> Checker<'a> {
     /// A top-level `let`, on demand.
     pub fn constant(&mut self, id: usize, used: Span) -> Checked<ConstId> {
         let entry = &self.declarations.lets[id];
-        let def = entry.decl;
+        let def = entry.get()?;
         match self.made.consts.get(&id) {
             Some(State::Done(made)) => return Ok(*made),
             Some(State::Busy) => return Err(circle(&def.name.name, used)),

@@ -34,7 +34,7 @@ impl<'a> Checker<'a> {
             Some(&Global::Optimiser(id)) => self.make_optimiser(id, args, e.span),
             Some(_) => Err(message::wrong_kind(&name.name, "not an optimiser", "an optimiser", name.span).into()),
             None => {
-                let names = self.declarations.optimisers.iter().map(|entry| entry.decl.name.name.as_str());
+                let names = self.declarations.optimisers.iter().map(|entry| entry.name);
                 let problem = Diagnostic::new(Code::UnknownName, format!("the optimiser `{}` is not declared", name.name)).at(name.span);
                 Err(match nearest(&name.name, names.clone()) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
@@ -59,14 +59,14 @@ impl<'a> Checker<'a> {
     }
 
     fn make_optimiser(&mut self, id: usize, args: &'a [ast::Arg], span: Span) -> Checked<OptimiserId> {
-        let count = self.declarations.optimisers[id].decl.params.len();
+        let count = self.declarations.optimisers[id].get()?.params.len();
         let (givens, _) = self.givens(args, count)?;
         self.with_values(id, givens, span)
     }
 
     fn with_values(&mut self, id: usize, givens: Vec<Given<'a>>, span: Span) -> Checked<OptimiserId> {
-        let entry = self.declarations.optimisers[id].clone();
-        let (decl, name) = (entry.decl, &entry.decl.name.name);
+        let entry = &self.declarations.optimisers[id];
+        let (decl, name) = (entry.get()?, entry.name);
         let names: Vec<&str> = decl.params.iter().map(|param| param.name.name.as_str()).collect();
         let slots = match_params(name, &names, givens)?;
         let mut args = vec![];
@@ -89,9 +89,10 @@ impl<'a> Checker<'a> {
 
     /// A declaration without a use.
     pub fn optimiser_alone(&mut self, id: usize) -> Checked<()> {
-        let entry = self.declarations.optimisers[id].clone();
+        let entry = &self.declarations.optimisers[id];
+        let decl = entry.get()?;
         let scope = Scope { library: entry.library, ..Scope::default() };
-        self.in_scope(scope, None, |this| this.update_rule(entry.decl, vec![])).map(|_| ())
+        self.in_scope(scope, None, |this| this.update_rule(decl, vec![])).map(|_| ())
     }
 
     fn update_rule(&mut self, decl: &'a Declared, args: Vec<Expr>) -> Checked<Optimiser> {

@@ -1,5 +1,6 @@
 //! Parameters: their type, how they start, and the bijection that keeps them in their support.
 
+use super::annotation::written_name;
 use super::checker::{Binding, Checked, Checker, Fault, Scope, State, circle};
 use super::definition::learn_open;
 use super::model::{Constraint, Expr, ExprKind, Function, FunctionId, Init, Param, ParamId, Primitive};
@@ -128,9 +129,11 @@ impl<'a> Checker<'a> {
             return Ok(None);
         }
         let event = Type::array(array.support.clone(), array.shape[array.shape.len() - event_rank..].to_vec());
-        for id in 0..self.declarations.bijectors.len() {
-            let entry = self.declarations.bijectors[id].clone();
-            let Some(written) = &entry.decl.ty else { continue };
+        for (id, entry) in self.declarations.bijectors.iter().enumerate() {
+            if !entry.may_mention(written_name(&array.support)) {
+                continue;
+            }
+            let Some(written) = &entry.get()?.ty else { continue };
             let scope = Scope { library: entry.library, ..Scope::default() };
             let declared = self.in_scope(scope, None, |this| this.annotation_with(written, true))?;
             let mut solved = Solved::new();
@@ -149,8 +152,8 @@ impl<'a> Checker<'a> {
         if let Some(made) = self.made.constraints.get(&key) {
             return Ok(made.clone());
         }
-        let entry = self.declarations.bijectors[id].clone();
-        let decl = entry.decl;
+        let entry = &self.declarations.bijectors[id];
+        let decl = entry.get()?;
         let names = dist::size_bindings(&sizes);
         let scope = Scope { library: entry.library, names, ..Scope::default() };
         let used = (span, format!("the bijector `{}`, used here", decl.name.name));

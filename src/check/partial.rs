@@ -39,7 +39,10 @@ impl<'a> Checker<'a> {
         });
         let named: Vec<(&ast::Ident, &ast::Expr)> = named.collect::<Option<_>>()?;
         let Ok(Named::Callable(Callable::Definition(definition, sizes))) = self.name(name) else { return None };
-        let declared = &self.declarations.definitions[definition];
+        let declared = match self.declarations.definitions[definition].get() {
+            Ok(declared) => declared,
+            Err(fault) => return Some(Err(fault)),
+        };
         let (decl, is_fn) = (declared.decl, declared.kind == DefinitionKind::Fn);
         let left_out = |param: &ast::FnParam| param.default.is_none() && named.iter().all(|(name, _)| name.name != param.name.name);
         let partial = is_fn && !named.is_empty() && sizes.is_empty() && decl.params.iter().any(left_out);
@@ -80,7 +83,7 @@ impl<'a> Checker<'a> {
     /// A call of the function of what was left out.
     pub fn call_partial(&mut self, partial: &Partial, args: &'a [ast::Arg], span: Span) -> Checked<Expr> {
         let (mut givens, before) = self.givens(args, 1)?;
-        let params = self.declarations.definitions[partial.definition].decl.params;
+        let params = self.declarations.definitions[partial.definition].get()?.decl.params;
         for (at, settled) in &partial.settled {
             let value = match settled {
                 Settled::Number(bits) => Supplied::Value(Expr::new(ExprKind::Real(f64::from_bits(*bits)), Type::real([]), span)),

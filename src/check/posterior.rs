@@ -50,14 +50,15 @@ impl<'a> Checker<'a> {
 
     /// The library's distribution of that name, over events of that type, with these parameters.
     pub fn library_dist(&mut self, name: &str, params: &[&str], sizes: Vec<Size>, event: &Type, span: Span) -> Checked<DistId> {
-        let fits = |given: &[crate::syntax::ast::FnParam]| given.iter().map(|param| param.name.name.as_str()).eq(params.iter().copied());
-        let mut dists = self.declarations.dists.iter();
-        let Some(id) = dists.position(|dist| dist.library && dist.decl.name.name == name && fits(&dist.decl.params)) else {
-            return Err(Diagnostic::internal(format!("the library has no {name}")).at(span).into());
-        };
-        let names = self.declarations.dists[id].decl.sizes.iter().map(|size| size.name.name.clone());
-        let sizes: Vec<(String, Size)> = names.zip(sizes).collect();
-        self.dist_instance(id, &sizes, event, (span, "this distribution is needed here".into()))
+        for &id in self.declarations.library_dists(name) {
+            let declared = self.declarations.dists[id].get()?;
+            if declared.params.iter().map(|param| param.name.name.as_str()).eq(params.iter().copied()) {
+                let names = declared.sizes.iter().map(|size| size.name.name.clone());
+                let sizes: Vec<(String, Size)> = names.zip(sizes).collect();
+                return self.dist_instance(id, &sizes, event, (span, "this distribution is needed here".into()));
+            }
+        }
+        Err(Diagnostic::internal(format!("the library has no {name}")).at(span).into())
     }
 
     /// The support of the only target, where it is one class or one bit.
@@ -98,15 +99,12 @@ impl<'a> Checker<'a> {
 
     /// The library's distribution of that name with the parameter `logits`, for k classes.
     fn by_logits(&mut self, name: &str, classes: Option<Size>, ty: &Type, span: Span) -> Checked<DistId> {
-        let takes_logits = |params: &[crate::syntax::ast::FnParam]| matches!(params, [param] if param.name.name == "logits");
-        let mut dists = self.declarations.dists.iter();
-        let id = dists.position(|dist| dist.library && dist.decl.name.name == name && takes_logits(&dist.decl.params));
-        let (Some(id), Type::Distribution(event)) = (id, ty) else {
-            return Err(Diagnostic::internal(format!("the library has no {name} by logits")).at(span).into());
-        };
-        let names = self.declarations.dists[id].decl.sizes.iter().map(|size| size.name.name.clone());
-        let sizes: Vec<(String, Size)> = names.zip(classes).collect();
-        self.dist_instance(id, &sizes, event, (span, "this distribution is needed here".into()))
+        match ty {
+            Type::Distribution(event) => self.library_dist(name, &["logits"], classes.into_iter().collect(), event, span),
+            Type::Array(_) | Type::Tuple(_) | Type::Error => {
+                Err(Diagnostic::internal(format!("a query gives {ty}, no distribution")).at(span).into())
+            }
+        }
     }
 }
 

@@ -64,7 +64,7 @@ impl<'a> Checker<'a> {
         };
         let mut base = self.base(base, domain.as_ref())?;
         let further = self.further_arguments(rest, &mut base.before)?;
-        let name = self.declarations.definitions[id].decl.name.name.clone();
+        let name = self.declarations.definitions[id].name.to_string();
         let inner = ArrayType { shape: base.event.shape[lead..].to_vec(), ..base.event.clone() };
         let input = self.local("u", Type::Array(inner), span);
         let first = Given { name: None, value: Supplied::Value(self.read(input, f.span)), span: f.span };
@@ -210,7 +210,7 @@ impl<'a> Checker<'a> {
     fn image_variable(&mut self, name: &ast::Ident, args: &'a [ast::Arg], span: Span) -> Checked<VarId> {
         let Some(ast::Arg { kind: ArgKind::Positional(f), .. }) = args.first() else { return Err(form(span).into()) };
         let Some(Ok(Callable::Definition(id, sizes))) = self.as_callable(f) else { return Err(form(f.span).into()) };
-        let definition = self.declarations.definitions[id].clone();
+        let definition = self.declarations.definitions[id].get()?;
         let names = self.bind_sizes(&definition.decl.name.name, definition.decl.sizes, &sizes, f.span).unwrap_or_default();
         let scope = super::checker::Scope { names, library: definition.library, ..Default::default() };
         let result = match definition.decl.result {

@@ -2,6 +2,7 @@
 
 use super::checker::{Checked, Checker, Fault, Scope};
 use super::declarations::RuleDecl;
+use super::listed::Listed;
 use super::model::{Dist, DistId, Expr, Function, FunctionId, LocalId, Rule, RuleKind};
 use super::types::Type;
 use super::{conjugate, dist};
@@ -31,19 +32,30 @@ impl<'a> Checker<'a> {
     pub fn rules(&mut self) {
         let declarations = self.declarations;
         // Predictive distributions may be of a kind that nothing else in the program is.
-        for rule in &declarations.rules {
-            if let Some(given) = conjugate::given_by(rule.pattern) {
-                let made = self.conjugacy(rule, given);
+        for listed in &declarations.rules {
+            if let Some(given) = conjugate::given_by(listed.name)
+                && self.may_apply(listed)
+            {
+                let made = listed.get().and_then(|rule| self.conjugacy(rule, given));
                 self.settle(made);
             }
         }
-        for rule in declarations.rules.iter().filter(|rule| conjugate::given_by(rule.pattern).is_none()) {
-            let made = self.rule(rule);
-            self.settle(made);
+        for listed in declarations.rules.iter().filter(|listed| conjugate::given_by(listed.name).is_none()) {
+            if self.may_apply(listed) {
+                let made = listed.get().and_then(|rule| self.rule(rule));
+                self.settle(made);
+            }
         }
     }
 
-    fn rule(&mut self, rule: &'a RuleDecl<'a>) -> Checked<()> {
+    /// Whether the model has all distributions of a rule's left side, as far as its text tells: without them it has no instance.
+    fn may_apply(&self, rule: &Listed<'a, RuleDecl<'a>>) -> bool {
+        let left = rule.text().and_then(|text| text.split('=').next()).unwrap_or_default();
+        let mut dists = called_in(left).filter(|name| !self.declarations.library_dists(name).is_empty());
+        dists.all(|name| self.model.dists.values().any(|dist| dist.name == name))
+    }
+
+    fn rule(&mut self, rule: RuleDecl<'a>) -> Checked<()> {
         let Pattern { kind, fitted, sides } = pattern(rule.pattern)?;
         let candidates: Vec<Vec<DistId>> = sides.iter().map(|side| self.matching(side)).collect();
         let pairs: Vec<Vec<DistId>> = match &candidates[..] {
@@ -59,7 +71,7 @@ impl<'a> Checker<'a> {
             {
                 continue;
             }
-            let function = self.rule_function(rule, kind, &sides, &dists, &sizes)?;
+            let function = self.rule_function(&rule, kind, &sides, &dists, &sizes)?;
             let fitted = self.positions(&fitted, &sides[0], dists[0]);
             let source = rule.source.clone();
             self.model.rules.push(Rule { kind, dists, fitted, function, source, span: rule.span });
@@ -90,7 +102,7 @@ impl<'a> Checker<'a> {
 
     fn rule_function(
         &mut self,
-        rule: &'a RuleDecl<'a>,
+        rule: &RuleDecl<'a>,
         kind: RuleKind,
         sides: &[Side<'a>],
         dists: &[DistId],
@@ -127,7 +139,7 @@ impl<'a> Checker<'a> {
 
 impl<'a> Checker<'a> {
     /// The value of a rule for the maximum of the likelihood: the same distribution, with the fitted parameters.
-    fn fitted(&mut self, rule: &'a RuleDecl<'a>, dist: DistId) -> Checked<Expr> {
+    fn fitted(&mut self, rule: &RuleDecl<'a>, dist: DistId) -> Checked<Expr> {
         let event = self.model.dists[dist].event.clone();
         let body = self.expect(rule.value, &Type::Distribution(Box::new(event)), None);
         match self.dist_of(&body) {
@@ -188,6 +200,12 @@ fn pattern<'a>(e: &'a ast::Expr) -> Checked<Pattern<'a>> {
         }
         _ => Err(malformed(e.span)),
     }
+}
+
+/// The words before opening parentheses: `KL`, `Normal` and `Normal` of `KL(Normal(m1, s1) || Normal(m2, s2))`.
+fn called_in(text: &str) -> impl Iterator<Item = &str> {
+    let before = text.match_indices('(').map(|(at, _)| &text[..at]);
+    before.filter_map(|before| before.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next())
 }
 
 fn side(e: &ast::Expr) -> Option<Side<'_>> {

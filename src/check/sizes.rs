@@ -66,7 +66,7 @@ impl<'a> Checker<'a> {
         match declarations.get(&name.name, self.scope.library) {
             Some(&Global::Dim(id)) => self.dim(id, name.span),
             Some(&Global::Let(id)) => {
-                let value = &declarations.lets[id].decl.value;
+                let value = &declarations.lets[id].get()?.value;
                 if self.scope.expanding.contains(&name.name) {
                     return Err(circle(&name.name, name.span));
                 }

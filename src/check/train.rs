@@ -69,8 +69,8 @@ impl<'a> Checker<'a> {
         let mut over = vec![];
         for name in names {
             match self.declarations.get(&name.name, false) {
-                Some(&Global::Definition(id)) if self.declarations.definitions[id].kind == DefinitionKind::Net => {
-                    if self.declarations.definitions[id].decl.sizes.is_empty() {
+                Some(&Global::Definition(id)) if self.declarations.definitions[id].get()?.kind == DefinitionKind::Net => {
+                    if self.declarations.definitions[id].get()?.is_lone_net() {
                         self.net(id, vec![], name.span)?;
                     }
                     let inside = self.model.params.iter().filter(|(_, param)| param.net.as_deref() == Some(&name.name));

@@ -38,7 +38,7 @@ fn verify_bijectors(model: &Model, dataset: &Dataset) -> Result<(), Diagnostic> 
     if model.bijectors.is_empty() {
         return Ok(());
     }
-    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0, measure: false };
     bijectors::verify(model, &parameters::initial(model, dataset, &engine)?).map(|_| ())
 }
 

@@ -1,7 +1,7 @@
 //! `tilde eval FILE 'expression'`: the value of any expression in the scope of a file, averaged over rows or for each.
 
 use super::benchmark::evaluation_times;
-use super::{Context, EngineArguments, Failure, FileArguments, run_folder};
+use super::{Context, EngineArguments, Failure, FileArguments, profile, run_folder};
 use crate::report::console;
 use crate::runtime::dataset::Dataset;
 use crate::runtime::evaluate::{self, Values};
@@ -29,6 +29,9 @@ pub struct Arguments {
     /// Print one line of JSON that tells how long it took
     #[arg(long, hide = true)]
     pub bench_json: bool,
+    /// Where the time goes, kernel by kernel
+    #[arg(long)]
+    pub profile: bool,
     #[command(flatten)]
     pub engine: EngineArguments,
 }
@@ -37,7 +40,9 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
     let launched = context.launched;
     let compiled = context.compile(&arguments.file, Some(&arguments.expression))?;
     let checked = launched.elapsed();
-    let engine = arguments.engine.engine(&compiled.model, None)?;
+    let mut engine = arguments.engine.engine(&compiled.model, None)?;
+    profile::check(arguments.profile, &engine)?;
+    engine.measure = arguments.profile;
     let model = &compiled.model;
     let expr = compiled.expression.as_ref().ok_or_else(|| Failure::CommandLine("no expression".into()))?;
     let dataset = Dataset::load(model, &compiled.folder, engine.seed, engine.precision).map_err(|e| Failure::Program(e.into()))?;
@@ -63,6 +68,10 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> Result<(), Failu
         if let (false, Some(error)) = (arguments.rows, values.first().and_then(Values::standard_error)) {
             let line = format!("mean over {} rows, standard error {error:.2e}", values[0].rows.unwrap_or(0));
             console::answer(line).map_err(Failure::running)?;
+        }
+        if arguments.profile {
+            profile::report_evaluation(&arguments.expression, evaluated.kernels, evaluated.run, &compiled.sources, &engine)
+                .map_err(Failure::running)?;
         }
     }
     Ok(())

@@ -225,6 +225,6 @@ impl EngineArguments {
             (Device::Cpu, None) => usual_precision(model),
         };
         let seed = self.seed.or(seed_of_file.map(|seed| seed as u32)).unwrap_or(0) & 0x7fff_ffff;
-        Ok(Engine { device, precision, threads: self.threads.map_or(default.threads, usize::from), seed })
+        Ok(Engine { device, precision, threads: self.threads.map_or(default.threads, usize::from), seed, measure: false })
     }
 }

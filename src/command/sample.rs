@@ -1,8 +1,8 @@
 //! `tilde sample FILE --from DIR`: what the file's `sample` declarations say, as pictures or arrays.
 
 use super::benchmark::evaluation_times;
-use super::{Context, EngineArguments, Failure, FileArguments, run_folder};
-use crate::backend::{Precision, Tensor};
+use super::{Context, EngineArguments, Failure, FileArguments, profile, run_folder};
+use crate::backend::{Measured, Precision, Tensor};
 use crate::base::diagnostic::{At, Result};
 use crate::base::{Code, Diagnostic};
 use crate::check::Type;
@@ -39,6 +39,9 @@ pub struct Arguments {
     /// Print one line of JSON for each sample that tells how long its draws took
     #[arg(long, hide = true)]
     pub bench_json: bool,
+    /// Where the time goes, kernel by kernel
+    #[arg(long)]
+    pub profile: bool,
     #[command(flatten)]
     pub engine: EngineArguments,
 }
@@ -61,7 +64,9 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> std::result::Res
     if let Some(path) = arguments.out.as_ref().filter(|path| !["png", "npy"].map(OsStr::new).map(Some).contains(&path.extension())) {
         return Err(Failure::CommandLine(format!("--out {}: the name must end in .png or .npy", path.display())));
     }
-    let engine = arguments.engine.engine(&compiled.model, None)?;
+    let mut engine = arguments.engine.engine(&compiled.model, None)?;
+    profile::check(arguments.profile, &engine)?;
+    engine.measure = arguments.profile;
     let dataset = Dataset::load(model, &compiled.folder, engine.seed, engine.precision).map_err(|e| Failure::Program(e.into()))?;
     let parameters = run_folder::trained_parameters(model, &arguments.from, &engine).map_err(Failure::running)?;
     let mut answers = vec![];
@@ -79,6 +84,9 @@ pub fn execute(arguments: &Arguments, context: &mut Context) -> std::result::Res
             answers.push(json!({ "name": sample.name, "draws": drawn.count(), "file": path.display().to_string() }));
         } else {
             console::answer(format_args!("{}: {} draws in {}", sample.name, drawn.count(), path.display())).map_err(Failure::running)?;
+            if arguments.profile {
+                profile::report_evaluation(&sample.name, drawn.kernels, drawn.run, &compiled.sources, &engine).map_err(Failure::running)?;
+            }
         }
     }
     if arguments.file.json && !arguments.bench_json {
@@ -97,18 +105,20 @@ pub struct Drawn {
     data: Option<Vec<f64>>,
     compile: Duration,
     run: Duration,
+    /// What each kernel took, if it was to be measured
+    kernels: Vec<Measured>,
 }
 
 pub fn draw(model: &Model, sample: &Sample, n: Option<u32>, dataset: &Dataset, parameters: &Parameters, engine: &Engine) -> Result<Drawn> {
     let count = n.map_or(default_count(sample), |n| n as usize);
-    let Evaluated { values: mut outputs, compile, run } =
+    let Evaluated { values: mut outputs, compile, run, kernels } =
         evaluate::sample(model, &sample.value, count, dataset, parameters, engine).at(sample.span)?;
     if outputs.len() != 1 {
         return Err(Diagnostic::unsupported("a sample that is a tuple").at(sample.span));
     }
     let values = outputs.swap_remove(0);
     let data = beside(dataset, &values.shape, count);
-    Ok(Drawn { name: sample.name.clone(), values, picture: sample.picture, data, compile, run })
+    Ok(Drawn { name: sample.name.clone(), values, picture: sample.picture, data, compile, run, kernels })
 }
 
 fn default_count(sample: &Sample) -> usize {

@@ -9,7 +9,7 @@ use crate::check::model::{Data, Model, Source};
 use crate::driver::Compiled;
 use crate::report::{console, picture};
 use crate::runtime::dataset::Dataset;
-use crate::runtime::engine::{Device, Engine};
+use crate::runtime::engine::Engine;
 use crate::runtime::metrics_log::MetricsLog;
 use crate::runtime::parameters;
 use crate::runtime::train::{Outcome, State, Timing, Training};
@@ -51,9 +51,7 @@ pub fn execute(arguments: &Arguments, whole: bool, context: &mut Context) -> Res
     let checked = launched.elapsed();
     let model = &compiled.model;
     let engine = arguments.engine.engine(model, model.trains.iter().find_map(|train| train.settings.seed))?;
-    if arguments.profile && engine.device == Device::Interpreter {
-        return Err(Failure::CommandLine("--profile measures native code; use --device cpu".into()));
-    }
+    profile::check(arguments.profile, &engine)?;
     let dataset = Dataset::load(model, &compiled.folder, engine.seed, engine.precision).map_err(|e| Failure::Program(e.into()))?;
     let path = match &arguments.out {
         Some(path) => path.clone(),

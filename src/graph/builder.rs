@@ -2,7 +2,7 @@
 //! so that rules read as equations. [`Builder::finish`] hands the mistake out.
 
 use super::infer::infer;
-use super::{Graph, GraphInput, Literal, Node, NodeId, Op, TensorType};
+use super::{Contraction, Graph, GraphInput, Literal, Node, NodeId, Op, TensorType};
 use crate::base::op::{BinaryOp, CompareOp, DType, RandomKind, ReduceOp, UnaryOp};
 use crate::base::{Diagnostic, Span};
 use rustc_hash::FxBuildHasher;
@@ -92,7 +92,10 @@ impl Builder {
 
     /// Where a node stands or would stand in `shared`.
     fn key(&self, op: &Op, args: &[NodeId]) -> u64 {
-        let mut key = FxBuildHasher.hash_one((op, args));
+        let mut key = match Contraction::of(op, args) {
+            Some(contraction) => FxBuildHasher.hash_one(contraction),
+            None => FxBuildHasher.hash_one((op, args)),
+        };
         while self.shared.get(&key).is_some_and(|&id| !self.graph.node(id).is(op, args)) {
             key = key.wrapping_add(1);
         }

@@ -111,9 +111,27 @@ pub struct Node {
 }
 
 impl Node {
-    /// Whether it applies that operation to those operands.
+    /// Whether it applies that operation to those operands, or in a contraction to the same ones the other way round.
     pub fn is(&self, op: &Op, args: &[NodeId]) -> bool {
-        self.args == args && self.op == *op
+        self.args == args && self.op == *op || Contraction::of(op, args).is_some_and(|it| Contraction::of(&self.op, &self.args) == Some(it))
+    }
+}
+
+/// The one form of a contraction, whose operands may be exchanged and whose labels may have any names: the older operand first, labels
+/// numbered as they occur.
+#[derive(PartialEq, Eq, Hash)]
+struct Contraction {
+    args: [NodeId; 2],
+    labels: [Vec<usize>; 3],
+}
+
+impl Contraction {
+    fn of(op: &Op, args: &[NodeId]) -> Option<Contraction> {
+        let (Op::Contract { a, b, out }, &[x, y]) = (op, args) else { return None };
+        let (args, [a, b]) = if x <= y { ([x, y], [a, b]) } else { ([y, x], [b, a]) };
+        let all: Vec<u8> = a.iter().chain(b).copied().collect();
+        let numbered = |labels: &Vec<u8>| labels.iter().filter_map(|label| all.iter().position(|other| other == label)).collect();
+        Some(Contraction { args, labels: [numbered(a), numbered(b), numbered(out)] })
     }
 }
 

@@ -24,6 +24,7 @@ impl Contract {
         let chunks = successors(Some(finest), coarser).find(|&chunks| chunks <= ELEMENTS / len.max(1)).filter(|&chunks| chunks > 1);
         let Some(chunks) = chunks.filter(|_| self.dtype == DType::Real) else { return (self, None) };
         last.size /= chunks;
+        self.triangle = None;
         let terms = last.size as i64;
         let chunk = Dim { size: chunks, a: last.a * terms, b: last.b * terms, out: len as i64 };
         self.batch.insert(0, chunk);
@@ -64,7 +65,7 @@ mod tests {
             .map(|len| Region { buffer: buffers.push(Buffer { dtype: DType::Real, len, place: Place::Arena(0) }), offset: 0 });
         let (rows, columns) = (Dim { size: 6, a: 1, b: 0, out: 4 }, Dim { size: 4, a: 0, b: 1, out: 1 });
         let inner = vec![Dim { size: terms, a: 6, b: 4, out: 0 }];
-        (buffers, Contract { dtype: DType::Real, a, b, out: out.buffer, batch: vec![], rows, columns, inner })
+        (buffers, Contract { dtype: DType::Real, a, b, out: out.buffer, batch: vec![], rows, columns, inner, triangle: None })
     }
 
     fn chunked(terms: usize) -> (Contract, Option<Loop>) {

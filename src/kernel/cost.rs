@@ -138,12 +138,13 @@ fn binary_operations(op: BinaryOp) -> usize {
 }
 
 fn contract_cost(contract: &Contract) -> Cost {
-    let Contract { batch, rows, columns, inner, .. } = contract;
+    let Contract { batch, rows, columns, inner, triangle, .. } = contract;
     let sizes = |used: &dyn Fn(&super::Dim) -> bool| -> f64 {
         batch.iter().chain([rows, columns]).chain(inner).filter(|dim| used(dim)).map(|dim| dim.size as f64).product()
     };
     let (a, b, out) = (sizes(&|dim| dim.a != 0), sizes(&|dim| dim.b != 0), sizes(&|dim| dim.out != 0));
-    Cost { elements: a + b + out, operations: 2.0 * sizes(&|_| true) }
+    let needed = triangle.and(inner.last()).map_or(1.0, |terms| 0.5 + 0.5 / terms.size as f64);
+    Cost { elements: a + b + out, operations: 2.0 * needed * sizes(&|_| true) }
 }
 
 impl Library {

@@ -94,6 +94,7 @@ impl Contract {
     /// Reads the operand that all rows share from a buffer of [`Scattered::copy`].
     fn read(&mut self, copy: BufferId, scattered: Scattered) {
         let (panel, count) = (scattered.panel(), scattered.columns.0 / scattered.panel());
+        self.triangle = None;
         let in_a = self.has_rows_in_a();
         let Contract { a, b, rows, columns, inner, batch, .. } = self;
         let Some(terms) = inner.first_mut() else { return };

@@ -1,12 +1,12 @@
 //! Graph -> Kernels: a step for each group of the fusion, operands before users.
 
-use super::affine::Affine;
+use super::affine::{Affine, row_major};
 use super::body::{Body, MustStore, contiguous, strided};
-use super::contract::groups;
+use super::contract::{ResultAxis, groups};
 use super::fuse::{Fusion, Group, Nest, Root, core, fuse, is_source};
 use super::layout::laid_out;
 use super::place::place;
-use super::{Axis, Buffer, BufferId, Contract, Instr, InstrKind, Kernels, Loop, Place, Region, Role, Step, Store};
+use super::{Axis, Buffer, BufferId, Contract, Instr, InstrKind, Kernels, Loop, Place, Region, Role, Step, Store, Triangle};
 use crate::base::op::DType;
 use crate::base::{Arena, Diagnostic, Span};
 use crate::graph::{Graph, Node, NodeId, Op};
@@ -259,6 +259,13 @@ impl<'a> Lowering<'a> {
             axis.or_else(|| b.iter().position(|&l| l == label).map(|axis| shape_b[axis])).unwrap_or(1)
         };
         let groups = groups((a, &x_strides), (b, &y_strides), out, sizes);
+        let steps = row_major(&node.ty.shape);
+        let sides = [(a, (ResultAxis::Rows, groups.rows)), (b, (ResultAxis::Columns, groups.columns))];
+        let triangle = sides.iter().zip(&node.args).find_map(|((labels, lines), operand)| {
+            let [terms] = groups.inner[..] else { return None };
+            let stride = |axis: usize| out.iter().position(|label| *label == labels[axis]).map(|place| steps[place]);
+            Triangle::of(self.graph, *operand, *lines, terms.size, stride)
+        });
         let contract = Contract {
             dtype: node.ty.dtype,
             a: x,
@@ -268,6 +275,7 @@ impl<'a> Lowering<'a> {
             rows: groups.rows,
             columns: groups.columns,
             inner: groups.inner,
+            triangle,
         };
         let (contract, sum) = contract.chunked(node.ty.len(), |len| self.buffer(node.ty.dtype, len));
         self.steps.push(Step::Contract(contract));

@@ -46,11 +46,13 @@ pub mod print;
 pub mod simplify;
 pub mod slots;
 pub mod stage;
+pub mod triangle;
 
 pub use affine::Affine;
 pub use ending::Ending;
 pub use lower::lower;
 pub use stage::{Along, Rows, Split, Stage, Strand};
+pub use triangle::Triangle;
 
 /// A graph as steps over buffers.
 #[derive(Clone, Debug)]
@@ -182,6 +184,8 @@ pub struct Contract {
     pub columns: Dim,
     /// Of `a` and `b`: summed, the last is the innermost
     pub inner: Vec<Dim>,
+    /// Where an operand holds zeros that need not be multiplied
+    pub triangle: Option<Triangle>,
 }
 
 /// A size and the strides along it; 0 in what does not have the axis.

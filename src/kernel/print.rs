@@ -107,7 +107,8 @@ impl fmt::Display for Step {
             Step::Contract(c) => {
                 let sizes = |dims: &[super::Dim]| dims.iter().map(|dim| dim.size.to_string()).collect::<Vec<_>>().join(" × ");
                 write!(f, "{} = contract {} {}: ", Name(c.out), c.a, c.b)?;
-                writeln!(f, "batch [{}] rows {} columns {} inner [{}]", sizes(&c.batch), c.rows.size, c.columns.size, sizes(&c.inner))
+                write!(f, "batch [{}] rows {} columns {} inner [{}]", sizes(&c.batch), c.rows.size, c.columns.size, sizes(&c.inner))?;
+                writeln!(f, "{}", if c.triangle.is_some() { ", of a triangle" } else { "" })
             }
             Step::Library(call) => writeln!(f, "{call}"),
             Step::Scan(scan) => writeln!(f, "scan of {} turns{}", scan.length, if scan.reverse { ", reversed" } else { "" }),

@@ -16,7 +16,7 @@ const TOLERANCE: f64 = 1e-6;
 /// # Errors
 /// `WrongBijector` with the numbers at the worst point.
 pub fn verify(model: &Model, parameters: &Parameters) -> Result<usize> {
-    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 1 };
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 1, measure: false };
     let mut tried: Vec<(&str, Vec<String>)> = vec![];
     for (id, bijector) in model.bijectors.iter() {
         let Some(forward) = bijector.forward else { continue };

@@ -22,12 +22,14 @@ pub struct Engine {
     pub precision: Precision,
     pub threads: usize,
     pub seed: u32,
+    /// Whether evaluations take the time of each kernel
+    pub measure: bool,
 }
 
 impl Default for Engine {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-        Engine { device: Device::Cpu, precision: Precision::F32, threads, seed: 0 }
+        Engine { device: Device::Cpu, precision: Precision::F32, threads, seed: 0, measure: false }
     }
 }
 

@@ -5,6 +5,7 @@ use super::engine::{Compiled, Engine};
 use super::nonfinite;
 use super::parameters::{self, Parameters};
 use crate::algebra::{self, InputRole};
+use crate::backend::Measured;
 use crate::base::Diagnostic;
 use crate::base::diagnostic::{At, Result};
 use crate::check::model::{Expr, Model};
@@ -62,14 +63,24 @@ pub struct Evaluated {
     pub compile: Duration,
     /// Of all rows
     pub run: Duration,
+    /// What each kernel took, if it was to be measured
+    pub kernels: Vec<Measured>,
 }
 
 impl Evaluated {
     /// `run` does the work; what went before, since `begun`, was compiling.
-    fn timed(begun: Instant, run: impl FnOnce() -> Result<Vec<Values>>) -> Result<Evaluated> {
-        let compiled = Instant::now();
-        let values = run()?;
-        Ok(Evaluated { values, compile: compiled - begun, run: compiled.elapsed() })
+    fn timed(
+        begun: Instant,
+        mut compiled: Compiled,
+        measure: bool,
+        run: impl FnOnce(&mut Compiled) -> Result<Vec<Values>>,
+    ) -> Result<Evaluated> {
+        if measure {
+            compiled.plan.measure();
+        }
+        let ready = Instant::now();
+        let values = run(&mut compiled)?;
+        Ok(Evaluated { values, compile: ready - begun, run: ready.elapsed(), kernels: compiled.plan.measured() })
     }
 }
 
@@ -83,14 +94,17 @@ pub fn evaluate(
     engine: &Engine,
 ) -> Result<Evaluated> {
     let begun = Instant::now();
-    if dataset.counts.is_empty() || !algebra::mentions_data(model, expr, &dataset.counts) {
-        let evaluated = algebra::lower_expression(model, expr, &dataset.counts, None).at(expr.span)?;
+    let alone = match dataset.counts.is_empty() {
+        true => Some(algebra::lower_expression(model, expr, &dataset.counts, None).at(expr.span)?),
+        false => algebra::lower_without_rows(model, expr, &dataset.counts).at(expr.span)?,
+    };
+    if let Some(evaluated) = alone {
         let mut compiled = engine.compile(evaluated.program, vec![])?;
         parameters::bind(&mut compiled, parameters);
         bind_data(&mut compiled, dataset);
-        return Evaluated::timed(begun, || {
+        return Evaluated::timed(begun, compiled, engine.measure, |compiled| {
             compiled.run()?;
-            Ok((0..evaluated.by_row.len()).map(|i| whole(&compiled, i)).collect())
+            Ok((0..evaluated.by_row.len()).map(|i| whole(compiled, i)).collect())
         });
     }
     let lowered = |part: usize| algebra::lower_expression(model, expr, &dataset.counts, Some(part)).at(expr.span);
@@ -103,25 +117,25 @@ pub fn evaluate(
     let mut compiled = engine.compile(evaluated.program, vec![])?;
     parameters::bind(&mut compiled, parameters);
     bind_data(&mut compiled, dataset);
-    Evaluated::timed(begun, || run_in_parts(&mut compiled, rows, part, &by_row))
+    Evaluated::timed(begun, compiled, engine.measure, |compiled| run_in_parts(compiled, rows, part, &by_row))
 }
 
 /// Independent draws of an expression, numbered from 0; where it speaks of data, one for each row held out, in order and again from
 /// the first.
 pub fn sample(model: &Model, expr: &Expr, draws: usize, dataset: &Dataset, parameters: &Parameters, engine: &Engine) -> Result<Evaluated> {
     let begun = Instant::now();
-    let rows: Vec<u32> = if !dataset.counts.is_empty() && algebra::mentions_data(model, expr, &dataset.counts) {
+    let part = even_part(draws, MOST_DRAWS);
+    let evaluated = algebra::lower_sample(model, expr, &dataset.counts, part).at(expr.span)?;
+    let rows: Vec<u32> = if !dataset.counts.is_empty() && evaluated.of_data {
         dataset.evaluation_rows().iter().copied().cycle().take(draws).collect()
     } else {
         (0..draws as u32).collect()
     };
-    let part = even_part(draws, MOST_DRAWS);
-    let evaluated = algebra::lower_sample(model, expr, &dataset.counts, part).at(expr.span)?;
     let by_row = evaluated.by_row;
     let mut compiled = engine.compile(evaluated.program, vec![])?;
     parameters::bind(&mut compiled, parameters);
     bind_data(&mut compiled, dataset);
-    let drawn = Evaluated::timed(begun, || run_in_parts(&mut compiled, &rows, part, &by_row))?;
+    let drawn = Evaluated::timed(begun, compiled, engine.measure, |compiled| run_in_parts(compiled, &rows, part, &by_row))?;
     match drawn.values.iter().enumerate().find_map(|(output, values)| Some((output, values.first_nan()?))) {
         Some((output, at)) => Err(explained(model, expr, dataset, parameters, engine, output, rows[at])?),
         None => Ok(drawn),

@@ -17,7 +17,7 @@ const TOLERANCE: f64 = 0.02;
 pub fn verify(model: &Model, sources: &Sources) -> Result<()> {
     for (id, dist) in model.dists.iter().filter(|(_, dist)| !sources.get(dist.span.file).library) {
         let Some(Mass { program, widths }) = lower_mass(model, id)? else { continue };
-        let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+        let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0, measure: false };
         let mut compiled = engine.compile(program, vec![])?;
         compiled.run()?;
         let logs = compiled.plan.output(0).to_f64();

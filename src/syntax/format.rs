@@ -22,10 +22,10 @@ const STEP: usize = 2;
 pub fn format(text: &str) -> Result<String, Diagnostics> {
     let file = FileId(0);
     let before = parse(text, file)?;
-    let layout = layout::scan(text, file);
+    let layout = layout::scan(text, 0..text.len(), file);
     let mut all = vec![];
     for range in &layout.declarations {
-        all.extend(tokens(pairs(Rule::one_declaration, &layout.text, range.clone(), file)?, range.start));
+        all.extend(tokens(pairs(Rule::one_declaration, &layout, range.clone())?, range.start));
     }
     let mut lines = Indenter { text, layout: &layout, open: vec![], last_end: 0 }.lines(all);
     align(&mut lines);
@@ -110,7 +110,7 @@ impl<'a> Indenter<'a> {
 
     /// The indentation of a line by the brackets open around it; one step more where it continues a statement.
     fn indent(&self, at: usize, first: Option<&Token>) -> usize {
-        let goes_on = !self.layout.text[self.last_end..at].contains('\n') && self.last_end > 0;
+        let goes_on = !self.layout.text(self.last_end..at).contains('\n') && self.last_end > 0;
         match self.open.last() {
             Some((_, opener)) if first.is_some_and(Token::closes) => *opener,
             Some((true, opener)) if goes_on && !self.text[..self.last_end].ends_with('{') => opener + 2,

@@ -33,9 +33,13 @@ pub(super) const DECLARATIONS: [&str; 18] = [
     "process",
 ];
 
+/// Of a part of a file. Ranges are those of the file.
 pub(super) struct Layout {
-    /// The text with comments and insignificant newlines blanked.
-    pub text: String,
+    pub file: FileId,
+    /// Where the part starts.
+    pub offset: usize,
+    /// The part with comments and insignificant newlines blanked.
+    text: String,
     /// Each declaration whose brackets agree.
     pub declarations: Vec<Range<usize>>,
     pub comments: Vec<Range<usize>>,
@@ -53,6 +57,7 @@ struct Scanner<'a> {
     text: &'a str,
     bytes: Vec<u8>,
     file: FileId,
+    offset: usize,
     at: usize,
     /// Where the current declaration begins, and whether something is wrong with its brackets.
     start: Option<usize>,
@@ -67,11 +72,15 @@ struct Scanner<'a> {
     problems: Diagnostics,
 }
 
-pub(super) fn scan(text: &str, file: FileId) -> Layout {
+/// Prepares a part of a file that starts and ends between declarations.
+pub(super) fn scan(text: &str, part: Range<usize>, file: FileId) -> Layout {
+    let offset = part.start;
+    let text = &text[part];
     let mut scanner = Scanner {
         text,
         bytes: text.as_bytes().to_vec(),
         file,
+        offset,
         at: 0,
         start: None,
         damaged: false,
@@ -88,7 +97,16 @@ pub(super) fn scan(text: &str, file: FileId) -> Layout {
     }
     // Only whole tokens were replaced by blanks, so the bytes are still UTF-8.
     let prepared = String::from_utf8_lossy(&scanner.bytes).into_owned();
-    Layout { text: prepared, declarations: scanner.declarations, comments: scanner.comments, problems: scanner.problems }
+    let in_file = |ranges: Vec<Range<usize>>| ranges.into_iter().map(|range| range.start + offset..range.end + offset).collect();
+    let (declarations, comments) = (in_file(scanner.declarations), in_file(scanner.comments));
+    Layout { file, offset, text: prepared, declarations, comments, problems: scanner.problems }
+}
+
+impl Layout {
+    /// The prepared text of a range of the file.
+    pub fn text(&self, range: Range<usize>) -> &str {
+        &self.text[range.start - self.offset..range.end - self.offset]
+    }
 }
 
 impl Scanner<'_> {
@@ -120,7 +138,7 @@ impl Scanner<'_> {
     }
 
     fn span(&self, range: Range<usize>) -> Span {
-        Span::new(self.file, range.start, range.end)
+        Span::new(self.file, self.offset + range.start, self.offset + range.end)
     }
 
     fn token(&mut self, length: usize) {

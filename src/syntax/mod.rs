@@ -6,6 +6,7 @@ mod declarations;
 mod expressions;
 mod format;
 mod grammar;
+mod heads;
 mod layout;
 mod operators;
 mod parse;
@@ -17,5 +18,6 @@ mod syntax_error;
 mod types;
 
 pub use format::format;
-pub use parse::{parse, parse_expr};
+pub use heads::{Head, heads};
+pub use parse::{parse, parse_declaration, parse_expr};
 pub use print::{print, print_expr};

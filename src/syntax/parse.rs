@@ -2,7 +2,7 @@
 
 use super::ast;
 use super::grammar::{Grammar, Rule};
-use super::layout::{self, DEEPEST};
+use super::layout::{self, DEEPEST, Layout};
 use super::syntax_error as error;
 use crate::base::diagnostic::Result;
 use crate::base::{Diagnostic, Diagnostics, FileId, Span};
@@ -13,21 +13,35 @@ use std::ops::Range;
 
 /// Parses a whole file; on failure every syntax error of the file, in the order of the text.
 pub fn parse(text: &str, file: FileId) -> std::result::Result<ast::File, Diagnostics> {
-    let layout = layout::scan(text, file);
-    let mut problems = layout.problems;
+    Ok(ast::File { decls: declarations(text, 0..text.len(), file)? })
+}
+
+/// Parses a part of a file, as [`super::heads`] finds it: one declaration. Places in the tree are those of the file.
+///
+/// # Errors
+/// The syntax errors of the part.
+pub fn parse_declaration(text: &str, part: Range<usize>, file: FileId) -> std::result::Result<ast::Decl, Diagnostics> {
+    let place = Span::new(file, part.start, part.end);
+    let only: std::result::Result<[ast::Decl; 1], _> = declarations(text, part, file)?.try_into();
+    only.map(|[decl]| decl).map_err(|_| Diagnostic::internal("one declaration was to stand here").at(place).into())
+}
+
+fn declarations(text: &str, part: Range<usize>, file: FileId) -> std::result::Result<Vec<ast::Decl>, Diagnostics> {
+    let mut layout = layout::scan(text, part, file);
+    let mut problems = std::mem::take(&mut layout.problems);
     let mut decls = Vec::with_capacity(layout.declarations.len());
-    for range in layout.declarations {
-        match declaration(&layout.text, range, file) {
+    for range in &layout.declarations {
+        match declaration(&layout, range.clone()) {
             Ok(decl) => decls.push(decl),
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() { Ok(ast::File { decls }) } else { Err(problems.sorted()) }
+    if problems.is_empty() { Ok(decls) } else { Err(problems.sorted()) }
 }
 
 /// Parses a single expression, as `tilde eval` receives it.
 pub fn parse_expr(text: &str, file: FileId) -> std::result::Result<ast::Expr, Diagnostics> {
-    let layout = layout::scan(text, file);
+    let layout = layout::scan(text, 0..text.len(), file);
     if !layout.problems.is_empty() {
         return Err(layout.problems.sorted());
     }
@@ -36,19 +50,19 @@ pub fn parse_expr(text: &str, file: FileId) -> std::result::Result<ast::Expr, Di
     };
     let range = first.start..last.end;
     let builder = Builder { file, offset: range.start, depth: Cell::new(0) };
-    let tree = pairs(Rule::one_expression, &layout.text, range, file)?;
+    let tree = pairs(Rule::one_expression, &layout, range)?;
     Ok(builder.expr(first_of(tree)?)?)
 }
 
-fn declaration(text: &str, range: Range<usize>, file: FileId) -> Result<ast::Decl> {
-    let builder = Builder { file, offset: range.start, depth: Cell::new(0) };
-    builder.declaration(first_of(pairs(Rule::one_declaration, text, range, file)?)?)
+fn declaration(layout: &Layout, range: Range<usize>) -> Result<ast::Decl> {
+    let builder = Builder { file: layout.file, offset: range.start, depth: Cell::new(0) };
+    builder.declaration(first_of(pairs(Rule::one_declaration, layout, range)?)?)
 }
 
 /// The tokens of one declaration or expression, for the tree and for the formatter.
-pub(super) fn pairs(rule: Rule, text: &str, range: Range<usize>, file: FileId) -> Result<Pairs<'_, Rule>> {
-    let part = &text[range.clone()];
-    Grammar::parse(rule, part).map_err(|found| error::from_pest(rule, found, part, file, range.start))
+pub(super) fn pairs(rule: Rule, layout: &Layout, range: Range<usize>) -> Result<Pairs<'_, Rule>> {
+    let (start, text) = (range.start, layout.text(range));
+    Grammar::parse(rule, text).map_err(|found| error::from_pest(rule, found, text, layout.file, start))
 }
 
 fn first_of(mut tree: Pairs<'_, Rule>) -> Result<Pair<'_, Rule>> {

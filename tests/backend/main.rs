@@ -7,5 +7,6 @@ mod plans;
 mod reductions;
 mod scalar_code;
 mod stages;
+mod triangles;
 mod turns;
 mod wide;

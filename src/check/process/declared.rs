@@ -39,7 +39,7 @@ impl<'a> Checker<'a> {
     pub fn declared_head(&mut self, name: &'a ast::Ident, process: usize, args: &'a [ast::Arg], span: Span) -> Checked<()> {
         let id = self.density_head(name, span);
         let made = self.family_and_arguments(process, args, span).and_then(|(family, scope)| {
-            let decl = self.declarations.processes[process].decl;
+            let decl = self.declarations.processes[process].get()?;
             if let Equation::Kernel(factor) = &decl.equation {
                 let used = Some((span, format!("`{}`, used here", decl.name.name)));
                 return self.in_scope(scope, used, |this| this.member_factor_head(id, factor, span));
@@ -57,7 +57,7 @@ impl<'a> Checker<'a> {
     /// The family of a use, and the scope in which its equation is checked.
     fn family_and_arguments(&mut self, process: usize, args: &'a [ast::Arg], span: Span) -> Checked<(VarId, Scope<'a>)> {
         let entry = &self.declarations.processes[process];
-        let (decl, library) = (entry.decl, entry.library);
+        let (decl, library) = (entry.get()?, entry.library);
         let Some((state, params)) = decl.params.split_first() else {
             let problem = Diagnostic::new(Code::ArgumentCount, format!("`{}` is for no family", decl.name.name)).at(decl.name.span);
             return Err(problem.help(format!("its first parameter stands for one: `process {}(x) : …`", decl.name.name)).into());

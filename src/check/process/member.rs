@@ -6,6 +6,7 @@ use super::super::checker::{Callable, Checked, Checker};
 use super::super::coerce::to_real;
 use super::super::declarations::{Definition, DefinitionKind, Global};
 use super::super::definition::with_statement;
+use super::super::listed::Listed;
 use super::super::model::{DensityId, Expr, ExprKind, Family, Prediction, ProcessKind, ProcessMember, VarId};
 use super::super::types::{Support, Type};
 use crate::base::size::Size;
@@ -53,6 +54,9 @@ const VALUES: &[&str] = &["data", "first", "last", "times", "backward", "continu
 /// Times are drawn from this part of the range on: at its start the noise is zero and the score has no bound (Song et al.:
 /// Score-based generative modeling through stochastic differential equations, 2021, appendix C).
 const EARLIEST: f64 = 1e-3;
+
+/// The type of a parameter that is a process
+const PROCESS: &str = "Process";
 
 /// As many as the chains of Ho et al. 2020 have
 const CONTINUOUS_STEPS: i64 = 1000;
@@ -138,9 +142,10 @@ impl<'a> Checker<'a> {
             Some(&Global::Definition(id)) => Some(id),
             _ => None,
         };
-        let Some(id) = declared.filter(|id| takes_process(&self.declarations.definitions[*id])) else {
+        let Some(id) = declared else { return Err(self.no_member(name).into()) };
+        if !takes_process(&self.declarations.definitions[id].get()?) {
             return Err(self.no_member(name).into());
-        };
+        }
         let (mut givens, before) = self.givens(args, usize::MAX)?;
         givens.insert(0, Given { name: None, value: Supplied::Written(base), span: base.span });
         let call = self.call_with(id, vec![], givens, span)?;
@@ -149,8 +154,10 @@ impl<'a> Checker<'a> {
 
     /// What is neither in the tables nor a function of a process.
     fn no_member(&self, name: &ast::Ident) -> Diagnostic {
-        let functions = self.declarations.definitions.iter().filter(|definition| takes_process(definition));
-        let functions = functions.map(|definition| definition.decl.name.name.as_str());
+        let takes = |entry: &&Listed<'_, Definition<'_>>| {
+            entry.may_mention(PROCESS) && entry.get().is_ok_and(|definition| takes_process(&definition))
+        };
+        let functions = self.declarations.definitions.iter().filter(takes).map(|entry| entry.name);
         let known = MEMBERS.iter().map(|(known, ..)| *known).chain(VALUES.iter().copied()).chain(functions);
         unknown_argument(&name.name, "member of a process", known, name.span)
     }
@@ -247,7 +254,7 @@ fn truth(value: bool, span: Span) -> Expr {
 
 /// `p : Process`
 pub fn is_process(ty: &ast::TypeExpr) -> bool {
-    matches!(&ty.kind, TypeExprKind::Named { name, bound: None, shape } if name.name == "Process" && shape.is_empty())
+    matches!(&ty.kind, TypeExprKind::Named { name, bound: None, shape } if name.name == PROCESS && shape.is_empty())
 }
 
 /// `steps : Size`

@@ -104,7 +104,7 @@ impl<'a> Checker<'a> {
             let problem = Diagnostic::new(Code::WrongKind, "this is not a function of state and time").at(f.span);
             return Err(problem.help("give the name of a net: `net f(x : Real[D], t : Real) -> Real[D] = …`").into());
         };
-        let decl = self.declarations.definitions[id].decl;
+        let decl = self.declarations.definitions[id].get()?.decl;
         if decl.params.len() < 2 {
             let message = format!("`{}` takes {} arguments, the network of a process takes two", decl.name.name, decl.params.len());
             let problem = Diagnostic::new(Code::ArgumentCount, message).label(f.span, "needed here");

@@ -1,6 +1,6 @@
 //! Loops and branches over sub-graphs.
 
-use super::{Observer, Value, interpret_observed};
+use super::{Lifetimes, Observer, Value, interpret_observed};
 use crate::base::op::DType;
 use crate::graph::{Graph, TensorType};
 
@@ -18,7 +18,8 @@ pub fn scan(body: &Graph, turns: Turns, operands: &[&Value], observer: Observer<
     let (carries, rest) = operands.split_at(turns.carries);
     let (sequences, constants) = rest.split_at(turns.sequences);
     let mut carries: Vec<Value> = carries.iter().map(|&carry| carry.clone()).collect();
-    let mut stacks = vec![vec![Value::fill(0.0, TensorType::real([0])); turns.length]; body.outputs.len() - turns.carries];
+    let mut stacks: Vec<Vec<Value>> = vec![Vec::with_capacity(turns.length); body.outputs.len() - turns.carries];
+    let prepared = Lifetimes::of(body);
     for turn in 0..turns.length {
         let place = if turns.reverse { turns.length - 1 - turn } else { turn };
         let elements = sequences.iter().map(|sequence| element(sequence, place));
@@ -27,9 +28,12 @@ pub fn scan(body: &Graph, turns: Turns, operands: &[&Value], observer: Observer<
             .chain(elements)
             .chain(constants.iter().map(|&constant| constant.clone()))
             .collect();
-        carries = interpret_observed(body, &inputs, &mut *observer);
+        carries = prepared.interpret(&inputs, &mut *observer);
         let stacked = carries.split_off(turns.carries);
-        stacks.iter_mut().zip(stacked).for_each(|(stack, value)| stack[place] = value);
+        stacks.iter_mut().zip(stacked).for_each(|(stack, value)| stack.push(value));
+    }
+    if turns.reverse {
+        stacks.iter_mut().for_each(|stack| stack.reverse());
     }
     let types = body.output_types().split_off(turns.carries);
     carries.extend(stacks.iter().zip(types).map(|(stack, ty)| stacked(stack, ty)));
@@ -51,11 +55,12 @@ fn stacked(stack: &[Value], ty: TensorType) -> Value {
 /// (carries…, constants…) -> (carries…)
 pub fn while_loop(condition: &Graph, body: &Graph, carries: usize, operands: &[&Value], observer: Observer<'_>) -> Vec<Value> {
     let mut inputs: Vec<Value> = std::iter::once(Value::scalar(0.0, DType::Int)).chain(operands.iter().map(|&v| v.clone())).collect();
+    let [condition, body] = [condition, body].map(Lifetimes::of);
     for turn in 1u64.. {
-        if interpret_observed(condition, &inputs, &mut *observer)[0].first() == 0.0 {
+        if condition.interpret(&inputs, &mut *observer)[0].first() == 0.0 {
             break;
         }
-        let results = interpret_observed(body, &inputs, &mut *observer);
+        let results = body.interpret(&inputs, &mut *observer);
         inputs.splice(0..=carries, std::iter::once(Value::scalar(turn as f64, DType::Int)).chain(results));
     }
     inputs.drain(1..=carries).collect()

@@ -38,23 +38,47 @@ pub fn interpret(graph: &Graph, inputs: &[Value]) -> Vec<Value> {
     interpret_observed(graph, inputs, &mut |_| ())
 }
 
-/// The outputs of a graph; `observer` sees each value as it is made. What no output needs is not computed, and a value is freed after its
-/// last use.
+/// The outputs of a graph; `observer` sees each value as it is made.
 pub fn interpret_observed(graph: &Graph, inputs: &[Value], observer: Observer<'_>) -> Vec<Value> {
-    let last_uses = last_uses(graph);
-    let mut values: Vec<Vec<Value>> = vec![vec![]; graph.nodes.len()];
-    for id in graph.ids().filter(|id| last_uses[id.index()].is_some()) {
-        let node = graph.node(id);
-        let operands: Vec<&Value> = node.args.iter().flat_map(|arg| &values[arg.index()]).collect();
-        let results = evaluate(&node.op, &operands, inputs, &mut *observer);
-        if !node.op.is_control() {
-            results.iter().for_each(|result| observer(Evaluation { graph, id, operands: &operands, result }));
+    Lifetimes::of(graph).interpret(inputs, observer)
+}
+
+/// A graph with how long each of its values is needed: found once for all turns of a loop.
+struct Lifetimes<'g> {
+    graph: &'g Graph,
+    /// For each node that the outputs need the position of its last user; beyond the end for outputs
+    last_uses: Vec<Option<usize>>,
+}
+
+impl<'g> Lifetimes<'g> {
+    fn of(graph: &'g Graph) -> Lifetimes<'g> {
+        let mut last = vec![None; graph.nodes.len()];
+        graph.outputs.iter().for_each(|output| last[output.index()] = Some(graph.nodes.len()));
+        for id in graph.ids().rev() {
+            if last[id.index()].is_some() {
+                graph.node(id).args.iter().for_each(|arg| _ = last[arg.index()].get_or_insert(id.index()));
+            }
         }
-        values[id.index()] = results;
-        let unused = |used: &&NodeId| last_uses[used.index()] == Some(id.index());
-        node.args.iter().filter(unused).for_each(|used| values[used.index()].clear());
+        Lifetimes { graph, last_uses: last }
     }
-    graph.outputs.iter().flat_map(|output| values[output.index()].iter().cloned()).collect()
+
+    /// The outputs. What none of them needs is not computed, and a value is freed after its last use.
+    fn interpret(&self, inputs: &[Value], observer: Observer<'_>) -> Vec<Value> {
+        let Lifetimes { graph, last_uses } = self;
+        let mut values: Vec<Vec<Value>> = vec![vec![]; graph.nodes.len()];
+        for id in graph.ids().filter(|id| last_uses[id.index()].is_some()) {
+            let node = graph.node(id);
+            let operands: Vec<&Value> = node.args.iter().flat_map(|arg| &values[arg.index()]).collect();
+            let results = evaluate(&node.op, &operands, inputs, &mut *observer);
+            if !node.op.is_control() {
+                results.iter().for_each(|result| observer(Evaluation { graph, id, operands: &operands, result }));
+            }
+            values[id.index()] = results;
+            let unused = |used: &&NodeId| last_uses[used.index()] == Some(id.index());
+            node.args.iter().filter(unused).for_each(|used| values[used.index()].clear());
+        }
+        graph.outputs.iter().flat_map(|output| values[output.index()].iter().cloned()).collect()
+    }
 }
 
 /// The results of one operation; of a control operation several, of any other one. The operands of a `Project` are all results
@@ -107,16 +131,4 @@ fn evaluate(op: &Op, x: &[&Value], inputs: &[Value], observer: Observer<'_>) -> 
         Op::Stop => x[0].clone(),
     };
     vec![result]
-}
-
-/// For each node that the outputs need the position of its last user; beyond the end for outputs.
-fn last_uses(graph: &Graph) -> Vec<Option<usize>> {
-    let mut last = vec![None; graph.nodes.len()];
-    graph.outputs.iter().for_each(|output| last[output.index()] = Some(graph.nodes.len()));
-    for id in graph.ids().rev() {
-        if last[id.index()].is_some() {
-            graph.node(id).args.iter().for_each(|arg| _ = last[arg.index()].get_or_insert(id.index()));
-        }
-    }
-    last
 }

@@ -152,13 +152,18 @@ fn repetitions<'a>(cx: &Rewriter<'a>, x: Term<'a>) -> Vec<usize> {
 
 /// The join of parts that are all repeated along some axes, joined before they are repeated.
 fn joined_once<'a>(cx: &Rewriter<'a>, ids: &[NodeId], axis: usize, along: &[usize]) -> Term<'a> {
-    let first = cx.term(ids[0]);
-    let rank = first.rank();
-    let cut = |id: &NodeId| along.iter().fold(cx.term(*id), |part, &repeated| part.make(|b| b.slice_axis(part.id, repeated, 0, 1))).id;
-    let narrow: Vec<NodeId> = ids.iter().map(cut).collect();
-    let whole = first.make(|b| b.join(&narrow, axis));
+    let rank = cx.term(ids[0]).rank();
     let kept: Vec<usize> = (0..rank).filter(|i| !along.contains(i)).collect();
-    let small: Vec<usize> = kept.iter().map(|&i| whole.shape()[i]).collect();
-    let shape: Vec<usize> = (0..rank).map(|i| if i == axis { whole.shape()[i] } else { first.shape()[i] }).collect();
-    whole.reshape(&small).broadcast(&shape, &kept)
+    let place = |own: &usize| kept.iter().position(|axis| axis == own);
+    let once = |id: &NodeId| {
+        let part = cx.term(*id);
+        let (own, axes) = cx.broadcast(part).unwrap_or((part, (0..rank).collect()));
+        let small: Vec<usize> = kept.iter().map(|&i| part.shape()[i]).collect();
+        own.broadcast(&small, &axes.iter().filter_map(place).collect::<Vec<_>>()).id
+    };
+    let parts: Vec<NodeId> = ids.iter().map(once).collect();
+    let mut shape = cx.term(ids[0]).shape();
+    shape[axis] = ids.iter().map(|id| cx.term(*id).shape()[axis]).sum();
+    let whole = cx.term(ids[0]).make(|b| b.join(&parts, axis - along.iter().filter(|&&i| i < axis).count()));
+    whole.broadcast(&shape, &kept)
 }

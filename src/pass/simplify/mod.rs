@@ -28,6 +28,7 @@ mod shape;
 mod solve;
 mod stable;
 mod symmetric;
+mod unread;
 
 pub use live::sweep;
 
@@ -49,6 +50,7 @@ pub fn simplify(mut graph: Graph) -> Result<Graph, Diagnostic> {
 /// Every live node, rewritten once, operands first.
 fn round(graph: &Graph) -> Result<Graph, Diagnostic> {
     let live = live::Live::of(graph);
+    let windows = unread::windows(graph, &live.nodes);
     let mut b = Builder::new();
     let inputs: Vec<NodeId> = graph.inputs.iter().map(|input| b.input(input.name.clone(), input.ty.clone())).collect();
     let cell = RefCell::new(b);
@@ -69,7 +71,10 @@ fn round(graph: &Graph) -> Result<Graph, Diagnostic> {
                 control::rebuild(&mut cell.borrow_mut(), &node.op, &args, &live.results(graph, id))?
             }
             op => {
-                let plain = cell.borrow_mut().push(op.clone(), &args);
+                let mut plain = cell.borrow_mut().push(op.clone(), &args);
+                if let Some(window) = &windows[id.index()] {
+                    plain = unread::narrowed(&mut cell.borrow_mut(), plain, window);
+                }
                 vec![Some(rewriter.simplest(plain))]
             }
         };

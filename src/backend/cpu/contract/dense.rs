@@ -109,11 +109,13 @@ impl<T: Copy> Job<'_, T> {
             b = lines;
         }
         for rows in tiles(segment.rows.clone(), self.kernels.rows) {
-            let first = rows.start as isize;
-            let a = segment.x.a.wrapping_offset(first * v.rows.operand);
+            let needed = v.needed(&rows, &columns, segment.terms);
+            let (first, term) = (rows.start as isize, needed.start as isize);
+            let a = segment.x.a.wrapping_offset(first * v.rows.operand + term * a_term);
             let out = segment.x.out.wrapping_offset(first * v.rows.out + columns.start as isize * v.columns.out);
-            let (rows, lanes, terms) = (rows.len(), columns.len(), segment.terms);
-            let (a_row, b, b_term, out_row, add) = (v.rows.operand, b.at.cast_const(), b.row, v.rows.out, segment.add);
+            let (rows, lanes, terms) = (rows.len(), columns.len(), needed.len());
+            let (a_row, b_term, out_row, add) = (v.rows.operand, b.row, v.rows.out, segment.add);
+            let b = b.at.cast_const().wrapping_offset(term * b_term);
             let tile = Tile { rows, lanes, terms, a, a_row, a_term, b, b_term, out, out_row, add };
             // SAFETY: by the contract of `dense`; tables of kernels are of this machine.
             unsafe { if v.columns.out == 1 { (self.kernels.tile)(&tile) } else { self.turned(&tile) } }

@@ -64,7 +64,7 @@ fn run(c: &Contract, table: Table<'_>, precision: Precision, piece: &Piece, scra
 
 /// The products of a piece, one after another.
 fn products<T: Element>(c: &Contract, table: Table<'_>, piece: &Piece, scratch: &mut Scratch) {
-    let whole = Matrix { rows: c.rows, columns: c.columns, inner: &c.inner, sum: Sum::Whole };
+    let whole = Matrix { rows: c.rows, columns: c.columns, inner: &c.inner, sum: Sum::Whole, triangle: c.triangle };
     let start = piece.start(c, Operands::<T>::of(c, table));
     let all = piece.matrices.clone().map(|number| start.of_batch(c, piece, number));
     T::products(&whole, &piece.matrix(c), all, scratch);

@@ -2,7 +2,7 @@
 
 use super::split::Piece;
 use crate::backend::cpu::memory::Table;
-use crate::kernel::{Contract, Dim, Region};
+use crate::kernel::{Contract, Dim, Region, Triangle};
 
 /// One matrix product of a batch: `out[row, column] = Σ a[row, inner] · b[inner, column]`.
 pub struct Matrix<'a> {
@@ -10,6 +10,7 @@ pub struct Matrix<'a> {
     pub columns: Dim,
     pub inner: &'a [Dim],
     pub sum: Sum,
+    pub triangle: Option<Triangle>,
 }
 
 /// Which terms of the innermost axis of a sum are added.

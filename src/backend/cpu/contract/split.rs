@@ -61,7 +61,9 @@ impl Piece {
     /// Each product of the piece.
     pub fn matrix<'a>(&self, c: &'a Contract) -> Matrix<'a> {
         let [rows, columns] = [ResultAxis::Rows, ResultAxis::Columns].map(|axis| self.shortened(c, axis));
-        Matrix { rows, columns, inner: &c.inner, sum: self.sum }
+        let first = |axis: ResultAxis| self.cut.iter().find(|(cut, _)| *cut == axis).map_or(0, |(_, range)| range.start);
+        let triangle = c.triangle.map(|triangle| triangle.from(first(triangle.lines)));
+        Matrix { rows, columns, inner: &c.inner, sum: self.sum, triangle }
     }
 
     /// Where the piece begins.

@@ -9,7 +9,8 @@ use crate::backend::Precision;
 use crate::backend::cpu::memory::Table;
 use crate::base::Arena;
 use crate::base::op::DType;
-use crate::kernel::{Buffer, Contract, Dim, Place, Region};
+use crate::kernel::contract::ResultAxis;
+use crate::kernel::{Buffer, Contract, Dim, Place, Region, Triangle};
 
 /// How an operand lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,6 +50,7 @@ fn contraction([m, n, k]: [usize; 3], [a, b, out]: [Layout; 3]) -> Contract {
         rows: Dim { size: m, a: a_row, b: 0, out: out_row },
         columns: Dim { size: n, a: 0, b: b_column, out: out_column },
         inner: vec![Dim { size: k, a: a_term, b: b_term, out: 0 }],
+        triangle: None,
     }
 }
 
@@ -147,7 +149,7 @@ fn check_kernels<T: Real + Default + std::ops::Add<Output = T> + std::ops::Mul<O
     let memory = Memory::of(c);
     let mut scratch = Scratch::with_bytes(scratch_bytes(c));
     let found = with_table::<T>(&memory, |table| {
-        let whole = Matrix { rows: c.rows, columns: c.columns, inner: &c.inner, sum: Sum::Whole };
+        let whole = Matrix { rows: c.rows, columns: c.columns, inner: &c.inner, sum: Sum::Whole, triangle: c.triangle };
         by_kernels(kernels, &whole, &whole, [Operands::of(c, table)].into_iter(), &mut scratch);
     });
     assert!(same(&found, &memory.expected(c)), "{} lanes, {}: {c:?}", kernels.lanes, size_of::<T>());
@@ -225,14 +227,17 @@ fn rough(c: &Contract) -> Memory {
 }
 
 fn check_pieces<T: Real>(c: &Contract) {
-    let memory = rough(c);
+    check_pieces_of::<T>(c, &rough(c));
+}
+
+fn check_pieces_of<T: Real>(c: &Contract, memory: &Memory) {
     let mut scratch = Scratch::with_bytes(scratch_bytes(c));
-    let whole = with_table::<T>(&memory, |table| {
+    let whole = with_table::<T>(memory, |table| {
         (0..parts(c)).for_each(|part| run_part(c, table, T::PRECISION, part, &mut scratch));
     });
     let size = c.row_axis().map_or(1, |axis| axis.dim(c).size);
     for block in [1, 16, 32, size] {
-        let found = with_table::<T>(&memory, |table| {
+        let found = with_table::<T>(memory, |table| {
             for row in (0..size).step_by(block) {
                 rows(c, table, T::PRECISION, row..(row + block).min(size), &mut scratch);
             }
@@ -294,4 +299,52 @@ fn terms_add_up_to_the_sum_of_their_chunk() {
         });
         assert!(same(&found, &memory.expected(&c)), "{layouts:?}");
     }
+}
+
+/// Writes the zeros of a triangle into its operand.
+fn write_zeros(c: &Contract, memory: &mut Memory) {
+    let Some(triangle) = c.triangle else { return };
+    let ([terms], lines) = (&c.inner[..], triangle.lines.dim(c)) else { return };
+    for line in 0..lines.size {
+        let needed = triangle.terms(&(line..line + 1), terms.size);
+        for term in (0..terms.size).filter(|term| !needed.contains(term)) {
+            let at = |step: i64, along: i64, region: Region| (region.offset as i64 + step * line as i64 + along * term as i64) as usize;
+            match triangle.lines {
+                ResultAxis::Rows => memory.a[at(lines.a, terms.a, c.a)] = 0.0,
+                ResultAxis::Columns | ResultAxis::Batch(_) => memory.b[at(lines.b, terms.b, c.b)] = 0.0,
+            }
+        }
+    }
+}
+
+#[test]
+fn zeros_of_triangles_are_left_out() {
+    let (dense, turned) = (Layout::Dense, Layout::Transposed);
+    for (size, width, lower) in [(10, 1, true), (10, 1, false), (6, 7, true), (3, 32, false), (16, 32, true)] {
+        for (lines, sizes) in [(ResultAxis::Rows, [size * width, 37, size]), (ResultAxis::Columns, [37, size * width, size])] {
+            for layouts in [[dense; 3], [dense, turned, dense], [turned, dense, turned]] {
+                let c = Contract { triangle: Some(Triangle { lines, width, lower, before: 0 }), ..contraction(sizes, layouts) };
+                let mut memory = rough(&c);
+                write_zeros(&c, &mut memory);
+                let mut scratch = Scratch::with_bytes(scratch_bytes(&c));
+                let mut all = || {
+                    with_table::<f64>(&memory, |table| {
+                        (0..parts(&c)).for_each(|part| run_part(&c, table, Precision::F64, part, &mut scratch))
+                    })
+                };
+                let close = |(x, y): (&f64, &f64)| x.is_nan() && y.is_nan() || (x - y).abs() < 1e-12;
+                assert!(all().iter().zip(&memory.expected(&c)).all(close), "{c:?}");
+                check_pieces_of::<f32>(&c, &memory);
+            }
+        }
+    }
+}
+
+#[test]
+fn terms_that_lines_of_a_triangle_need() {
+    let lower = Triangle { lines: ResultAxis::Columns, width: 32, lower: true, before: 0 };
+    assert_eq!(lower.terms(&(64..96), 16), 0..3);
+    assert_eq!(lower.terms(&(90..100), 16), 0..4);
+    assert_eq!(lower.from(64).terms(&(0..32), 16), 0..3);
+    assert_eq!(Triangle { lower: false, ..lower }.terms(&(64..128), 16), 2..16);
 }
