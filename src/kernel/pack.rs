@@ -18,11 +18,16 @@ pub struct Item {
 /// is free during its life.
 pub fn packed(mut items: Vec<Item>) -> (Vec<(BufferId, usize)>, usize) {
     items.sort_by_key(|item| (Reverse(item.size), item.life, item.id));
-    let mut memory = Memory::new(items.iter().map(|item| item.life.1 + 1).max().unwrap_or(0));
+    // Of all moments only those count at which a life begins or ends
+    let mut moments: Vec<usize> = items.iter().flat_map(|item| [item.life.0, item.life.1]).collect();
+    moments.sort_unstable();
+    moments.dedup();
+    let number = |moment: usize| moments.partition_point(|&other| other < moment);
+    let mut memory = Memory::new(moments.len());
     let mut offsets = vec![];
     let mut total = 0;
     for Item { id, size, life } in items {
-        let size = size.next_multiple_of(ALIGNMENT);
+        let (size, life) = (size.next_multiple_of(ALIGNMENT), (number(life.0), number(life.1)));
         let offset = memory.lowest(size, life);
         memory.take((offset, offset + size), life);
         offsets.push((id, offset));
