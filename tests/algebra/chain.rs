@@ -198,7 +198,7 @@ fn a_thousand_steps_in_single_precision() {
              q(k[1]) = Categorical(logits: [0.0, 0.0, 0.0])
              q(k[t] | k[t-1]) = Categorical(logits: [if k[t-1] == i then 3.0 else 0.0 for i in 3])
              q(y[t] | k[t]) = Normal(k[t] - 1, 0.5)";
-    let engine = |precision| Engine { device: Device::Cpu, precision, threads: 1, seed: 0 };
+    let engine = |precision| Engine { device: Device::Cpu, precision, threads: 1, seed: 0, measure: false };
     for e in ["log p(y = x) / T", "log q(y = x) / T"] {
         let [single, double] =
             [Precision::F32, Precision::F64].map(|p32| evaluated(p, e, &engine(p32)).unwrap_or_else(|e| panic!("{e}"))[0]);
@@ -252,7 +252,7 @@ fn draws(text: &str, name: &str) -> Vec<Vec<f64>> {
 /// A whole chain has no distribution of the library as its value.
 #[test]
 fn a_chain_as_a_value_is_refused() {
-    let engine = Engine { device: Device::Cpu, precision: Precision::F64, threads: 1, seed: 0 };
+    let engine = Engine { device: Device::Cpu, precision: Precision::F64, threads: 1, seed: 0, measure: false };
     let problem =
         evaluated("var z[0..3] : Real\np(z[0]) = Normal(1, 1)\np(z[t] | z[t-1]) = Normal(z[t-1], 1)", "E[z ~ p(z)](z[0])", &engine);
     assert!(problem.unwrap_err().contains("the distribution of a whole chain as a value"));
@@ -261,7 +261,7 @@ fn a_chain_as_a_value_is_refused() {
 /// Obstacles in the user's terms.
 #[test]
 fn what_no_rule_answers_is_said() {
-    let engine = Engine { device: Device::Cpu, precision: Precision::F64, threads: 1, seed: 0 };
+    let engine = Engine { device: Device::Cpu, precision: Precision::F64, threads: 1, seed: 0, measure: false };
     let base = "data x[1..5] : Real = [1, 2, 3, 4, 5]\nvar z[1..5] : Real\np(x[t] | z[t]) = Normal(z[t], 1)\n";
     let told = |more: &str, expression: &str| evaluated(&format!("{base}{more}"), expression, &engine).unwrap_err();
     let said = |more: &str, expression: &str, words: &str| {

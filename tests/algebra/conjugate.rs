@@ -13,7 +13,7 @@ use tilde_lang::runtime::{evaluate, parameters};
 
 /// The values of an expression in the scope of a file, in f64 by the reference interpreter: all rows, all elements.
 fn value(program: &str, expression: &str) -> Result<Vec<f64>, String> {
-    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 7 };
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 7, measure: false };
     let mut file = tempfile::Builder::new().suffix(".tilde").tempfile().unwrap();
     file.write_all(program.as_bytes()).unwrap();
     let request = Request { path: file.path().to_path_buf(), overrides: vec![], expression: Some(expression.into()) };

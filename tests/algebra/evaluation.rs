@@ -12,7 +12,7 @@ use tilde_lang::runtime::{evaluate, parameters};
 /// The value of an expression in the scope of a file: all rows, all elements. Both devices must agree.
 pub fn value(program: &str, expression: &str) -> Vec<f64> {
     let [interpreted, native] = [Device::Interpreter, Device::Cpu].map(|device| {
-        let engine = Engine { device, precision: Precision::F64, threads: 2, seed: 7 };
+        let engine = Engine { device, precision: Precision::F64, threads: 2, seed: 7, measure: false };
         evaluated(program, expression, &engine).unwrap_or_else(|problems| panic!("{expression}\n{problems}"))
     });
     assert_eq!(interpreted.len(), native.len(), "{expression}");
@@ -25,7 +25,7 @@ pub fn value(program: &str, expression: &str) -> Vec<f64> {
 
 /// The value on the CPU alone, for what the interpreter takes too long for; or the problems.
 pub fn attempted(program: &str, expression: &str) -> Result<Vec<f64>, String> {
-    evaluated(program, expression, &Engine { device: Device::Cpu, precision: Precision::F64, threads: 2, seed: 7 })
+    evaluated(program, expression, &Engine { device: Device::Cpu, precision: Precision::F64, threads: 2, seed: 7, measure: false })
 }
 
 /// The value on the CPU alone.

@@ -33,7 +33,7 @@ fn arrays_and_comprehensions() {
 /// Whole numbers are as wide as the working precision; where a real number is wanted, their arithmetic is that of real numbers.
 #[test]
 fn counts_do_not_overflow_in_single_precision() {
-    let engine = Engine { device: Device::Cpu, precision: Precision::F32, threads: 1, seed: 0 };
+    let engine = Engine { device: Device::Cpu, precision: Precision::F32, threads: 1, seed: 0, measure: false };
     let p = "data k : Int = [100_000]\n";
     for (expression, expected) in [("k * k + 0.5", 1e10), ("-(k * k) * 1.0", -1e10), ("sum(k * k for i in 3) / 1.0", 3e10)] {
         let found = evaluated(p, expression, &engine).unwrap_or_else(|problems| panic!("{problems}"));
@@ -227,7 +227,7 @@ fn loops_inside_loops() {
 fn derivatives_inside_loops() {
     let p = "param v : Real = 2\n";
     close(p, "{ let z = 0.0\n for i in 1..2 { z = z + grad[v](3 * v * v) }\n z }", &[24.0]);
-    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0, measure: false };
     let hidden = "{ let y = 3 * v\n let z = 0.0\n for i in 1..2 { z = z + grad[v](y * v) }\n z }";
     assert!(evaluated(p, hidden, &engine).is_err_and(|told| told.contains("computed from the variable before")));
 }
@@ -236,7 +236,7 @@ fn derivatives_inside_loops() {
 #[test]
 fn a_pathwise_gradient_of_jumps_is_refused() {
     let p = "param m : Real = 0.5\n";
-    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0, measure: false };
     let refused = |e: &str| evaluated(p, e, &engine).is_err_and(|told| told.contains("estimator: score_function"));
     assert!(refused("grad[m](E[z ~ Normal(m, 1)](if z > 0 then 1 else 0))"));
     assert!(refused("grad[m](E[z ~ Normal(m, 1)](round(z)))"));
@@ -251,7 +251,7 @@ fn a_pathwise_gradient_of_jumps_is_refused() {
 #[test]
 fn products_of_whole_numbers_do_not_wrap() {
     for device in [Device::Interpreter, Device::Cpu] {
-        let engine = Engine { device, precision: Precision::F32, threads: 1, seed: 0 };
+        let engine = Engine { device, precision: Precision::F32, threads: 1, seed: 0, measure: false };
         assert_eq!(evaluated("", "prod(i for i in 1..13)", &engine), Ok(vec![6_227_020_800.0]));
     }
 }

@@ -12,7 +12,7 @@ use tilde_lang::runtime::engine::{Device, Engine};
 use tilde_lang::runtime::parameters::Parameters;
 use tilde_lang::runtime::{bijectors, evaluate, parameters};
 
-const ENGINE: Engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 3 };
+const ENGINE: Engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 3, measure: false };
 
 fn compile(program: &str, expression: &str) -> Compiled {
     let mut file = tempfile::Builder::new().suffix(".tilde").tempfile().unwrap();

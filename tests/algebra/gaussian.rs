@@ -404,7 +404,7 @@ fn draws_from_a_posterior() {
 fn tiny_noise() {
     let p = full("Normal(0, 1)", "Normal(W @ z, 0.0001)") + "p(y : Real | z) = Normal(z[0] + z[1], 0.0001)\n";
     for precision in [Precision::F32, Precision::F64] {
-        let engine = Engine { device: Device::Cpu, precision, threads: 1, seed: 0 };
+        let engine = Engine { device: Device::Cpu, precision, threads: 1, seed: 0, measure: false };
         for query in ["p(z | x).std", "p(z | y = 0.3).std", "p(z | x).entropy"] {
             let found = evaluated(&p, query, &engine).unwrap_or_else(|problems| panic!("{problems}"));
             assert!(found.iter().all(|std| std.is_finite()), "{query}: {found:?}");
@@ -415,7 +415,7 @@ fn tiny_noise() {
 /// What is in the way is said at its place, in the names of the file.
 #[test]
 fn obstacles() {
-    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0, measure: false };
     let told = |factors: &str| {
         let p = format!("data x : Real[2] = [[0.5, -0.2]]\nnet dec(z : Real[2]) -> Real[2] = mlp[4, 2](z)\n{factors}\n");
         evaluated(&p, "log p(x)", &engine).expect_err("no closed form")
@@ -440,7 +440,7 @@ fn obstacles() {
 /// What is no covariance is refused, with the reason.
 #[test]
 fn covariances() {
-    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0, measure: false };
     let p = "param W : Real[2, 1] = [[1], [2]]\nparam S : Cov[2] = [[2, 0.5], [0.5, 1]]\nlet T = [[1, 0.5], [0.5, 2]]\n";
     let of = |cov: &str| evaluated(p, &format!("MvNormal([0, 0], {cov}).log_prob([0, 0])"), &engine);
     let log_density = |a: f64, b: f64, c: f64| -(2.0 * std::f64::consts::PI).ln() - 0.5 * (a * c - b * b).ln();
@@ -494,7 +494,7 @@ fn global_latent_variables() {
     );
     // One number of each row beside one of all rows: not a product over rows
     let p = "data y : Real = [1, 2, 3]\nglobal w : Real\np(w) = Normal(0, 1)\np(z : Real | w) = Normal(w, 1)\np(y | z) = Normal(z, 1)\n";
-    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0, measure: false };
     let told = evaluated(p, "p(w | y).mean", &engine).expect_err("each row has its own z");
     assert!(told.contains("all rows share w, and each row has its own z"), "{told}");
 }

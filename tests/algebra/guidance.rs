@@ -139,7 +139,7 @@ p(y | x(t)) = Normal(2 * p.x0(x(t), t), sqrt(0.3^2 + 4 * q.var(t)))
 
 /// Draws of a state of two elements.
 fn draws(program: &str, expression: &str) -> Vec<[f64; 2]> {
-    let engine = Engine { device: Device::Cpu, precision: Precision::F64, threads: 2, seed: 11 };
+    let engine = Engine { device: Device::Cpu, precision: Precision::F64, threads: 2, seed: 11, measure: false };
     let values = evaluated(program, expression, &engine).unwrap_or_else(|problems| panic!("{problems}"));
     values.chunks_exact(2).map(|x| [x[0], x[1]]).collect()
 }

@@ -10,7 +10,7 @@ fn program(equation: &str) -> String {
 
 /// What is said of a program that is refused.
 fn refusal(program: &str, expression: &str) -> String {
-    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0, measure: false };
     match evaluated(program, expression, &engine) {
         Ok(values) => panic!("{expression} is {values:?}"),
         Err(problem) => problem,

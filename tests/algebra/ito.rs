@@ -62,7 +62,7 @@ fn kernels_of_equations_with_matrices() {
 
 /// What an expression in the scope of a process is rejected with.
 fn refused(declared: &str, times: &str, equation: &str) -> String {
-    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0, measure: false };
     evaluated(&program(declared, times, equation), "log q(x(0.4) = [0.0, 0.0] | x(0))", &engine).unwrap_err()
 }
 

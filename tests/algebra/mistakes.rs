@@ -7,7 +7,7 @@ use tilde_lang::runtime::engine::{Device, Engine};
 
 /// The rendered problems of a program, or of an expression in its scope.
 fn told(program: &str, expression: &str) -> String {
-    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0, measure: false };
     evaluated(program, expression, &engine).expect_err("is accepted")
 }
 

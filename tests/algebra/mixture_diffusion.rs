@@ -119,7 +119,7 @@ fn coefficients_kernels_and_predictions_of_the_others() {
 fn likelihoods() {
     for (name, process) in [("vp", "= vp(x)"), ("vp_to_noise", "= vp(x, bmax: 60)")] {
         let (model, program) = declared(name, process);
-        let engine = Engine { device: Device::Cpu, precision: Precision::F64, threads: 1, seed: 7 };
+        let engine = Engine { device: Device::Cpu, precision: Precision::F64, threads: 1, seed: 7, measure: false };
         let found =
             evaluated(&program, "log_likelihood(flow(p), x(0), steps: 400)", &engine).unwrap_or_else(|problems| panic!("{problems}"));
         let expected = numbers(&model["values"]["late_log_likelihood_from_noise_prior"]);

@@ -149,7 +149,7 @@ fn kernels_by_bayes_rule() {
 }
 
 fn engine(precision: Precision) -> Engine {
-    Engine { device: Device::Interpreter, precision, threads: 1, seed: 0 }
+    Engine { device: Device::Interpreter, precision, threads: 1, seed: 0, measure: false }
 }
 
 /// What a program is told instead of a value.

@@ -76,7 +76,7 @@ fn a_finite_chain_is_sampled_through_each_step() {
     let p = "var x[0..6] : Cat<3>[2]\ndata x[0] = [[0, 1]]\n\
              q(x[t] | x[t-1]) = Categorical(logits: [log(0.8 * one_hot[3](x[t-1][d])[j] + 0.2 / 3) for d in 2, j in 3])\n\
              fn f(x : Cat<3>[2], t : Int) -> Real[2, 3] = [1.0 * j for d in 2, j in 3]\np = reverse(q, x0: f)\n";
-    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0, measure: false };
     let told = evaluated(p, "ancestral(p, steps: 3)", &engine).expect_err("is accepted");
     assert!(told.contains("3 steps of a chain with finitely many states"), "{told}");
     assert!(evaluated(p, "ancestral(p)", &engine).is_ok());
@@ -85,7 +85,7 @@ fn a_finite_chain_is_sampled_through_each_step() {
 /// Sampling without a step would return the noise from which it starts.
 #[test]
 fn inpainting_takes_steps() {
-    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0 };
+    let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 0, measure: false };
     for (arguments, words) in [("steps: 0", "a sampler with 0 steps"), ("repeats: 0", "0 repeats of each step")] {
         let told = evaluated(GAUSSIAN, &format!("inpaint(p, 1.0, 1.0, {arguments})"), &engine).expect_err("is accepted");
         assert!(told.contains(words), "{told}");

@@ -311,7 +311,7 @@ fn vectors_with_mixed_elements() {
 #[test]
 fn what_is_wrong_is_named_with_its_time() {
     let told = |program: &str, expression: &str| {
-        let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 1 };
+        let engine = Engine { device: Device::Interpreter, precision: Precision::F64, threads: 1, seed: 1, measure: false };
         evaluated(program, expression, &engine).err().unwrap_or_default()
     };
     let large = CHAIN.replace("0.05 + 0.1 * t", "0.3 * t");

@@ -16,7 +16,7 @@ use tilde_lang::runtime::dataset::Dataset;
 use tilde_lang::runtime::engine::{Device, Engine};
 use tilde_lang::runtime::{evaluate, parameters};
 
-const ENGINE: Engine = Engine { device: Device::Cpu, precision: Precision::F64, threads: 1, seed: 11 };
+const ENGINE: Engine = Engine { device: Device::Cpu, precision: Precision::F64, threads: 1, seed: 11, measure: false };
 
 /// Data are N(m, s0²), so that the score at each time is that of N(a m, a² s0² + b²).
 const GAUSSIAN: &str = "
