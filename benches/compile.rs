@@ -102,7 +102,7 @@ fn measure(text: &str, folder: &Path) -> Result<Measured, Diagnostic> {
     Ok(clock.measured)
 }
 
-/// The fastest run, and the first one: it alone parses the library and loads the program's pages.
+/// The fastest run: not the first one, which alone parses what is reached of the library and loads the program's pages.
 fn report(name: &str, text: &str, folder: &Path) {
     let best = (0..RUNS).map(|_| measure(text, folder)).collect::<Result<Vec<_>, _>>();
     let runs = match best {

@@ -1,7 +1,7 @@
 //! The names of a program before anything is typed: which declaration each top-level name of the file and of the library is.
 
 use super::library::Entry;
-use super::listed::{FromLibrary, Listed};
+use super::listed::Listed;
 use super::process::MAKERS;
 use crate::base::{Code, Diagnostic, Diagnostics, FileId, Span};
 use crate::syntax::ast::{self, DeclKind, Declared, FnDecl, FnParam, Ident, LetDef, Member, ParamDef, SizeParam, TypeExpr};
@@ -288,7 +288,7 @@ fn put<T>(table: &mut Vec<T>, item: T) -> usize {
 }
 
 /// A `fn`, `layer` or `net`; a `bijector` that has a `forward` or an `inverse`.
-fn definition(decl: &ast::Decl, library: bool) -> Option<Definition<'_>> {
+pub(super) fn definition(decl: &ast::Decl, library: bool) -> Option<Definition<'_>> {
     let (kind, decl) = match &decl.kind {
         DeclKind::Fn(decl) => (DefinitionKind::Fn, decl),
         DeclKind::Layer(decl) => (DefinitionKind::Layer, decl),
@@ -320,7 +320,7 @@ fn process_name(decl: &ast::Decl) -> Option<&str> {
     }
 }
 
-fn rule(decl: &ast::Decl, library: bool) -> Option<RuleDecl<'_>> {
+pub(super) fn rule(decl: &ast::Decl, library: bool) -> Option<RuleDecl<'_>> {
     match &decl.kind {
         DeclKind::Rule { pattern, value, source } => Some(RuleDecl { pattern, value, source, span: decl.span, library }),
         _ => None,
@@ -333,18 +333,6 @@ fn called(e: &ast::Expr) -> Option<&Ident> {
     match &callee.kind {
         ast::ExprKind::Name(name) => Some(name),
         _ => None,
-    }
-}
-
-impl<'a> FromLibrary<'a> for Definition<'a> {
-    fn from_library(decl: &'a ast::Decl) -> Option<Definition<'a>> {
-        definition(decl, true)
-    }
-}
-
-impl<'a> FromLibrary<'a> for RuleDecl<'a> {
-    fn from_library(decl: &'a ast::Decl) -> Option<RuleDecl<'a>> {
-        rule(decl, true)
     }
 }
 

@@ -2,6 +2,7 @@
 //! when something reaches them. Names are known of both.
 
 use super::checker::Checked;
+use super::declarations::{self, Definition, RuleDecl};
 use super::library::Entry;
 use crate::base::Diagnostic;
 use crate::syntax::ast::{self, DeclKind, Declared, LetDef, ProcessDecl};
@@ -36,6 +37,18 @@ impl<'a> FromLibrary<'a> for &'a ProcessDecl {
             DeclKind::Process(process) => Some(process),
             _ => None,
         }
+    }
+}
+
+impl<'a> FromLibrary<'a> for Definition<'a> {
+    fn from_library(decl: &'a ast::Decl) -> Option<Definition<'a>> {
+        declarations::definition(decl, true)
+    }
+}
+
+impl<'a> FromLibrary<'a> for RuleDecl<'a> {
+    fn from_library(decl: &'a ast::Decl) -> Option<RuleDecl<'a>> {
+        declarations::rule(decl, true)
     }
 }
 

@@ -50,8 +50,8 @@ fn distances_agree_with_the_interpreter() {
             let rows = (0..ROWS * SIZE).map(|i| ((i * 7919 % 1000) as f64 - 500.0) / 500.0);
             plan.set_input(0, Tensor::new(graph.inputs[0].ty.clone(), Precision::F64, rows));
             // Dominant diagonals, so that no solution grows; what stands above them is not read
-            let factors =
-                (0..COMPONENTS * SIZE * SIZE).map(|i| if i % (SIZE * SIZE) % (SIZE + 1) == 0 { 2.0 } else { (i as f64).sin() / 4.0 });
+            let factors = (0..COMPONENTS * SIZE * SIZE)
+                .map(|i| if (i % (SIZE * SIZE)).is_multiple_of(SIZE + 1) { 2.0 } else { (i as f64).sin() / 4.0 });
             plan.set_input(1, Tensor::new(graph.inputs[1].ty.clone(), Precision::F64, factors));
             plan.run();
             plan.output(0).to_f64()
