@@ -13,25 +13,28 @@ pub(super) struct Window {
 /// For each node: the part that is read of it, if it is a contraction and that is not all.
 pub(super) fn windows(graph: &Graph, live: &[bool]) -> Vec<Option<Window>> {
     let mut read: Vec<Option<Window>> = vec![None; graph.nodes.len()];
-    let whole = |id: NodeId| Window { start: vec![0; graph.ty(id).rank()], stop: graph.ty(id).shape.clone() };
-    let mut add = |id: NodeId, part: Window| match &mut read[id.index()] {
+    let is_contraction = |id: &NodeId| matches!(graph.node(*id).op, Op::Contract { .. });
+    let mut add = |id: NodeId, start: &[usize], stop: &[usize]| match &mut read[id.index()] {
         Some(window) => {
-            window.start.iter_mut().zip(part.start).for_each(|(from, start)| *from = start.min(*from));
-            window.stop.iter_mut().zip(part.stop).for_each(|(to, stop)| *to = stop.max(*to));
+            window.start.iter_mut().zip(start).for_each(|(from, start)| *from = *start.min(from));
+            window.stop.iter_mut().zip(stop).for_each(|(to, stop)| *to = *stop.max(to));
         }
-        unread => *unread = Some(part),
+        unread => *unread = Some(Window { start: start.to_vec(), stop: stop.to_vec() }),
     };
-    for id in graph.ids().filter(|id| live[id.index()]) {
-        let node = graph.node(id);
-        match &node.op {
-            Op::Slice { start, stop } => add(node.args[0], Window { start: start.clone(), stop: stop.clone() }),
-            _ => node.args.iter().for_each(|&arg| add(arg, whole(arg))),
+    for &output in graph.outputs.iter().filter(|output| is_contraction(output)) {
+        add(output, &vec![0; graph.ty(output).rank()], &graph.ty(output).shape);
+    }
+    for node in graph.ids().filter(|id| live[id.index()]).map(|id| graph.node(id)) {
+        for &arg in node.args.iter().filter(|arg| is_contraction(arg)) {
+            match &node.op {
+                Op::Slice { start, stop } => add(arg, start, stop),
+                _ => add(arg, &vec![0; graph.ty(arg).rank()], &graph.ty(arg).shape),
+            }
         }
     }
-    graph.outputs.iter().for_each(|&output| add(output, whole(output)));
     let is_part = |id: NodeId, window: &Window| {
         let lengths = || window.start.iter().zip(&window.stop).map(|(start, stop)| stop - start);
-        matches!(graph.node(id).op, Op::Contract { .. }) && !lengths().eq(graph.ty(id).shape.iter().copied())
+        !lengths().eq(graph.ty(id).shape.iter().copied())
     };
     graph.ids().zip(read).map(|(id, window)| window.filter(|window| is_part(id, window))).collect()
 }
