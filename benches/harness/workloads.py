@@ -134,8 +134,9 @@ def realnvp() -> Workload:
 
 
 def likelihood() -> Workload:
-    """139 steps a point on average (diffrax), of 6 drifts and, by Gauss's rule, of 3 drifts with their derivatives along both axes."""
-    n, h, evaluations = POINTS, 128, 139 * (6 + 3 * 3)
+    """139 steps a point on average (diffrax), of 6 drifts and, by Lobatto's rule, of 2 drifts with their derivatives along both axes and of
+    the derivatives at the end."""
+    n, h, evaluations = POINTS, 128, 139 * (6 + 2 * 3 + 2)
     work = (Contraction(evaluations, n, 2, h), Contraction(2 * evaluations, n, h, h), Contraction(evaluations, n, h, 2))
     moved = FLOAT * evaluations * (4 * n + layers(34, h, h, h, 2))
     peers = ("jax-jit", "torch-eager", "torch-compile")
