@@ -88,7 +88,8 @@ fn add<'a>(cx: &Rewriter<'a>, a: Term<'a>, b: Term<'a>) -> Option<Term<'a>> {
 /// x s + x t = x (s + t) where s and t are repeated, so that their sum is made once: the derivative of a product of activations along
 /// several directions. Only in whole graphs: elsewhere the terms are what a reader of the derivation sees.
 fn factor_out<'a>(cx: &Rewriter<'a>, a: Term<'a>, b: Term<'a>) -> Option<Term<'a>> {
-    if cx.keeps_stops {
+    let is_product = |x| matches!(cx.view(x), View::Binary(BinaryOp::Mul, _, _));
+    if cx.keeps_stops || !is_product(a) || !is_product(b) {
         return None;
     }
     let (mut of_a, mut of_b) = (factors(cx, a, 1), factors(cx, b, 1));
