@@ -40,7 +40,7 @@ pub struct Arguments {
     #[arg(long, hide = true)]
     pub bench_json: bool,
     /// Where the time goes, kernel by kernel
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     pub profile: bool,
     #[command(flatten)]
     pub engine: EngineArguments,

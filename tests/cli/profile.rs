@@ -1,4 +1,4 @@
-//! `tilde train --profile`: every kernel is counted once a step, at the user's line.
+//! `--profile`: every kernel is counted once a step or run, at the user's line.
 
 use super::program::{Folder, MODEL, json};
 
@@ -20,7 +20,22 @@ fn a_profile_counts_each_kernel_at_the_users_line() {
 }
 
 #[test]
+fn evaluations_and_draws_have_a_profile() {
+    let folder = Folder::new(&[("m.tilde", MODEL)]);
+    folder.fine(&["train", "m.tilde", "--quiet", "--steps", "2", "--out", "run"]);
+    let evaluated = folder.fine(&["eval", "m.tilde", "ELBO(p, q)", "--from", "run", "--profile"]);
+    let drawn = folder.fine(&["sample", "m.tilde", "--from", "run", "-n", "5", "--profile"]);
+    for (out, run) in [(evaluated, "ELBO(p, q): 1 run of"), (drawn, "points: 1 run of")] {
+        for words in [run, "of peak", "m.tilde:", "outside of kernels"] {
+            assert!(out.contains(words), "`{words}` is missing from\n{out}");
+        }
+    }
+}
+
+#[test]
 fn the_interpreter_has_no_kernels() {
     let folder = Folder::new(&[("m.tilde", MODEL)]);
+    folder.refused(&["eval", "m.tilde", "log p(x)", "--profile", "--device", "interpreter"], 2, &["--profile", "--device cpu"]);
+    folder.refused(&["eval", "m.tilde", "log p(x)", "--profile", "--json"], 2, &["--profile", "--json"]);
     folder.refused(&["train", "m.tilde", "--profile", "--device", "interpreter"], 2, &["--profile", "--device cpu"]);
 }

@@ -36,7 +36,7 @@ fn head(name: &str, profile: &Profile, elapsed: f64, context: &Context) -> Strin
     let giga = |rate: f64| number(rate / 1e9);
     format!(
         "{name}: {} of {}. This machine, {} threads: copy {} GB/s in cache, {} GB/s in memory; peak {} GFLOP/s\n",
-        if profile.steps == 1 { "1 step".to_owned() } else { format!("{} steps", profile.steps) },
+        if profile.steps == 1 { "1 run".to_owned() } else { format!("{} steps", profile.steps) },
         time(elapsed),
         limits.threads,
         giga(limits.cache),
