@@ -30,10 +30,7 @@ impl Kernels {
             moved.map(|(axis, _)| axis.extent).product()
         };
         let mut maps: HashMap<(BufferId, bool), Vec<&Affine>> = HashMap::new();
-        let loads = nest.body.iter().filter_map(|instr| match &instr.kind {
-            InstrKind::Load { buffer, index } => Some(((*buffer, false), index)),
-            _ => None,
-        });
+        let loads = nest.loads().map(|(buffer, index)| ((buffer, false), index));
         for (array, index) in loads.chain(nest.stores.iter().map(|store| ((store.buffer, true), &store.index))) {
             let known = maps.entry(array).or_default();
             if !known.contains(&index) {

@@ -3,7 +3,7 @@
 use super::lower::Lowering;
 use super::pack::{Item, packed};
 use super::stage::arrange;
-use super::{Buffer, BufferId, InstrKind, Kernels, Library, Loop, Place, Region, Split, Step};
+use super::{Buffer, BufferId, Kernels, Library, Loop, Place, Region, Split, Step};
 use crate::graph::Graph;
 use std::collections::{HashMap, HashSet};
 
@@ -184,11 +184,7 @@ impl Loop {
     /// Every load of `input` stands where `source` is stored.
     fn updates(&self, source: BufferId, input: BufferId) -> bool {
         let Some(store) = self.stores.iter().find(|store| store.buffer == source) else { return false };
-        let same = |instr: &super::Instr| match &instr.kind {
-            InstrKind::Load { buffer, index } => *buffer != input || *index == store.index,
-            _ => true,
-        };
-        store.reduce.is_none() && self.body.iter().all(same)
+        store.reduce.is_none() && self.loads().all(|(buffer, index)| buffer != input || *index == store.index)
     }
 }
 
@@ -198,11 +194,7 @@ impl Step {
         let mut reads = |regions: &[&Region]| regions.iter().for_each(|region| visit(region.buffer, Access::Read));
         match self {
             Step::Loop(nest) => {
-                for instr in &nest.body {
-                    if let InstrKind::Load { buffer, .. } = instr.kind {
-                        visit(buffer, Access::Read);
-                    }
-                }
+                nest.loads().for_each(|(buffer, _)| visit(buffer, Access::Read));
                 nest.stores.iter().for_each(|store| visit(store.buffer, Access::Write));
             }
             Step::Contract(contract) => {

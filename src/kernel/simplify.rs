@@ -4,6 +4,20 @@ use super::{Affine, Axis, BufferId, Instr, InstrKind, Loop, Role, Store, ValueId
 use crate::base::op::DType;
 
 impl Loop {
+    /// What is read, and where.
+    pub fn loads(&self) -> impl Iterator<Item = (BufferId, &Affine)> {
+        self.body.iter().filter_map(|instr| match &instr.kind {
+            InstrKind::Load { buffer, index } => Some((*buffer, index)),
+            InstrKind::Constant(_)
+            | InstrKind::Index(_)
+            | InstrKind::Unary(..)
+            | InstrKind::Binary(..)
+            | InstrKind::Compare(..)
+            | InstrKind::Select(..)
+            | InstrKind::Cast(_) => None,
+        })
+    }
+
     /// Every index map of the loop.
     pub fn maps(&self) -> impl Iterator<Item = &Affine> {
         self.body.iter().filter_map(Instr::map).chain(self.stores.iter().map(|store| &store.index))

@@ -8,7 +8,7 @@ use super::level::{Class, Standing, levels};
 use super::rows::{Fit, product_rows};
 use super::{Along, Rows, Split, Stage, Strand};
 use crate::kernel::cost::time;
-use crate::kernel::{BufferId, InstrKind, Kernels, Loop, Place, Step};
+use crate::kernel::{BufferId, Kernels, Loop, Place, Step};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Puts the steps into stages. Buffers know already which inputs they replace, but not their place in the arena.
@@ -127,18 +127,7 @@ fn touched(standings: &[&Standing], steps: &[Step]) -> BTreeMap<BufferId, bool> 
 
 /// Tells sums over blocks how many there are.
 fn sum_blocks(steps: &mut [Step], blocks: &HashMap<BufferId, usize>) {
-    let summed = |nest: &Loop| {
-        nest.body.iter().find_map(|instr| match &instr.kind {
-            InstrKind::Load { buffer, .. } => blocks.get(buffer).copied(),
-            InstrKind::Constant(_)
-            | InstrKind::Index(_)
-            | InstrKind::Unary(..)
-            | InstrKind::Binary(..)
-            | InstrKind::Compare(..)
-            | InstrKind::Select(..)
-            | InstrKind::Cast(_) => None,
-        })
-    };
+    let summed = |nest: &Loop| nest.loads().find_map(|(buffer, _)| blocks.get(&buffer).copied());
     for step in steps {
         if let Step::Loop(nest) = step
             && let Some(blocks) = summed(nest)

@@ -48,17 +48,7 @@ pub fn cut(steps: Vec<Step>, candidates: &[usize], buffers: &mut Arena<Buffer>) 
 
 /// Whether some of what is summed lies row by row: else the blocks would cut each row of another array.
 fn reads_rows(nest: &Loop, fit: &Fit) -> bool {
-    let mut loads = nest.body.iter().filter_map(|instr| match &instr.kind {
-        InstrKind::Load { buffer, .. } => Some(buffer),
-        InstrKind::Constant(_)
-        | InstrKind::Index(_)
-        | InstrKind::Unary(..)
-        | InstrKind::Binary(..)
-        | InstrKind::Compare(..)
-        | InstrKind::Select(..)
-        | InstrKind::Cast(_) => None,
-    });
-    loads.any(|buffer| !fit.crossing.contains(buffer))
+    nest.loads().any(|(buffer, _)| !fit.crossing.contains(&buffer))
 }
 
 fn turns(nest: &Loop) -> usize {

@@ -2,7 +2,7 @@
 
 use super::Along;
 use crate::base::Arena;
-use crate::kernel::{Affine, Buffer, BufferId, Contract, Dim, InstrKind, Library, Loop, Region, Role, Step};
+use crate::kernel::{Affine, Buffer, BufferId, Contract, Dim, Library, Loop, Region, Role, Step};
 
 /// A step that computes each row of its results by itself.
 #[derive(Clone, Debug)]
@@ -109,12 +109,9 @@ impl Rows<'_> {
             return None;
         }
         let mut crossing = vec![];
-        for instr in &nest.body {
-            if let InstrKind::Load { buffer, index } = &instr.kind
-                && !crossing.contains(buffer)
-                && !self.map_keeps(nest, axis, *buffer, index)
-            {
-                crossing.push(*buffer);
+        for (buffer, index) in nest.loads() {
+            if !crossing.contains(&buffer) && !self.map_keeps(nest, axis, buffer, index) {
+                crossing.push(buffer);
             }
         }
         Some(Fit { along: Along::Axis(axis), cut: partial.next().is_some(), crossing })
